@@ -1,0 +1,122 @@
+//! What one attempt to hand over a letter came to: exactly what the queue must know.
+
+use super::post::words;
+
+words! {
+    /// The outcome (`design.md`: done, later, never or unknown).
+    AttemptResult {
+        /// The relay took it: 250 after the final dot.
+        Done = "done",
+        /// Not now; the letter stays queued.
+        Later = "later",
+        /// Refused for good: 5xx.
+        Never = "never",
+        /// The link died between the final dot and the reply: neither sent nor failed.
+        Unknown = "unknown",
+    }
+    /// How far the attempt came (RFC 5321 names).
+    Phase {
+        /// Opening the TCP connection.
+        Connect = "connect",
+        /// The 220 greeting.
+        Greeting = "greeting",
+        /// EHLO.
+        Ehlo = "ehlo",
+        /// STARTTLS (RFC 3207).
+        StartTls = "starttls",
+        /// The TLS handshake.
+        Handshake = "handshake",
+        /// AUTH (RFC 4954).
+        Auth = "auth",
+        /// MAIL FROM.
+        Mail = "mail",
+        /// RCPT TO.
+        Rcpt = "rcpt",
+        /// DATA, until its 354.
+        Data = "data",
+        /// The letter and its final dot.
+        Body = "body",
+        /// We stopped or died meanwhile.
+        Daemon = "daemon",
+    }
+    /// Why, where it was not simply the peer's reply.
+    AttemptWhy {
+        /// The peer's reply decided; see code.
+        Reply = "reply",
+        /// The connection was refused or the host unreachable.
+        Unreachable = "unreachable",
+        /// The name does not resolve.
+        NameNotFound = "name-not-found",
+        /// A phase or the whole took too long.
+        Timeout = "timeout",
+        /// The peer closed or reset the connection.
+        ConnectionLost = "connection-lost",
+        /// The peer offers no STARTTLS: nothing is sent in clear.
+        NoStartTls = "no-starttls",
+        /// Bytes arrived in clear before the handshake: replies could be injected.
+        BytesBeforeHandshake = "bytes-before-handshake",
+        /// The certificate has expired or is not yet valid.
+        CertificateExpired = "certificate-expired",
+        /// The certificate names another host.
+        CertificateName = "certificate-name",
+        /// The certificate's issuer is not one of the route's roots.
+        CertificateUnknown = "certificate-unknown",
+        /// The certificate is bad in another way.
+        CertificateBad = "certificate-bad",
+        /// The peer speaks no TLS version at or above the floor.
+        TlsVersion = "tls-version",
+        /// The peer refused our client certificate.
+        ClientCertificateRefused = "client-certificate-refused",
+        /// Another failure of the handshake.
+        HandshakeFailed = "handshake-failed",
+        /// The peer answered twice, or before it was asked.
+        OutOfStep = "peer-out-of-step",
+        /// A reply that is no SMTP reply, or too long.
+        BadReply = "bad-reply",
+        /// The peer does not offer what the letter needs (SIZE, AUTH).
+        NotOffered = "not-offered",
+        /// The daemon stopped or died while the letter was on its way.
+        DaemonStopped = "daemon-stopped",
+    }
+}
+
+/// What the handshake proved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TlsFacts {
+    /// `TLSv1.3`.
+    pub version: String,
+    /// `TLS13_AES_256_GCM_SHA384`.
+    pub cipher: String,
+    /// SHA-256 over the peer's certificates, leaf first.
+    pub chain_digest: [u8; 32],
+}
+
+/// The end of one attempt.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Attempted {
+    /// The outcome.
+    pub result: AttemptResult,
+    /// How far it came.
+    pub phase: Phase,
+    /// Why.
+    pub why: AttemptWhy,
+    /// The reply code, when a reply decided.
+    pub code: Option<u16>,
+    /// The enhanced status code (RFC 3463), when the reply had one.
+    pub enhanced: Option<String>,
+    /// What the handshake proved, when there was one.
+    pub tls: Option<TlsFacts>,
+    /// The peer's words, verbatim. Sealed: a peer may quote an address.
+    pub words: Vec<u8>,
+}
+
+impl std::fmt::Debug for Attempted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Attempted")
+            .field("result", &self.result)
+            .field("phase", &self.phase)
+            .field("why", &self.why)
+            .field("code", &self.code)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,107 @@
+//! A force's policy: what the Act leaves to be decided locally. Data, never a constant in code.
+//! The shipped default is the Act (Domestic Abuse Act 2021 s.49A): every grade, 0-17, every connection.
+
+use super::post::{Connection, ForceName, RiskGrade, words};
+use super::school::LaCode;
+
+words! {
+    /// How much a letter says (`letters.md`, the field table).
+    Profile {
+        /// Fact and time only.
+        Minimal = "minimal",
+        /// And who by relation, police reference, spoken to.
+        Standard = "standard",
+        /// And circumstances.
+        Full = "full",
+    }
+    /// What the letter says about speaking to a parent.
+    ParentLine {
+        /// Ring us first.
+        NoContact = "no_contact",
+        /// Only to the victim parent, whose relation is printed.
+        VictimOnly = "victim_only",
+        /// The force's own sentence.
+        Own = "own",
+    }
+    /// Which clock ends the force's legal duty.
+    DutyEndsOn {
+        /// The first delivery report at an approved mailbox.
+        Delivered = "delivered",
+        /// A person's answer.
+        Answered = "answered",
+    }
+}
+
+/// The people a school can ring.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Desk {
+    /// `Encompass Desk`.
+    pub name: String,
+    /// `01245 000000`.
+    pub phone: String,
+    /// `school days 06:30 to 17:00`.
+    pub hours: String,
+    /// `101`: whom to ring at other times.
+    pub other_times: String,
+}
+
+/// One force's policy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// The force.
+    pub force: ForceName,
+    /// `Essex Police`, as letters say it.
+    pub display_name: String,
+    /// Kinds of referral accepted.
+    pub kinds: Vec<String>,
+    /// Grades sent.
+    pub grades: Vec<RiskGrade>,
+    /// Lowest age sent, years.
+    pub age_min: u8,
+    /// Highest age sent, years.
+    pub age_max: u8,
+    /// Connections sent.
+    pub connections: Vec<Connection>,
+    /// How much letters say.
+    pub profile: Profile,
+    /// Whether `full` may print the location.
+    pub location: bool,
+    /// The parent line.
+    pub parent_line: ParentLine,
+    /// The force's own parent sentence, when `parent_line` is `own`.
+    pub parent_text: Option<String>,
+    /// The marking on the body's first line, `OFFICIAL-SENSITIVE`.
+    pub marking: String,
+    /// Handling text: what the school does with the letter. Whole sentences.
+    pub handling: String,
+    /// Whom to ring.
+    pub desk: Desk,
+    /// What ends the legal duty.
+    pub duty_ends_on: DutyEndsOn,
+    /// The authority used for a child without one.
+    pub default_la: Option<LaCode>,
+}
+
+impl Policy {
+    /// Whether the policy is narrower than s.49A of the Domestic Abuse Act 2021.
+    pub fn narrower_than_the_act(&self) -> bool {
+        let every_grade = [
+            RiskGrade::Standard,
+            RiskGrade::Medium,
+            RiskGrade::High,
+            RiskGrade::NotGraded,
+        ];
+        let every_connection = [
+            Connection::Present,
+            Connection::ResidesAtAddress,
+            Connection::ResidesWithParty,
+            Connection::DirectVictim,
+        ];
+        self.age_min > 0
+            || self.age_max < 17
+            || every_grade.iter().any(|grade| !self.grades.contains(grade))
+            || every_connection
+                .iter()
+                .any(|connection| !self.connections.contains(connection))
+    }
+}

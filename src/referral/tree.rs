@@ -1,0 +1,44 @@
+//! A document as a tree of plain values: what the field table reads, whatever it was written in.
+
+/// One value.
+#[derive(Clone, PartialEq)]
+pub enum Tree {
+    /// Nothing.
+    Null,
+    /// True or false.
+    Bool(bool),
+    /// A number that is a whole one.
+    Whole(i64),
+    /// Any other number, as text.
+    Number(String),
+    /// Text.
+    Text(String),
+    /// A list.
+    List(Vec<Tree>),
+    /// Members in the order they were written; no name twice.
+    Map(Vec<(String, Tree)>),
+}
+
+impl Tree {
+    /// A member of a map.
+    pub fn get(&self, name: &str) -> Option<&Tree> {
+        match self {
+            Self::Map(members) => members
+                .iter()
+                .find(|(n, _)| n == name)
+                .map(|(_, value)| value),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Whole(_)
+            | Self::Number(_)
+            | Self::Text(_)
+            | Self::List(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Tree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Tree(..)")
+    }
+}
