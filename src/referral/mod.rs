@@ -1,16 +1,28 @@
 //! The core: what Firstbell knows and decides. Pure: no IO, no async, no clock, no serde, no SQL,
-//! no log. It is given the instant and the random bytes and returns decisions.
+//! no log. It is given the instant and the random number and returns decisions.
+//!
+//! In reading order: names of things ([`id`], [`reference`]); what a force posts ([`post`], read by
+//! [`read`] through [`fields`]); schools, contacts and calendars ([`school`], [`calendar`],
+//! [`directory`]); the rules ([`deadline`], [`policy`], [`plan`]); what happened and what follows
+//! ([`fact`], [`fold`], [`decide`], [`retry`]).
 
-pub mod attempt;
-pub mod calendar;
-pub mod deadline;
-pub mod directory;
-pub mod fields;
 pub mod id;
-pub mod plan;
-pub mod policy;
-pub mod post;
-pub mod read;
 pub mod reference;
-pub mod school;
+pub mod post;
 pub mod tree;
+pub mod fields;
+pub mod read;
+pub mod school;
+pub mod names;
+pub mod calendar;
+pub mod directory;
+pub mod deadline;
+pub mod policy;
+pub mod plan;
+pub mod attempt;
+pub mod field;
+pub mod fact;
+pub mod state;
+pub mod fold;
+pub mod retry;
+pub mod decide;

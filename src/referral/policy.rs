@@ -3,6 +3,7 @@
 
 use super::post::{Connection, ForceName, RiskGrade, words};
 use super::school::LaCode;
+use super::tree::Tree;
 
 words! {
     /// How much a letter says (`letters.md`, the field table).
@@ -103,5 +104,56 @@ impl Policy {
             || every_connection
                 .iter()
                 .any(|connection| !self.connections.contains(connection))
+    }
+}
+
+impl Policy {
+    /// The policy as plain values: what its digest is taken over.
+    pub fn tree(&self) -> Tree {
+        let text = |value: &str| Tree::Text(value.to_owned());
+        let words = |words: Vec<&str>| Tree::List(words.into_iter().map(text).collect());
+        let members = [
+            ("force", text(self.force.as_str())),
+            ("display_name", text(&self.display_name)),
+            (
+                "kinds",
+                words(self.kinds.iter().map(String::as_str).collect()),
+            ),
+            (
+                "grades",
+                words(self.grades.iter().map(|grade| grade.word()).collect()),
+            ),
+            ("age_min", Tree::Whole(self.age_min.into())),
+            ("age_max", Tree::Whole(self.age_max.into())),
+            (
+                "connections",
+                words(self.connections.iter().map(|c| c.word()).collect()),
+            ),
+            ("profile", text(self.profile.word())),
+            ("location", Tree::Bool(self.location)),
+            ("parent_line", text(self.parent_line.word())),
+            (
+                "parent_text",
+                self.parent_text.as_deref().map_or(Tree::Null, text),
+            ),
+            ("marking", text(&self.marking)),
+            ("handling", text(&self.handling)),
+            ("desk_name", text(&self.desk.name)),
+            ("desk_phone", text(&self.desk.phone)),
+            ("desk_hours", text(&self.desk.hours)),
+            ("desk_other_times", text(&self.desk.other_times)),
+            ("duty_ends_on", text(self.duty_ends_on.word())),
+            (
+                "default_la",
+                self.default_la
+                    .map_or(Tree::Null, |la| text(&la.to_string())),
+            ),
+        ];
+        Tree::Map(
+            members
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect(),
+        )
     }
 }

@@ -1,0 +1,311 @@
+//! Facts: the append-only record of what happened (observations) and what was decided (decisions).
+//!
+//! A fact holds ids, codes, times, versions and commitments; never free text, peers' words,
+//! addresses or names: those are sealed items that the fact names by id and commitment. Changing
+//! a fact's fields is a new version `v` of its kind, never an edit.
+
+use super::attempt::{AttemptResult, AttemptWhy, Phase};
+use super::deadline::DueReason;
+use super::field::{Digest, Field};
+use super::id::*;
+use super::plan::{HoldReason, RouteReason, Target, WillHappen};
+use super::post::words;
+use super::school::{Role, RouteName, Urn};
+use super::tree::Tree;
+use jiff::Timestamp;
+
+words! {
+    /// What a person must do.
+    TaskKind {
+        /// Find the child's school.
+        ChooseSchool = "choose_school",
+        /// Ring the school: no letter can be sent, or none arrived.
+        RingSchool = "ring_school",
+        /// Record who told the school instead of us.
+        RecordWhoTold = "record_who_told",
+        /// Find the child's name.
+        NameChild = "name_child",
+        /// Confirm what will otherwise happen by itself.
+        ConfirmHold = "confirm_hold",
+        /// Tell the force of the area the child lives in.
+        TellHomeForce = "tell_home_force",
+        /// Complete a refused post and send it.
+        CompleteRefusedPost = "complete_refused_post",
+        /// Look at a letter that could not be made three times.
+        ReadQuarantined = "read_quarantined",
+    }
+}
+
+macro_rules! facts {
+    ($($(#[$doc:meta])* $name:ident = $word:literal v $version:literal {
+        $($(#[$fdoc:meta])* $field:ident: $type:ty,)*
+    })+) => {
+        /// What a fact says.
+        #[derive(Debug, Clone, PartialEq, Eq)]
+        pub enum Fact {
+            $($(#[$doc])* $name { $($(#[$fdoc])* $field: $type,)* },)+
+        }
+
+        impl Fact {
+            /// Every kind, in the vocabulary that facts, feed, metrics and console share.
+            pub const KINDS: &'static [&'static str] = &[$($word),+];
+
+            /// The kind's word.
+            pub fn kind(&self) -> &'static str {
+                match self { $(Self::$name { .. } => $word,)+ }
+            }
+
+            /// The version of the kind's fields.
+            pub fn version(&self) -> u16 {
+                match self { $(Self::$name { .. } => $version,)+ }
+            }
+
+            /// The body, to be written canonically.
+            pub fn write(&self) -> Tree {
+                match self {
+                    $(Self::$name { $($field),* } => Tree::Map(vec![
+                        $((stringify!($field).to_owned(), Field::write($field)),)*
+                    ]),)+
+                }
+            }
+
+            /// Reads a body back; none if the kind, version or a field is not known.
+            pub fn read(kind: &str, version: u16, body: &Tree) -> Option<Self> {
+                match (kind, version) {
+                    $(($word, $version) => Some(Self::$name {
+                        $($field: Field::read(body.get(stringify!($field))?)?,)*
+                    }),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+facts! {
+    /// A referral was accepted: it is on disk and its 201 was answered after that.
+    ReferralAccepted = "referral_accepted" v 1 {
+        /// Our id.
+        referral: ReferralId,
+        /// The sender's id.
+        referral_id: String,
+        /// Children in it.
+        children: u32,
+        /// Identical content came before, under this id.
+        duplicate_of: Option<ReferralId>,
+        /// It replaces this one.
+        supersedes: Option<ReferralId>,
+        /// The sealed incident; none when it is the duplicate's.
+        incident: Option<ItemId>,
+        /// Its commitment.
+        commitment: Option<Digest>,
+    }
+    /// A later referral of the sender replaces this one.
+    ReferralSuperseded = "referral_superseded" v 1 {
+        /// The one replaced.
+        referral: ReferralId,
+        /// Its successor.
+        by: ReferralId,
+    }
+    /// A post of a known force was refused and kept.
+    IntakeRefused = "intake_refused" v 1 {
+        /// Its id.
+        refused: RefusedPostId,
+        /// The status answered.
+        status: u32,
+        /// The code of its first fault.
+        code: String,
+    }
+    /// The duty to tell one establishment about one child began.
+    NotificationOpened = "notification_opened" v 1 {
+        /// Our id.
+        notification: NotificationId,
+        /// The referral.
+        referral: ReferralId,
+        /// The child.
+        child: ChildId,
+        /// For whom.
+        target: Target,
+        /// What the desk should know.
+        reasons: Vec<RouteReason>,
+        /// Schools that may be meant.
+        suggestions: Vec<Urn>,
+        /// Who may be sent the letter, in order, as this directory version names them.
+        contacts: Vec<ContactId>,
+        /// Their roles.
+        roles: Vec<Role>,
+        /// Their routes.
+        routes: Vec<RouteName>,
+        /// The directory version.
+        directory_version: u32,
+        /// Letter n to this school about this event.
+        n: u32,
+        /// Of m.
+        m: u32,
+    }
+    /// The clocks were set.
+    DeadlineSet = "deadline_set" v 1 {
+        /// Start of the next pupil day.
+        due_at: Timestamp,
+        /// What the ladder is built backward from.
+        act_by: Timestamp,
+        /// It rests on no calendar.
+        assumed: bool,
+        /// A pupil day began between incident and acceptance.
+        late_on_arrival: bool,
+        /// The rules that applied.
+        reasons: Vec<DueReason>,
+    }
+    /// It waits for a person or its default.
+    Held = "held" v 1 {
+        /// Why.
+        reason: HoldReason,
+        /// What happens by itself.
+        will_happen: WillHappen,
+        /// When.
+        will_happen_at: Timestamp,
+    }
+    /// It was closed.
+    Closed = "closed" v 1 {
+        /// How: `superseded`.
+        closed_as: String,
+    }
+    /// A person must do something.
+    TaskOpened = "task_opened" v 1 {
+        /// The task.
+        task: TaskId,
+        /// What.
+        task_kind: TaskKind,
+        /// By when.
+        wanted_by: Timestamp,
+    }
+    /// A letter waits for its route, for the first time or again.
+    DeliveryQueued = "delivery_queued" v 1 {
+        /// The delivery.
+        delivery: DeliveryId,
+        /// Its letter.
+        letter: LetterId,
+        /// To this contact.
+        contact: ContactId,
+        /// Over this route.
+        route: RouteName,
+        /// The step of the ladder that sends it.
+        step: u32,
+        /// After this attempt; 0 at first. Names what it settles.
+        after_attempt: u32,
+        /// Not before.
+        not_before: Timestamp,
+    }
+    /// A delivery will not be tried again: what it was for has ended.
+    DeliveryCancelled = "delivery_cancelled" v 1 {
+        /// The delivery.
+        delivery: DeliveryId,
+    }
+    /// A delivery was set aside: its letter could not be made.
+    DeliveryQuarantined = "delivery_quarantined" v 1 {
+        /// The delivery.
+        delivery: DeliveryId,
+        /// After so many tries.
+        tries: u32,
+    }
+    /// An attempt began: committed before MAIL.
+    DeliveryClaimed = "delivery_claimed" v 1 {
+        /// The delivery.
+        delivery: DeliveryId,
+        /// Which attempt, from 1.
+        attempt: u32,
+        /// The daemon's run that makes it.
+        incarnation: u32,
+    }
+    /// The letter was rendered and signed, once; its bytes are stored.
+    LetterSigned = "letter_signed" v 1 {
+        /// The letter.
+        letter: LetterId,
+        /// To this contact.
+        contact: ContactId,
+        /// The sealed bytes.
+        item: ItemId,
+        /// Their commitment.
+        commitment: Digest,
+        /// SHA-256 of the bytes.
+        bytes_digest: Digest,
+        /// Fingerprint of the signing key.
+        signer: String,
+    }
+    /// An attempt ended.
+    AttemptEnded = "attempt_ended" v 1 {
+        /// The delivery.
+        delivery: DeliveryId,
+        /// Which attempt.
+        attempt: u32,
+        /// Its outcome.
+        result: AttemptResult,
+        /// How far it came.
+        phase: Phase,
+        /// Why.
+        why: AttemptWhy,
+        /// The reply code.
+        code: Option<u32>,
+        /// The enhanced status code.
+        enhanced: Option<String>,
+        /// TLS version.
+        tls_version: Option<String>,
+        /// TLS cipher suite.
+        tls_cipher: Option<String>,
+        /// SHA-256 over the peer's chain.
+        chain_digest: Option<Digest>,
+        /// The peer's words, sealed.
+        words: Option<ItemId>,
+    }
+    /// A directory version became live.
+    DirectoryApproved = "directory_approved" v 1 {
+        /// The version.
+        version: u32,
+        /// Digest over its changes and all before.
+        digest: Digest,
+        /// Schools in it.
+        schools: u32,
+        /// Contacts in it.
+        contacts: u32,
+    }
+    /// A daemon's run began.
+    DaemonStarted = "daemon_started" v 1 {
+        /// Its number.
+        incarnation: u32,
+        /// The build.
+        build: String,
+    }
+    /// A daemon's run ended in order.
+    DaemonStopped = "daemon_stopped" v 1 {
+        /// Its number.
+        incarnation: u32,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fact_reads_back_and_an_unknown_version_does_not() {
+        let fact = Fact::AttemptEnded {
+            delivery: DeliveryId::from_parts(5, [9; 10]),
+            attempt: 2,
+            result: AttemptResult::Later,
+            phase: Phase::Rcpt,
+            why: AttemptWhy::Reply,
+            code: Some(451),
+            enhanced: None,
+            tls_version: Some("TLSv1.3".into()),
+            tls_cipher: None,
+            chain_digest: Some(Digest([7; 32])),
+            words: None,
+        };
+        assert_eq!(
+            Fact::read(fact.kind(), 1, &fact.write()),
+            Some(fact.clone())
+        );
+        assert_eq!(Fact::read(fact.kind(), 2, &fact.write()), None);
+        assert_eq!(Fact::read("opened", 1, &fact.write()), None);
+    }
+}

@@ -1,0 +1,496 @@
+//! Folding: from a notification's facts to what is known of it. A function of the *set* of facts:
+//! any order gives the same case, because every fact that settles something names what it settles.
+
+use super::attempt::AttemptResult;
+use super::deadline::DueReason;
+use super::fact::Fact;
+use super::id::{ChildId, ContactId, DeliveryId, LetterId, NotificationId, ReferralId};
+use super::plan::{Hold, RouteReason, Target};
+use super::school::{Role, RouteName};
+use super::state::{DeliveryState, Duty, Proof, Timing, Word, word};
+use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+/// A delivery as its facts tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryCase {
+    /// Its letter.
+    pub letter: LetterId,
+    /// To whom.
+    pub contact: ContactId,
+    /// Over which route.
+    pub route: RouteName,
+    /// The step that sends it.
+    pub step: u32,
+    /// Attempts claimed, each with its outcome once it ended.
+    pub attempts: BTreeMap<u32, Option<AttemptResult>>,
+    /// Set aside.
+    pub quarantined: bool,
+    /// Ended with what it was for.
+    pub cancelled: bool,
+}
+
+impl DeliveryCase {
+    /// Where it stands. A "250" counts whenever it is recorded: forgetting one would send twice.
+    pub fn state(&self) -> DeliveryState {
+        let ended = |wanted| self.attempts.values().any(|result| *result == Some(wanted));
+        if ended(AttemptResult::Done) {
+            return DeliveryState::Relayed;
+        }
+        if ended(AttemptResult::Never) {
+            return DeliveryState::Failed;
+        }
+        if self.quarantined {
+            return DeliveryState::Held;
+        }
+        match self.attempts.values().next_back() {
+            Some(None) => DeliveryState::Sending,
+            _ if self.cancelled => DeliveryState::Cancelled,
+            Some(Some(AttemptResult::Unknown)) => DeliveryState::InDoubt,
+            Some(Some(AttemptResult::Later | AttemptResult::Done | AttemptResult::Never))
+            | None => DeliveryState::Queued,
+        }
+    }
+
+    /// How many attempts followed an unknown outcome: letters that may have been sent twice.
+    pub fn repeats(&self) -> u32 {
+        let results: Vec<_> = self.attempts.values().collect();
+        let repeats = results
+            .windows(2)
+            .filter(|pair| matches!(pair, [Some(AttemptResult::Unknown), _]))
+            .count();
+        u32::try_from(repeats).unwrap_or(u32::MAX)
+    }
+}
+
+/// A notification as its facts tell it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Case {
+    /// Our id.
+    pub notification: NotificationId,
+    /// The referral.
+    pub referral: ReferralId,
+    /// The child.
+    pub child: ChildId,
+    /// For whom.
+    pub target: Target,
+    /// What the desk should know.
+    pub reasons: Vec<RouteReason>,
+    /// Who may be sent the letter, in order.
+    pub contacts: Vec<(ContactId, Role, RouteName)>,
+    /// The directory version it was routed with.
+    pub directory_version: u32,
+    /// Letter n of m.
+    pub n_of_m: (u32, u32),
+    /// Start of the next pupil day.
+    pub due_at: Timestamp,
+    /// What the ladder is built backward from.
+    pub act_by: Timestamp,
+    /// Rests on no calendar.
+    pub assumed: bool,
+    /// Late on arrival.
+    pub late_on_arrival: bool,
+    /// Why the deadline is what it is.
+    pub due_reasons: Vec<DueReason>,
+    /// Waiting, and why.
+    pub hold: Option<Hold>,
+    /// How it was closed, once it was.
+    pub closed_as: Option<String>,
+    /// Its deliveries.
+    pub deliveries: BTreeMap<DeliveryId, DeliveryCase>,
+}
+
+impl Case {
+    /// Where the duty stands.
+    pub fn duty(&self) -> Duty {
+        if self.closed_as.is_some() {
+            Duty::Closed
+        } else {
+            Duty::Open
+        }
+    }
+
+    /// Whether anybody still has to be told.
+    pub fn live(&self) -> bool {
+        match self.duty() {
+            Duty::Open | Duty::Contradicted => true,
+            Duty::Acknowledged | Duty::Refused | Duty::Told | Duty::Closed => false,
+        }
+    }
+
+    /// What is proved of delivery.
+    pub fn proof(&self) -> Proof {
+        let states: Vec<_> = self.deliveries.values().map(DeliveryCase::state).collect();
+        if states.contains(&DeliveryState::Delivered) {
+            Proof::Delivered
+        } else if states.contains(&DeliveryState::Relayed) {
+            Proof::HandedOver
+        } else {
+            Proof::None
+        }
+    }
+
+    /// Against `act_by`, at `now`.
+    pub fn timing(&self, now: Timestamp) -> Timing {
+        if now > self.act_by {
+            Timing::Late
+        } else {
+            Timing::InTime
+        }
+    }
+
+    /// How far the ladder has climbed: the highest step that sent anything.
+    pub fn step(&self) -> u32 {
+        self.deliveries
+            .values()
+            .map(|delivery| delivery.step)
+            .max()
+            .unwrap_or(0)
+    }
+
+    /// The state in one word, at `now`.
+    pub fn word(&self, now: Timestamp) -> Word {
+        word(
+            self.duty(),
+            self.hold.is_some(),
+            false,
+            self.proof(),
+            self.step(),
+            self.timing(now),
+        )
+    }
+
+    /// The next timer and what it is for; none when the duty has ended. At or before `act_by` until
+    /// that has passed (promise 6, which the database checks).
+    pub fn timer(&self, now: Timestamp) -> Option<(Timestamp, &'static str)> {
+        if !self.live() {
+            return None;
+        }
+        let hold = self.hold.map(|hold| (hold.at, "hold"));
+        let next = hold
+            .filter(|(at, _)| *at > now)
+            .unwrap_or((self.act_by, "act_by"));
+        Some((next.0.min(self.act_by), next.1))
+    }
+}
+
+/// Why facts give no case: the record is damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the facts do not open a notification and set its deadline")]
+pub struct NotACase;
+
+/// Folds a notification's facts.
+pub fn fold<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Result<Case, NotACase> {
+    let mut opened = None;
+    let mut deadline = None;
+    let mut rest = Rest::default();
+    for fact in facts {
+        match fact {
+            Fact::NotificationOpened { .. } => opened = Some(fact),
+            Fact::DeadlineSet { .. } => deadline = Some(fact),
+            Fact::Held {
+                reason,
+                will_happen,
+                will_happen_at,
+            } => {
+                rest.hold = Some(Hold {
+                    reason: *reason,
+                    will_happen: *will_happen,
+                    at: *will_happen_at,
+                });
+            }
+            Fact::Closed { closed_as } => rest.closed_as = Some(closed_as.clone()),
+            Fact::ReferralAccepted { .. }
+            | Fact::ReferralSuperseded { .. }
+            | Fact::IntakeRefused { .. }
+            | Fact::TaskOpened { .. }
+            | Fact::LetterSigned { .. }
+            | Fact::DirectoryApproved { .. }
+            | Fact::DaemonStarted { .. }
+            | Fact::DaemonStopped { .. } => {}
+            Fact::DeliveryQueued { .. }
+            | Fact::DeliveryClaimed { .. }
+            | Fact::AttemptEnded { .. }
+            | Fact::DeliveryQuarantined { .. }
+            | Fact::DeliveryCancelled { .. } => rest.delivery(fact),
+        }
+    }
+    build(opened.ok_or(NotACase)?, deadline.ok_or(NotACase)?, rest)
+}
+
+fn build(opened: &Fact, deadline: &Fact, mut rest: Rest) -> Result<Case, NotACase> {
+    let deliveries = rest.deliveries();
+    match (opened, deadline) {
+        (
+            Fact::NotificationOpened {
+                notification,
+                referral,
+                child,
+                target,
+                reasons,
+                contacts,
+                roles,
+                routes,
+                directory_version,
+                n,
+                m,
+                suggestions: _,
+            },
+            Fact::DeadlineSet {
+                due_at,
+                act_by,
+                assumed,
+                late_on_arrival,
+                reasons: due,
+            },
+        ) => Ok(Case {
+            notification: *notification,
+            referral: *referral,
+            child: *child,
+            target: *target,
+            reasons: reasons.clone(),
+            contacts: contacts
+                .iter()
+                .zip(roles)
+                .zip(routes)
+                .map(|((contact, role), route)| (*contact, *role, route.clone()))
+                .collect(),
+            directory_version: *directory_version,
+            n_of_m: (*n, *m),
+            due_at: *due_at,
+            act_by: *act_by,
+            assumed: *assumed,
+            late_on_arrival: *late_on_arrival,
+            due_reasons: due.clone(),
+            hold: rest.hold,
+            closed_as: rest.closed_as,
+            deliveries,
+        }),
+        _ => Err(NotACase),
+    }
+}
+
+/// An attempt that was given up as unknown may still report: the outcome that says most wins,
+/// whichever fact is read first.
+trait Weigh {
+    fn max_by_weight(self, other: AttemptResult) -> Self;
+}
+
+impl Weigh for Option<AttemptResult> {
+    fn max_by_weight(self, other: AttemptResult) -> Self {
+        let weight = |result: AttemptResult| match result {
+            AttemptResult::Later => 0,
+            AttemptResult::Unknown => 1,
+            AttemptResult::Never => 2,
+            AttemptResult::Done => 3,
+        };
+        match self {
+            Some(known) if weight(known) >= weight(other) => Some(known),
+            Some(_) | None => Some(other),
+        }
+    }
+}
+
+/// What is gathered in one pass, whatever the order.
+#[derive(Default)]
+struct Rest {
+    hold: Option<Hold>,
+    closed_as: Option<String>,
+    queued: BTreeMap<DeliveryId, (LetterId, ContactId, RouteName, u32)>,
+    attempts: BTreeMap<DeliveryId, BTreeMap<u32, Option<AttemptResult>>>,
+    quarantined: Vec<DeliveryId>,
+    cancelled: Vec<DeliveryId>,
+}
+
+impl Rest {
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other kinds say nothing of deliveries"
+    )]
+    fn delivery(&mut self, fact: &Fact) {
+        match fact {
+            Fact::DeliveryQueued {
+                delivery,
+                letter,
+                contact,
+                route,
+                step,
+                ..
+            } => {
+                self.queued
+                    .insert(*delivery, (*letter, *contact, route.clone(), *step));
+            }
+            Fact::DeliveryClaimed {
+                delivery, attempt, ..
+            } => {
+                self.attempts
+                    .entry(*delivery)
+                    .or_default()
+                    .entry(*attempt)
+                    .or_insert(None);
+            }
+            Fact::AttemptEnded {
+                delivery,
+                attempt,
+                result,
+                ..
+            } => {
+                let known = self
+                    .attempts
+                    .entry(*delivery)
+                    .or_default()
+                    .entry(*attempt)
+                    .or_insert(None);
+                *known = (*known).max_by_weight(*result);
+            }
+            Fact::DeliveryQuarantined { delivery, .. } => self.quarantined.push(*delivery),
+            Fact::DeliveryCancelled { delivery } => self.cancelled.push(*delivery),
+            _ => {}
+        }
+    }
+
+    fn deliveries(&mut self) -> BTreeMap<DeliveryId, DeliveryCase> {
+        std::mem::take(&mut self.queued)
+            .into_iter()
+            .map(|(id, (letter, contact, route, step))| {
+                let case = DeliveryCase {
+                    letter,
+                    contact,
+                    route,
+                    step,
+                    attempts: self.attempts.remove(&id).unwrap_or_default(),
+                    quarantined: self.quarantined.contains(&id),
+                    cancelled: self.cancelled.contains(&id),
+                };
+                (id, case)
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::referral::attempt::{AttemptWhy, Phase};
+    use proptest::prelude::*;
+
+    fn id<T>(make: fn(u64, [u8; 10]) -> T) -> T {
+        make(1_000, [3; 10])
+    }
+
+    fn ended(attempt: u32, result: AttemptResult) -> Fact {
+        Fact::AttemptEnded {
+            delivery: id(DeliveryId::from_parts),
+            attempt,
+            result,
+            phase: Phase::Body,
+            why: AttemptWhy::Reply,
+            code: None,
+            enhanced: None,
+            tls_version: None,
+            tls_cipher: None,
+            chain_digest: None,
+            words: None,
+        }
+    }
+
+    fn claimed(attempt: u32) -> Fact {
+        Fact::DeliveryClaimed {
+            delivery: id(DeliveryId::from_parts),
+            attempt,
+            incarnation: 1,
+        }
+    }
+
+    fn opened() -> Vec<Fact> {
+        let at = Timestamp::from_second(1_790_000_000).unwrap();
+        vec![
+            Fact::NotificationOpened {
+                notification: id(NotificationId::from_parts),
+                referral: id(ReferralId::from_parts),
+                child: id(ChildId::from_parts),
+                target: Target::Unrouted,
+                reasons: vec![],
+                suggestions: vec![],
+                contacts: vec![],
+                roles: vec![],
+                routes: vec![],
+                directory_version: 1,
+                n: 1,
+                m: 1,
+            },
+            Fact::DeadlineSet {
+                due_at: at,
+                act_by: at,
+                assumed: false,
+                late_on_arrival: false,
+                reasons: vec![],
+            },
+            Fact::DeliveryQueued {
+                delivery: id(DeliveryId::from_parts),
+                letter: id(LetterId::from_parts),
+                contact: id(ContactId::from_parts),
+                route: RouteName::parse("cjsm").unwrap(),
+                step: 0,
+                after_attempt: 0,
+                not_before: at,
+            },
+        ]
+    }
+
+    fn state_after(more: &[Fact]) -> DeliveryState {
+        let facts: Vec<Fact> = opened().into_iter().chain(more.iter().cloned()).collect();
+        fold(&facts)
+            .unwrap()
+            .deliveries
+            .values()
+            .next()
+            .unwrap()
+            .state()
+    }
+
+    #[test]
+    fn a_recorded_250_is_never_forgotten() {
+        use AttemptResult::{Done, Later, Never, Unknown};
+        assert_eq!(state_after(&[]), DeliveryState::Queued);
+        assert_eq!(state_after(&[claimed(1)]), DeliveryState::Sending);
+        assert_eq!(
+            state_after(&[claimed(1), ended(1, Later)]),
+            DeliveryState::Queued
+        );
+        assert_eq!(
+            state_after(&[claimed(1), ended(1, Unknown)]),
+            DeliveryState::InDoubt
+        );
+        assert_eq!(
+            state_after(&[
+                claimed(1),
+                ended(1, Unknown),
+                ended(1, Done),
+                claimed(2),
+                ended(2, Never)
+            ]),
+            DeliveryState::Relayed
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_of_facts_gives_the_same_case(
+            results in proptest::collection::vec(0..4usize, 0..6),
+            order in proptest::collection::vec(any::<u32>(), 20),
+        ) {
+            use AttemptResult::{Done, Later, Never, Unknown};
+            let mut facts = opened();
+            for (attempt, result) in (1u32..).zip(results) {
+                facts.push(claimed(attempt));
+                facts.push(ended(attempt, [Done, Later, Never, Unknown][result]));
+            }
+            facts.push(Fact::Closed { closed_as: "superseded".into() });
+            let straight = fold(&facts).unwrap();
+            let mut shuffled: Vec<(u32, Fact)> = order.into_iter().cycle().zip(facts).collect();
+            shuffled.sort_by_key(|(key, _)| *key);
+            prop_assert_eq!(straight, fold(shuffled.iter().map(|(_, fact)| fact)).unwrap());
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! What a claimed letter is made from, opened for the stage that makes or sends it.
+
+use super::cases::read_fact;
+use super::directory_load::read_contact;
+use super::json;
+use super::tx::Fault;
+use super::views::{case, instant};
+use super::{Claim, LetterJob, LetterWork, Readers};
+use crate::referral::fact::Fact;
+use crate::referral::fold::Case;
+use crate::referral::plan::Target;
+use crate::referral::post::ForceName;
+use crate::referral::read;
+use crate::referral::reference::Reference;
+use crate::referral::school::{RouteName, Urn};
+use crate::referral::tree::Tree;
+use sqlx::{Row, SqliteConnection};
+
+const LETTER: &str = "SELECT l.contact, l.directory_version, l.token, l.message_id, l.item, i.sealed, n.referral, n.child, n.reference, n.force, c.content_key AS child_key, d.route FROM letter l JOIN delivery d ON d.letter = l.id JOIN notification n ON n.id = l.notification JOIN child c ON c.id = n.child LEFT JOIN item i ON i.id = l.item WHERE d.id = $1";
+const KEY: &str = "SELECT epoch, wrapped FROM content_key WHERE id = $1";
+const ITEM: &str = "SELECT id, content_key, sealed FROM item WHERE owner = $1 AND kind = $2";
+const RECEIVED: &str = "SELECT received_at FROM referral WHERE id = $1";
+const SCHOOL: &str = "SELECT name, la_code FROM school WHERE urn = $1 AND from_version <= $2 AND (to_version IS NULL OR to_version > $2)";
+const CONTACT: &str = "SELECT id, urn, role, rank, route, detail, valid_from, valid_to FROM contact WHERE id = $1 AND from_version <= $2 AND (to_version IS NULL OR to_version > $2)";
+const SENT_BEFORE: &str =
+    "SELECT kind, v, body FROM fact WHERE stream = $1 AND kind = 'letter_signed' ORDER BY n";
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[LETTER, KEY, ITEM, RECEIVED, SCHOOL, CONTACT, SENT_BEFORE];
+
+impl Readers {
+    /// Opens what a claim is about: the signed bytes, or everything they are to be made from.
+    pub(super) async fn letter_work(&self, claim: &Claim) -> Result<LetterWork, Fault> {
+        let mut connection = self.pool.acquire().await?;
+        let row = sqlx::query(LETTER)
+            .bind(claim.delivery.to_string())
+            .fetch_one(&mut *connection)
+            .await?;
+        let version: i64 = row.try_get("directory_version")?;
+        let contact: String = row.try_get("contact")?;
+        let contact = sqlx::query(CONTACT)
+            .bind(contact)
+            .bind(version)
+            .fetch_one(&mut *connection)
+            .await?;
+        let contact = read_contact(self, &mut connection, &contact).await?.1;
+        let route: String = row.try_get("route")?;
+        let route = RouteName::parse(&route).ok_or(Fault::Damaged("a route's name"))?;
+        let envelope_token: String = row.try_get("token")?;
+        let item: Option<String> = row.try_get("item")?;
+        let bytes = match item {
+            Some(item) => {
+                let key = row.try_get("child_key")?;
+                let sealed: Vec<u8> = row.try_get("sealed")?;
+                Some(
+                    self.open_item(&mut connection, key, &item, "letter", &sealed)
+                        .await?,
+                )
+            }
+            None => None,
+        };
+        let job = if bytes.is_none() {
+            let case = case(&mut connection, claim.notification).await?;
+            let referral: String = row.try_get("referral")?;
+            let child: String = row.try_get("child")?;
+            let (school_name, la_code) =
+                self.establishment(&mut connection, &case, version).await?;
+            let reference: String = row.try_get("reference")?;
+            let force: String = row.try_get("force")?;
+            Some(LetterJob {
+                referral: self.referral_of(&mut connection, &referral, &child).await?,
+                force: ForceName::parse(&force).ok_or(Fault::Damaged("a force's name"))?,
+                school_name,
+                la_code,
+                reference: Reference::parse(&reference)
+                    .map_err(|_| Fault::Damaged("a reference"))?,
+                message_id: row.try_get("message_id")?,
+                letters_before: self.letters_before(&mut connection, claim).await?,
+                case,
+            })
+        } else {
+            None
+        };
+        Ok(LetterWork {
+            contact: contact.clone(),
+            route,
+            token: envelope_token,
+            bytes,
+            job,
+        })
+    }
+
+    /// How many letters of this notification were signed before: a deputy's copy says so.
+    async fn letters_before(
+        &self,
+        connection: &mut SqliteConnection,
+        claim: &Claim,
+    ) -> Result<usize, Fault> {
+        let query = sqlx::query(SENT_BEFORE).bind(claim.notification.to_string());
+        let rows = query.fetch_all(&mut *connection).await?;
+        let mut before = 0;
+        for row in &rows {
+            if let Fact::LetterSigned { letter, .. } = read_fact(row)? {
+                before += usize::from(letter != claim.letter);
+            }
+        }
+        Ok(before)
+    }
+
+    async fn establishment(
+        &self,
+        connection: &mut SqliteConnection,
+        case: &Case,
+        version: i64,
+    ) -> Result<(String, Option<String>), Fault> {
+        let urn: Urn = match case.target {
+            Target::School(urn) => urn,
+            Target::Authority(code) => {
+                return Ok(("the local authority".to_owned(), Some(code.to_string())));
+            }
+            Target::Unrouted => return Err(Fault::Damaged("a letter to nowhere")),
+        };
+        let row = sqlx::query(SCHOOL)
+            .bind(urn.to_string())
+            .bind(version)
+            .fetch_one(&mut *connection)
+            .await?;
+        Ok((row.try_get("name")?, row.try_get("la_code")?))
+    }
+
+    /// The referral as it was posted, with this one child.
+    async fn referral_of(
+        &self,
+        connection: &mut SqliteConnection,
+        referral: &str,
+        child: &str,
+    ) -> Result<crate::referral::post::Referral, Fault> {
+        let incident = self.content(connection, referral, "incident").await?;
+        let police = self
+            .content(connection, referral, "police_reference")
+            .await?;
+        let child = self.content(connection, child, "child").await?;
+        let parse = |bytes: &[u8]| json::parse(bytes).ok_or(Fault::Damaged("sealed content"));
+        let Tree::Map(mut members) = parse(&incident)? else {
+            return Err(Fault::Damaged("sealed content"));
+        };
+        members.push(("children".to_owned(), Tree::List(vec![parse(&child)?])));
+        let police = String::from_utf8(police).map_err(|_| Fault::Damaged("sealed content"))?;
+        members.push(("police_reference".to_owned(), Tree::Text(police)));
+        let row = sqlx::query(RECEIVED)
+            .bind(referral)
+            .fetch_one(&mut *connection)
+            .await?;
+        let received_at = instant(row.try_get(0)?);
+        let (referral, _) = read::read(&Tree::Map(members), received_at)
+            .map_err(|_| Fault::Damaged("a referral that no longer reads"))?;
+        Ok(referral)
+    }
+
+    /// The one item of an owner and kind, opened.
+    pub(super) async fn content(
+        &self,
+        connection: &mut SqliteConnection,
+        owner: &str,
+        kind: &str,
+    ) -> Result<Vec<u8>, Fault> {
+        let row = sqlx::query(ITEM)
+            .bind(owner)
+            .bind(kind)
+            .fetch_one(&mut *connection)
+            .await?;
+        let id: String = row.try_get("id")?;
+        let sealed: Option<Vec<u8>> = row.try_get("sealed")?;
+        let sealed = sealed.ok_or(Fault::Damaged("erased content"))?;
+        self.open_item(connection, row.try_get("content_key")?, &id, kind, &sealed)
+            .await
+    }
+
+    async fn open_item(
+        &self,
+        connection: &mut SqliteConnection,
+        key: String,
+        item: &str,
+        kind: &str,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, Fault> {
+        let row = sqlx::query(KEY)
+            .bind(&key)
+            .fetch_one(&mut *connection)
+            .await?;
+        let wrapped: Option<Vec<u8>> = row.try_get("wrapped")?;
+        let wrapped = wrapped.ok_or(Fault::Damaged("content key destroyed"))?;
+        let epoch: String = row.try_get("epoch")?;
+        let key = self.vault.unwrap(key, &epoch, &wrapped)?;
+        Ok(key.open(item, kind, sealed)?)
+    }
+}

@@ -1,0 +1,303 @@
+//! Deliveries: claim, signed, ended. A claim is committed before MAIL and the letter's bytes before
+//! that; an outcome is recorded whoever holds the claim by then.
+
+use super::cases::{Observed, apply};
+use super::tx::{Fault, Tx};
+use super::{Claim, Ended, SignedLetter};
+use crate::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
+use crate::referral::decide::Observation;
+use crate::referral::fact::Fact;
+use crate::referral::field::Digest;
+use crate::referral::id::{ContactId, DeliveryId, LetterId, NotificationId};
+use crate::referral::school::RouteName;
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+const NEXT: &str = "SELECT d.id, d.letter, d.notification, d.attempts, d.lease, l.item IS NULL AS unsigned, l.render_tries FROM delivery d JOIN letter l ON l.id = d.letter WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND d.not_before <= $2 ORDER BY d.lane, d.last_safe_at, d.id LIMIT $3";
+const CLAIM: &str = "UPDATE delivery SET state = 'sending', attempts = $2, lease = $3, incarnation = $4 WHERE id = $1";
+const ATTEMPT_ADD: &str =
+    "INSERT INTO attempt(delivery, n, lease, started_at) VALUES ($1, $2, $3, $4)";
+const TRY_RENDER: &str = "UPDATE letter SET render_tries = render_tries + 1 WHERE id = $1";
+const LETTER: &str = "SELECT l.item, l.notification, l.contact, c.content_key, i.sealed FROM letter l JOIN notification n ON n.id = l.notification JOIN child c ON c.id = n.child LEFT JOIN item i ON i.id = l.item WHERE l.id = $1";
+const SIGNED: &str = "UPDATE letter SET item = $2, bytes_digest = $3, signer = $4, signed_at = $5, profile = $6 WHERE id = $1";
+const DELIVERY: &str = "SELECT d.notification, c.content_key FROM delivery d JOIN notification n ON n.id = d.notification JOIN child c ON c.id = n.child WHERE d.id = $1";
+const ATTEMPT_ENDED_AT: &str = "SELECT ended_at FROM attempt WHERE delivery = $1 AND n = $2";
+const ATTEMPT_SAVE: &str = "UPDATE attempt SET ended_at = $3, result = $4, phase = $5, code = $6, enhanced = $7, tls = $8, chain_digest = $9, words = $10 WHERE delivery = $1 AND n = $2";
+const SENDING: &str = "SELECT d.id, d.attempts, l.item IS NULL AS unsigned FROM delivery d JOIN letter l ON l.id = d.letter WHERE d.state = 'sending' AND d.incarnation < $1 ORDER BY d.id";
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[
+    NEXT,
+    CLAIM,
+    ATTEMPT_ADD,
+    TRY_RENDER,
+    LETTER,
+    SIGNED,
+    DELIVERY,
+    ATTEMPT_ENDED_AT,
+    ATTEMPT_SAVE,
+    SENDING,
+];
+
+/// A letter whose rendering was begun this often and never ended is set aside, and the next goes on.
+const RENDER_TRIES_MAX: i64 = 3;
+
+/// Claims what is due on a route, soonest deadline first.
+pub(super) async fn claim(
+    tx: &mut Tx<'_>,
+    route: &RouteName,
+    most: usize,
+) -> Result<Vec<Claim>, Fault> {
+    let rows = sqlx::query(NEXT)
+        .bind(route.as_str())
+        .bind(tx.now.as_microsecond())
+        .bind(i64::try_from(most).unwrap_or(0))
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    let mut claims = Vec::new();
+    for row in rows {
+        let unsigned: bool = row.try_get("unsigned")?;
+        let tries: i64 = row.try_get("render_tries")?;
+        if unsigned && tries >= RENDER_TRIES_MAX {
+            quarantine(tx, &row, tries).await?;
+        } else {
+            claims.push(claim_one(tx, &row, unsigned).await?);
+        }
+    }
+    Ok(claims)
+}
+
+async fn claim_one(tx: &mut Tx<'_>, row: &SqliteRow, unsigned: bool) -> Result<Claim, Fault> {
+    let delivery = delivery_id(row)?;
+    let letter: String = row.try_get("letter")?;
+    let attempt: i64 = row.try_get::<i64, _>("attempts")? + 1;
+    let lease: i64 = row.try_get::<i64, _>("lease")? + 1;
+    if unsigned {
+        sqlx::query(TRY_RENDER)
+            .bind(&letter)
+            .execute(&mut *tx.connection)
+            .await?;
+    }
+    sqlx::query(CLAIM)
+        .bind(delivery.to_string())
+        .bind(attempt)
+        .bind(lease)
+        .bind(tx.state.incarnation)
+        .execute(&mut *tx.connection)
+        .await?;
+    sqlx::query(ATTEMPT_ADD)
+        .bind(delivery.to_string())
+        .bind(attempt)
+        .bind(lease)
+        .bind(tx.now.as_microsecond())
+        .execute(&mut *tx.connection)
+        .await?;
+    let attempt = u32::try_from(attempt).map_err(|_| Fault::Damaged("attempts"))?;
+    let incarnation = u32::try_from(tx.state.incarnation).unwrap_or(u32::MAX);
+    let fact = Fact::DeliveryClaimed {
+        delivery,
+        attempt,
+        incarnation,
+    };
+    let notification = notification_id(row.try_get("notification")?)?;
+    apply(tx, notification, Observed { fact, cause: None }, None).await?;
+    let letter = LetterId::parse(&letter).map_err(|_| Fault::Damaged("a letter's id"))?;
+    Ok(Claim {
+        delivery,
+        notification,
+        letter,
+        attempt,
+        lease,
+    })
+}
+
+async fn quarantine(tx: &mut Tx<'_>, row: &SqliteRow, tries: i64) -> Result<(), Fault> {
+    let delivery = delivery_id(row)?;
+    let notification = notification_id(row.try_get("notification")?)?;
+    let tries = u32::try_from(tries).unwrap_or(u32::MAX);
+    let fact = Fact::DeliveryQuarantined { delivery, tries };
+    let observed = Observed {
+        fact,
+        cause: Some(format!("quarantine:{delivery}")),
+    };
+    apply(
+        tx,
+        notification,
+        observed,
+        Some(Observation::Quarantined { delivery }),
+    )
+    .await?;
+    Ok(())
+}
+
+/// Keeps a letter's bytes, once. Gives back the bytes that are kept: those of whoever was first.
+pub(super) async fn signed(tx: &mut Tx<'_>, signed: &SignedLetter) -> Result<Vec<u8>, Fault> {
+    let id = signed.letter.to_string();
+    let row = sqlx::query(LETTER)
+        .bind(&id)
+        .fetch_one(&mut *tx.connection)
+        .await?;
+    let key = tx.content_key(row.try_get("content_key")?).await?;
+    let kept: Option<String> = row.try_get("item")?;
+    if let Some(item) = kept {
+        let sealed: Vec<u8> = row.try_get("sealed")?;
+        return Ok(key.open(&item, "letter", &sealed)?);
+    }
+    let (item, commitment) = tx.new_item(&key, "letter", &id, &signed.bytes).await?;
+    sqlx::query(SIGNED)
+        .bind(&id)
+        .bind(item.to_string())
+        .bind(signed.digest.as_slice())
+        .bind(&signed.signer)
+        .bind(tx.now.as_microsecond())
+        .bind(signed.profile)
+        .execute(&mut *tx.connection)
+        .await?;
+    let contact: String = row.try_get("contact")?;
+    let fact = Fact::LetterSigned {
+        letter: signed.letter,
+        contact: ContactId::parse(&contact).map_err(|_| Fault::Damaged("a contact's id"))?,
+        item,
+        commitment: Digest(commitment),
+        bytes_digest: Digest(signed.digest),
+        signer: signed.signer.clone(),
+    };
+    let observed = Observed {
+        fact,
+        cause: Some(format!("signed:{id}")),
+    };
+    apply(
+        tx,
+        notification_id(row.try_get("notification")?)?,
+        observed,
+        None,
+    )
+    .await?;
+    Ok(signed.bytes.clone())
+}
+
+/// Records an attempt's outcome.
+pub(super) async fn ended(tx: &mut Tx<'_>, ended: &Ended) -> Result<(), Fault> {
+    let delivery = ended.delivery.to_string();
+    let row = sqlx::query(DELIVERY)
+        .bind(&delivery)
+        .fetch_one(&mut *tx.connection)
+        .await?;
+    let notification = notification_id(row.try_get("notification")?)?;
+    let attempted = &ended.attempted;
+    let words = if attempted.words.is_empty() {
+        None
+    } else {
+        let key = tx.content_key(row.try_get("content_key")?).await?;
+        Some(
+            tx.new_item(&key, "words", &delivery, &attempted.words)
+                .await?
+                .0,
+        )
+    };
+    let earlier = sqlx::query(ATTEMPT_ENDED_AT)
+        .bind(&delivery)
+        .bind(i64::from(ended.attempt))
+        .fetch_one(&mut *tx.connection)
+        .await?;
+    let earlier: Option<i64> = earlier.try_get(0)?;
+    if earlier.is_none() {
+        save_attempt(tx, ended, words.map(|item| item.to_string())).await?;
+    }
+    // Given up as unknown, and now it reports after all: a second fact, never a lost "250".
+    let cause = if earlier.is_none() {
+        "ended"
+    } else {
+        "ended-late"
+    };
+    let fact = Fact::AttemptEnded {
+        delivery: ended.delivery,
+        attempt: ended.attempt,
+        result: attempted.result,
+        phase: attempted.phase,
+        why: attempted.why,
+        code: attempted.code.map(u32::from),
+        enhanced: attempted.enhanced.clone(),
+        tls_version: attempted.tls.as_ref().map(|tls| tls.version.clone()),
+        tls_cipher: attempted.tls.as_ref().map(|tls| tls.cipher.clone()),
+        chain_digest: attempted.tls.as_ref().map(|tls| Digest(tls.chain_digest)),
+        words,
+    };
+    let observed = Observed {
+        fact,
+        cause: Some(format!("{cause}:{delivery}:{}", ended.attempt)),
+    };
+    let observation = Observation::AttemptEnded {
+        delivery: ended.delivery,
+        attempt: ended.attempt,
+        result: attempted.result,
+    };
+    apply(tx, notification, observed, Some(observation)).await?;
+    Ok(())
+}
+
+async fn save_attempt(tx: &mut Tx<'_>, ended: &Ended, words: Option<String>) -> Result<(), Fault> {
+    let attempted = &ended.attempted;
+    let tls = attempted.tls.as_ref();
+    sqlx::query(ATTEMPT_SAVE)
+        .bind(ended.delivery.to_string())
+        .bind(i64::from(ended.attempt))
+        .bind(tx.now.as_microsecond())
+        .bind(attempted.result.word())
+        .bind(attempted.phase.word())
+        .bind(attempted.code.map(i64::from))
+        .bind(&attempted.enhanced)
+        .bind(tls.map(|tls| format!("{} {}", tls.version, tls.cipher)))
+        .bind(tls.map(|tls| tls.chain_digest.to_vec()))
+        .bind(words)
+        .execute(&mut *tx.connection)
+        .await?;
+    Ok(())
+}
+
+/// At start, before anything is claimed: what an earlier run was sending is in doubt. A letter that
+/// was not yet signed cannot have left, and is simply queued.
+pub(super) async fn recover(tx: &mut Tx<'_>) -> Result<usize, Fault> {
+    let rows = sqlx::query(SENDING)
+        .bind(tx.state.incarnation)
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    for row in &rows {
+        let unsigned: bool = row.try_get("unsigned")?;
+        let result = if unsigned {
+            AttemptResult::Later
+        } else {
+            AttemptResult::Unknown
+        };
+        let attempted = Attempted {
+            result,
+            phase: Phase::Daemon,
+            why: AttemptWhy::DaemonStopped,
+            code: None,
+            enhanced: None,
+            tls: None,
+            words: Vec::new(),
+        };
+        let attempt = u32::try_from(row.try_get::<i64, _>("attempts")?);
+        let attempt = attempt.map_err(|_| Fault::Damaged("attempts"))?;
+        ended(
+            tx,
+            &Ended {
+                delivery: delivery_id(row)?,
+                attempt,
+                attempted,
+            },
+        )
+        .await?;
+    }
+    Ok(rows.len())
+}
+
+fn delivery_id(row: &SqliteRow) -> Result<DeliveryId, Fault> {
+    let id: String = row.try_get("id")?;
+    DeliveryId::parse(&id).map_err(|_| Fault::Damaged("a delivery's id"))
+}
+
+fn notification_id(text: String) -> Result<NotificationId, Fault> {
+    NotificationId::parse(&text).map_err(|_| Fault::Damaged("a notification's id"))
+}

@@ -1,0 +1,81 @@
+//! Posts of known forces that were refused: sealed, kept seven days, put before the desk.
+
+use super::RefusedPost;
+use super::cases::add_task;
+use super::tx::{By, Fault, Stream, Tx};
+use crate::referral::fact::{Fact, TaskKind};
+use crate::referral::id::{RefusedPostId, TaskId};
+use jiff::SignedDuration;
+use sqlx::Row;
+
+const REFUSED_ADD: &str = "INSERT INTO refused_post(id, force, received_at, status, code, body, until) VALUES ($1, $2, $3, $4, $5, $6, $7)";
+const REFUSED_COUNT: &str = "SELECT COUNT(*) FROM refused_post WHERE force = $1 AND until > $2";
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[REFUSED_ADD, REFUSED_COUNT];
+
+/// Kept so long that a desk that is off for a weekend and a bank holiday still finds it.
+const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Refused posts of one force kept at once: a robot that loops cannot fill the disk. Beyond it the
+/// fact and the count are kept, the body is not.
+const KEPT_PER_FORCE_MAX: i64 = 1_000;
+
+pub(super) async fn refuse(tx: &mut Tx<'_>, refused: &RefusedPost) -> Result<(), Fault> {
+    let id = tx.new_id(RefusedPostId::from_parts)?;
+    let by = By {
+        actor: format!("force:{}", refused.force),
+        force: Some(refused.force.clone()),
+        basis: tx.basis(None).await?,
+    };
+    let fact = Fact::IntakeRefused {
+        refused: id,
+        status: u32::from(refused.status),
+        code: refused.code.to_owned(),
+    };
+    let mut stream = Stream {
+        name: id.to_string(),
+        count: 0,
+    };
+    tx.append(&mut stream, &fact, &by, None).await?;
+    let kept = sqlx::query(REFUSED_COUNT)
+        .bind(refused.force.as_str())
+        .bind(tx.now.as_microsecond())
+        .fetch_one(&mut *tx.connection)
+        .await?;
+    if kept.try_get::<i64, _>(0)? >= KEPT_PER_FORCE_MAX {
+        return Ok(());
+    }
+    let key = tx.new_content_key("inbound").await?;
+    let (item, _) = tx
+        .new_item(&key, "refused_post", &id.to_string(), &refused.body)
+        .await?;
+    sqlx::query(REFUSED_ADD)
+        .bind(id.to_string())
+        .bind(refused.force.as_str())
+        .bind(tx.now.as_microsecond())
+        .bind(i64::from(refused.status))
+        .bind(refused.code)
+        .bind(item.to_string())
+        .bind(
+            tx.now
+                .saturating_add(KEPT)
+                .unwrap_or(tx.now)
+                .as_microsecond(),
+        )
+        .execute(&mut *tx.connection)
+        .await?;
+    let task = tx.new_id(TaskId::from_parts)?;
+    let subject = format!("refused:{}", refused.force);
+    let now = tx.now;
+    // One open task a force: a robot that retries blindly does not make fifty of them.
+    add_task(
+        tx,
+        task,
+        TaskKind::CompleteRefusedPost,
+        None,
+        &subject,
+        &by,
+        now,
+    )
+    .await
+}

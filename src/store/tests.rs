@@ -1,0 +1,31 @@
+//! Every statement is prepared against the real schema, so that none is found wrong at night.
+
+use super::*;
+use sqlx::{Connection, Executor, SqlSafeStr, SqliteConnection};
+
+#[tokio::test]
+async fn every_statement_prepares() {
+    let mut connection = SqliteConnection::connect("sqlite::memory:").await.unwrap();
+    sqlx::migrate!("src/store/migrations")
+        .run_direct(None, &mut connection, false)
+        .await
+        .unwrap();
+    let groups = [
+        accept::STATEMENTS,
+        cases::STATEMENTS,
+        directory_load::STATEMENTS,
+        directory_rows::STATEMENTS,
+        letters::STATEMENTS,
+        open::STATEMENTS,
+        outcomes::STATEMENTS,
+        refuse::STATEMENTS,
+        superseded::STATEMENTS,
+        tx::STATEMENTS,
+        views::STATEMENTS,
+        writer::STATEMENTS,
+    ];
+    for statement in groups.into_iter().flatten() {
+        let prepared = connection.prepare((*statement).into_sql_str()).await;
+        assert!(prepared.is_ok(), "{statement}: {:?}", prepared.err());
+    }
+}

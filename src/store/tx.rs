@@ -1,0 +1,252 @@
+//! One command's view of the batch: the connection, the batch's one instant, and what every command
+//! writes in the same way: facts, sealed items, ids.
+
+use super::json;
+use super::vault::{ContentKey, Vault, VaultFault};
+use crate::referral::directory::Directory;
+use crate::referral::fact::Fact;
+use crate::referral::id::{ContentKeyId, ItemId};
+use crate::referral::policy::Policy;
+use crate::referral::post::ForceName;
+use crate::referral::retry::RetrySettings;
+use crate::seal::{SealFault, random};
+use aws_lc_rs::digest::{SHA256, digest};
+use jiff::Timestamp;
+use sqlx::{Row, SqliteConnection};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Why a command could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Fault {
+    #[error(transparent)]
+    Sql(#[from] sqlx::Error),
+    #[error(transparent)]
+    Vault(#[from] VaultFault),
+    /// What is stored does not fit together. Names the place, never content.
+    #[error("the record is damaged: {0}")]
+    Damaged(&'static str),
+}
+
+impl From<SealFault> for Fault {
+    fn from(fault: SealFault) -> Self {
+        Self::Vault(fault.into())
+    }
+}
+
+impl Fault {
+    /// Whether only this command failed: a constraint or trigger spoke, or nothing reached SQLite.
+    /// After anything else SQLite may have rolled back by itself, which sqlx does not notice.
+    pub(super) fn fails_alone(&self) -> bool {
+        match self {
+            Self::Vault(_) | Self::Damaged(_) => true,
+            Self::Sql(sqlx::Error::Database(error)) => {
+                // SQLITE_CONSTRAINT is 19; the extended codes hold it in their low byte.
+                let code = error.code().and_then(|code| code.parse::<i64>().ok());
+                code.is_some_and(|code| code & 0xFF == 19)
+            }
+            Self::Sql(_) => false,
+        }
+    }
+}
+
+/// What the templates, zone data and build were: each fact names them.
+#[derive(Debug, Clone)]
+pub struct Basis {
+    /// SHA-256 over the letter templates.
+    pub templates_digest: [u8; 32],
+    /// Version of the zone data.
+    pub tzdb: String,
+    /// Version of the program.
+    pub build: String,
+    /// SHA-256 over the configuration.
+    pub config_digest: [u8; 32],
+}
+
+/// What the writer keeps between batches.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) vault: Vault,
+    pub(super) basis: Basis,
+    pub(super) retry: RetrySettings,
+    pub(super) message_id_host: String,
+    pub(super) directory: Arc<Directory>,
+    pub(super) incarnation: i64,
+    pub(super) fact_seq: i64,
+    pub(super) basis_rows: HashMap<[u8; 32], i64>,
+    /// The database file may be written, but new work is refused: the disk is nearly full.
+    pub(super) full: bool,
+}
+
+/// A stream of facts and how many it holds.
+#[derive(Debug, Clone)]
+pub(super) struct Stream {
+    pub(super) name: String,
+    pub(super) count: i64,
+}
+
+/// Who did it, for whom and on what basis: the same for every fact of a command.
+#[derive(Debug, Clone)]
+pub(super) struct By {
+    pub(super) actor: String,
+    pub(super) force: Option<ForceName>,
+    pub(super) basis: i64,
+}
+
+pub(super) struct Tx<'a> {
+    pub(super) connection: &'a mut SqliteConnection,
+    pub(super) now: Timestamp,
+    pub(super) state: &'a mut State,
+}
+
+const BASIS_FIND: &str = "SELECT n FROM basis WHERE policy_digest = $1 AND templates_digest = $2 AND tzdb = $3 AND build = $4";
+const BASIS_ADD: &str = "INSERT INTO basis(policy_digest, templates_digest, tzdb, build) VALUES ($1, $2, $3, $4) RETURNING n";
+const FACT_ADD: &str = "INSERT INTO fact(seq, stream, n, force, kind, v, at, actor, basis, cause, body, leaf) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
+const KEY_ADD: &str = "INSERT INTO content_key(id, scope, epoch, wrapped) VALUES ($1, $2, $3, $4)";
+const KEY_GET: &str = "SELECT epoch, wrapped FROM content_key WHERE id = $1";
+const ITEM_ADD: &str = "INSERT INTO item(id, content_key, kind, owner, commitment, sealed) VALUES ($1, $2, $3, $4, $5, $6)";
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] =
+    &[BASIS_FIND, BASIS_ADD, FACT_ADD, KEY_ADD, KEY_GET, ITEM_ADD];
+
+impl Tx<'_> {
+    /// Milliseconds since 1970 and random bytes, as ids are made from.
+    pub(super) fn id_parts(&self) -> Result<(u64, [u8; 10]), Fault> {
+        let milliseconds = u64::try_from(self.now.as_millisecond()).unwrap_or(0);
+        Ok((milliseconds, random()?))
+    }
+
+    pub(super) fn new_id<T>(&self, make: fn(u64, [u8; 10]) -> T) -> Result<T, Fault> {
+        let (milliseconds, random) = self.id_parts()?;
+        Ok(make(milliseconds, random))
+    }
+
+    pub(super) fn random_u64(&self) -> Result<u64, Fault> {
+        Ok(u64::from_be_bytes(random()?))
+    }
+
+    /// The row that names what a decision rested on; `policy` none for what rests on no policy.
+    pub(super) async fn basis(&mut self, policy: Option<&Policy>) -> Result<i64, Fault> {
+        let policy = policy.map_or([0; 32], policy_digest);
+        if let Some(n) = self.state.basis_rows.get(&policy) {
+            return Ok(*n);
+        }
+        let basis = self.state.basis.clone();
+        let mut row = None;
+        for statement in [BASIS_FIND, BASIS_ADD] {
+            if row.is_none() {
+                row = sqlx::query(statement)
+                    .bind(policy.as_slice())
+                    .bind(basis.templates_digest.as_slice())
+                    .bind(&basis.tzdb)
+                    .bind(&basis.build)
+                    .fetch_optional(&mut *self.connection)
+                    .await?;
+            }
+        }
+        let n: i64 = row.ok_or(Fault::Damaged("basis"))?.try_get(0)?;
+        self.state.basis_rows.insert(policy, n);
+        Ok(n)
+    }
+
+    /// Appends a fact. `cause` names an outside event, which becomes a fact once.
+    pub(super) async fn append(
+        &mut self,
+        stream: &mut Stream,
+        fact: &Fact,
+        by: &By,
+        cause: Option<&str>,
+    ) -> Result<(), Fault> {
+        let body = json::canonical(&fact.write());
+        let seq = self.state.fact_seq + 1;
+        stream.count += 1;
+        sqlx::query(FACT_ADD)
+            .bind(seq)
+            .bind(&stream.name)
+            .bind(stream.count)
+            .bind(by.force.as_ref().map(ForceName::as_str))
+            .bind(fact.kind())
+            .bind(i64::from(fact.version()))
+            .bind(self.now.as_microsecond())
+            .bind(&by.actor)
+            .bind(by.basis)
+            .bind(cause)
+            .bind(body.as_slice())
+            .bind(leaf(seq, &body).as_slice())
+            .execute(&mut *self.connection)
+            .await?;
+        self.state.fact_seq = seq;
+        Ok(())
+    }
+
+    /// Makes a content key and its row.
+    pub(super) async fn new_content_key(&mut self, scope: &str) -> Result<ContentKey, Fault> {
+        let id = self.new_id(ContentKeyId::from_parts)?.to_string();
+        let (key, epoch, wrapped) = self.state.vault.new_key(id, self.now)?;
+        sqlx::query(KEY_ADD)
+            .bind(&key.id)
+            .bind(scope)
+            .bind(epoch)
+            .bind(wrapped)
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(key)
+    }
+
+    /// Opens a content key by its id.
+    pub(super) async fn content_key(&mut self, id: String) -> Result<ContentKey, Fault> {
+        let row = sqlx::query(KEY_GET)
+            .bind(&id)
+            .fetch_one(&mut *self.connection)
+            .await?;
+        let wrapped: Option<Vec<u8>> = row.try_get(1)?;
+        let wrapped = wrapped.ok_or(Fault::Damaged("content key destroyed"))?;
+        Ok(self.state.vault.unwrap(id, row.try_get(0)?, &wrapped)?)
+    }
+
+    /// Seals content as an item of `owner`; gives its id and commitment for a fact to name.
+    pub(super) async fn new_item(
+        &mut self,
+        key: &ContentKey,
+        kind: &str,
+        owner: &str,
+        content: &[u8],
+    ) -> Result<(ItemId, [u8; 32]), Fault> {
+        let id = self.new_id(ItemId::from_parts)?;
+        let sealed = key.seal(&id.to_string(), kind, content)?;
+        sqlx::query(ITEM_ADD)
+            .bind(id.to_string())
+            .bind(&key.id)
+            .bind(kind)
+            .bind(owner)
+            .bind(sealed.commitment.as_slice())
+            .bind(sealed.bytes)
+            .execute(&mut *self.connection)
+            .await?;
+        Ok((id, sealed.commitment))
+    }
+}
+
+/// `SHA-256(0x00 || seq || body)`: the leaf that checkpoints are built over. The zero byte keeps
+/// leaves apart from inner nodes (RFC 6962, 2.1).
+pub(super) fn leaf(seq: i64, body: &[u8]) -> [u8; 32] {
+    let mut bytes = vec![0];
+    bytes.extend_from_slice(&seq.to_be_bytes());
+    bytes.extend_from_slice(body);
+    sha256(&bytes)
+}
+
+/// SHA-256.
+pub fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut out = [0u8; 32];
+    out.iter_mut()
+        .zip(digest(&SHA256, bytes).as_ref())
+        .for_each(|(to, from)| *to = *from);
+    out
+}
+
+/// SHA-256 over a policy's canonical form.
+pub fn policy_digest(policy: &Policy) -> [u8; 32] {
+    sha256(&json::canonical(&policy.tree()))
+}

@@ -1,0 +1,482 @@
+//! Reading: what forces and operators may see. Nothing personal is opened here.
+
+use super::cases::{read_fact, stream_of};
+use super::tx::Fault;
+use super::{NotificationView, Readers, ReferralView};
+use crate::referral::fact::Fact;
+use crate::referral::fold::{Case, fold};
+use crate::referral::id::{NotificationId, ReferralId};
+use crate::referral::plan::Target;
+use crate::referral::post::ForceName;
+use crate::referral::school::RouteName;
+use jiff::Timestamp;
+use sqlx::{Row, SqliteConnection};
+
+const REFERRAL: &str =
+    "SELECT referral_id, received_at, duplicate_of, force FROM referral WHERE id = $1";
+const NOTIFICATIONS: &str = "SELECT n.id, c.child_ref FROM notification n JOIN child c ON c.id = n.child WHERE n.referral = $1 ORDER BY n.id";
+const NOTIFICATION: &str = "SELECT n.force, c.child_ref FROM notification n JOIN child c ON c.id = n.child WHERE n.id = $1";
+const FACTS: &str = "SELECT kind, v, body FROM fact WHERE stream = $1 ORDER BY n";
+const LIST: &str = "SELECT id, referral_id, force, received_at, ended, duplicate_of, (SELECT COUNT(*) FROM notification n WHERE n.referral = r.id) AS notifications FROM referral r WHERE ($1 IS NULL OR force = $1) ORDER BY received_at DESC, id DESC LIMIT $2";
+const QUEUE: &str = "SELECT d.id, d.notification, d.route, d.state, d.not_before, d.last_safe_at, d.attempts, d.quarantined FROM delivery d WHERE d.state IN ('queued','sending','in_doubt','held') OR d.quarantined = 1 ORDER BY d.last_safe_at, d.id LIMIT $1";
+const LIVE: &str = "SELECT id, force, reference, target, urn, duty, hold, reading, proof, step, due_at, act_by, next_at, next_what FROM notification WHERE live = 1 ORDER BY act_by, id LIMIT $1";
+const TASKS: &str = "SELECT id, kind, notification, subject, force, opened_at, wanted_by FROM task WHERE settled_at IS NULL ORDER BY wanted_by, id LIMIT $1";
+const SHOW: &str = "SELECT n.id, n.reference, n.force, n.referral, n.child, c.child_ref, n.basis, n.accepted_at, n.next_at, n.next_what, r.duplicate_of FROM notification n JOIN child c ON c.id = n.child JOIN referral r ON r.id = n.referral WHERE n.id = $1";
+const TRACE: &str =
+    "SELECT seq, n, kind, v, at, actor, body FROM fact WHERE stream = $1 ORDER BY n";
+const LETTERS: &str = "SELECT id, contact, directory_version, message_id, bytes_digest, signer, signed_at FROM letter WHERE notification = $1 ORDER BY id";
+const NEXT_DUE: &str = "SELECT MIN(not_before) FROM delivery WHERE route = $1 AND state IN ('queued','in_doubt') AND quarantined = 0";
+const BEAT: &str = "SELECT n FROM heartbeat WHERE one = 1";
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[
+    REFERRAL,
+    NOTIFICATIONS,
+    NOTIFICATION,
+    FACTS,
+    LIST,
+    QUEUE,
+    LIVE,
+    TASKS,
+    SHOW,
+    TRACE,
+    LETTERS,
+    NEXT_DUE,
+    BEAT,
+];
+
+/// A notification as its force may see it.
+pub(super) fn notification_view(
+    case: &Case,
+    child_ref: String,
+    now: Timestamp,
+) -> NotificationView {
+    let hold = case.hold.map(|hold| hold.reason.word().to_owned());
+    let reasons = case.reasons.iter().map(|reason| reason.word().to_owned());
+    NotificationView {
+        id: case.notification,
+        child_ref,
+        urn: match case.target {
+            Target::School(urn) => Some(urn),
+            Target::Authority(_) | Target::Unrouted => None,
+        },
+        state: case.word(now).word(),
+        reasons: hold.into_iter().chain(reasons).collect(),
+        will_happen: case.hold.map(|hold| (hold.will_happen, hold.at)),
+        due_at: case.due_at,
+        act_by: case.act_by,
+        due_reasons: case.due_reasons.clone(),
+        route: case.contacts.first().map(|(_, _, route)| route.clone()),
+    }
+}
+
+/// A referral; of any force when `force` is none. A linked one shows the notifications of the first.
+pub(super) async fn referral_view(
+    connection: &mut SqliteConnection,
+    force: Option<&ForceName>,
+    id: ReferralId,
+    now: Timestamp,
+) -> Result<Option<ReferralView>, Fault> {
+    let row = sqlx::query(REFERRAL)
+        .bind(id.to_string())
+        .fetch_optional(&mut *connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let owner: String = row.try_get("force")?;
+    if force.is_some_and(|force| force.as_str() != owner) {
+        return Ok(None);
+    }
+    let duplicate_of: Option<String> = row.try_get("duplicate_of")?;
+    let duplicate_of = duplicate_of.and_then(|text| ReferralId::parse(&text).ok());
+    let shown = duplicate_of.unwrap_or(id).to_string();
+    let rows = sqlx::query(NOTIFICATIONS)
+        .bind(shown)
+        .fetch_all(&mut *connection)
+        .await?;
+    let mut notifications = Vec::new();
+    for row in rows {
+        let id: String = row.try_get("id")?;
+        let id = NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))?;
+        let case = case(connection, id).await?;
+        notifications.push(notification_view(&case, row.try_get("child_ref")?, now));
+    }
+    Ok(Some(ReferralView {
+        id,
+        referral_id: row.try_get("referral_id")?,
+        received_at: instant(row.try_get("received_at")?),
+        duplicate_of,
+        notifications,
+    }))
+}
+
+async fn facts(connection: &mut SqliteConnection, id: NotificationId) -> Result<Vec<Fact>, Fault> {
+    let rows = sqlx::query(FACTS)
+        .bind(stream_of(id))
+        .fetch_all(connection)
+        .await?;
+    rows.iter().map(read_fact).collect()
+}
+
+pub(super) async fn case(
+    connection: &mut SqliteConnection,
+    id: NotificationId,
+) -> Result<Case, Fault> {
+    let facts = facts(connection, id).await?;
+    fold(&facts).map_err(|_| Fault::Damaged("facts of a notification"))
+}
+
+pub(super) fn instant(microseconds: i64) -> Timestamp {
+    Timestamp::from_microsecond(microseconds).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+/// A referral in a list.
+#[derive(Debug, Clone)]
+pub struct ReferralLine {
+    /// Our id.
+    pub id: String,
+    /// The sender's id.
+    pub referral_id: String,
+    /// The sender.
+    pub force: String,
+    /// When it was accepted.
+    pub received_at: Timestamp,
+    /// `live`, `superseded` or `withdrawn`.
+    pub state: String,
+    /// The referral with identical content that came before.
+    pub duplicate_of: Option<String>,
+    /// How many notifications it opened.
+    pub notifications: i64,
+}
+
+/// A delivery in the queue.
+#[derive(Debug, Clone)]
+pub struct QueueLine {
+    /// Our id.
+    pub delivery: String,
+    /// Its notification.
+    pub notification: Option<String>,
+    /// Its route.
+    pub route: String,
+    /// Its state.
+    pub state: String,
+    /// Not before.
+    pub not_before: Timestamp,
+    /// The last safe moment of mail.
+    pub last_safe_at: Option<Timestamp>,
+    /// Attempts so far.
+    pub attempts: i64,
+    /// Set aside.
+    pub quarantined: bool,
+}
+
+/// A live notification on the board.
+#[derive(Debug, Clone)]
+pub struct LiveLine {
+    /// Our id.
+    pub notification: NotificationId,
+    /// The force.
+    pub force: String,
+    /// The public code.
+    pub reference: String,
+    /// The state's word at the time of asking.
+    pub state: &'static str,
+    /// The school.
+    pub urn: Option<String>,
+    /// Why it is held.
+    pub hold: Option<String>,
+    /// What is proved of delivery.
+    pub proof: &'static str,
+    /// Start of the next pupil day.
+    pub due_at: Timestamp,
+    /// What the ladder is built backward from.
+    pub act_by: Timestamp,
+    /// The next timer.
+    pub next_at: Option<Timestamp>,
+    /// What the timer is for.
+    pub next_what: Option<String>,
+}
+
+/// An open task.
+#[derive(Debug, Clone)]
+pub struct TaskLine {
+    /// Our id.
+    pub task: String,
+    /// What.
+    pub kind: String,
+    /// About which notification.
+    pub notification: Option<String>,
+    /// About what.
+    pub subject: String,
+    /// Which force's.
+    pub force: Option<String>,
+    /// Since when.
+    pub opened_at: Timestamp,
+    /// By when.
+    pub wanted_by: Timestamp,
+}
+
+/// One fact of a trace.
+#[derive(Debug, Clone)]
+pub struct TraceLine {
+    /// Its place among all facts.
+    pub seq: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// The fact.
+    pub fact: Fact,
+}
+
+/// One letter of a trace.
+#[derive(Debug, Clone)]
+pub struct LetterLine {
+    /// Our id.
+    pub letter: String,
+    /// To which contact.
+    pub contact: String,
+    /// As which directory version names it.
+    pub directory_version: i64,
+    /// SHA-256 of its bytes, hexadecimal, once signed.
+    pub bytes_digest: Option<String>,
+    /// Fingerprint of the key that signed it.
+    pub signer: Option<String>,
+    /// When it was signed.
+    pub signed_at: Option<Timestamp>,
+}
+
+/// A notification with all that happened to it.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    /// The public code.
+    pub reference: String,
+    /// The force.
+    pub force: String,
+    /// The sender's id of the child.
+    pub child_ref: String,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// The state's word now.
+    pub state: &'static str,
+    /// The facts, folded.
+    pub case: Case,
+    /// The next timer.
+    pub timer: Option<(Timestamp, &'static str)>,
+    /// The facts in order.
+    pub facts: Vec<TraceLine>,
+    /// The letters.
+    pub letters: Vec<LetterLine>,
+}
+
+/// Lists are cut here; whoever needs more narrows the question.
+const LINES_MAX: i64 = 1_000;
+
+impl Readers {
+    /// Referrals, newest first.
+    pub(super) async fn referrals(&self, force: Option<&str>) -> Result<Vec<ReferralLine>, Fault> {
+        let query = sqlx::query(LIST).bind(force).bind(LINES_MAX);
+        let rows = query.fetch_all(&self.pool).await?;
+        rows.iter()
+            .map(|row| {
+                let ended: Option<String> = row.try_get("ended")?;
+                Ok(ReferralLine {
+                    id: row.try_get("id")?,
+                    referral_id: row.try_get("referral_id")?,
+                    force: row.try_get("force")?,
+                    received_at: instant(row.try_get("received_at")?),
+                    state: ended.unwrap_or_else(|| "live".to_owned()),
+                    duplicate_of: row.try_get("duplicate_of")?,
+                    notifications: row.try_get("notifications")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Deliveries that wait, soonest last safe moment first.
+    pub(super) async fn queue(&self) -> Result<Vec<QueueLine>, Fault> {
+        let rows = sqlx::query(QUEUE)
+            .bind(LINES_MAX)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let last_safe_at: Option<i64> = row.try_get("last_safe_at")?;
+                Ok(QueueLine {
+                    delivery: row.try_get("id")?,
+                    notification: row.try_get("notification")?,
+                    route: row.try_get("route")?,
+                    state: row.try_get("state")?,
+                    not_before: instant(row.try_get("not_before")?),
+                    last_safe_at: last_safe_at.map(instant),
+                    attempts: row.try_get("attempts")?,
+                    quarantined: row.try_get("quarantined")?,
+                })
+            })
+            .collect()
+    }
+
+    /// Live notifications, soonest act-by first.
+    pub(super) async fn live(&self, now: Timestamp) -> Result<Vec<LiveLine>, Fault> {
+        let rows = sqlx::query(LIVE)
+            .bind(LINES_MAX)
+            .fetch_all(&self.pool)
+            .await?;
+        let mut lines = Vec::new();
+        for row in rows {
+            let id: String = row.try_get("id")?;
+            let id =
+                NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))?;
+            let mut connection = self.pool.acquire().await?;
+            let case = case(&mut connection, id).await?;
+            let next_at: Option<i64> = row.try_get("next_at")?;
+            lines.push(LiveLine {
+                notification: id,
+                force: row.try_get("force")?,
+                reference: row.try_get("reference")?,
+                state: case.word(now).word(),
+                urn: row.try_get("urn")?,
+                hold: row.try_get("hold")?,
+                proof: case.proof().word(),
+                due_at: case.due_at,
+                act_by: case.act_by,
+                next_at: next_at.map(instant),
+                next_what: row.try_get("next_what")?,
+            });
+        }
+        Ok(lines)
+    }
+
+    /// Open tasks, soonest wanted first.
+    pub(super) async fn tasks(&self) -> Result<Vec<TaskLine>, Fault> {
+        let rows = sqlx::query(TASKS)
+            .bind(LINES_MAX)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                Ok(TaskLine {
+                    task: row.try_get("id")?,
+                    kind: row.try_get("kind")?,
+                    notification: row.try_get("notification")?,
+                    subject: row.try_get("subject")?,
+                    force: row.try_get("force")?,
+                    opened_at: instant(row.try_get("opened_at")?),
+                    wanted_by: instant(row.try_get("wanted_by")?),
+                })
+            })
+            .collect()
+    }
+
+    /// All that happened to a notification.
+    pub(super) async fn trace(
+        &self,
+        id: NotificationId,
+        now: Timestamp,
+    ) -> Result<Option<Trace>, Fault> {
+        let row = sqlx::query(SHOW)
+            .bind(id.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let rows = sqlx::query(TRACE)
+            .bind(stream_of(id))
+            .fetch_all(&self.pool)
+            .await?;
+        let facts = rows
+            .iter()
+            .map(|row| {
+                Ok(TraceLine {
+                    seq: row.try_get("seq")?,
+                    at: instant(row.try_get("at")?),
+                    actor: row.try_get("actor")?,
+                    fact: read_fact(row)?,
+                })
+            })
+            .collect::<Result<Vec<_>, Fault>>()?;
+        let case = fold(facts.iter().map(|line| &line.fact));
+        let case = case.map_err(|_| Fault::Damaged("facts of a notification"))?;
+        Ok(Some(Trace {
+            reference: row.try_get("reference")?,
+            force: row.try_get("force")?,
+            child_ref: row.try_get("child_ref")?,
+            accepted_at: instant(row.try_get("accepted_at")?),
+            state: case.word(now).word(),
+            timer: case.timer(now),
+            letters: self.letters(id).await?,
+            case,
+            facts,
+        }))
+    }
+
+    async fn letters(&self, id: NotificationId) -> Result<Vec<LetterLine>, Fault> {
+        let rows = sqlx::query(LETTERS)
+            .bind(id.to_string())
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let digest: Option<Vec<u8>> = row.try_get("bytes_digest")?;
+                let hex = |bytes: Vec<u8>| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                let signed_at: Option<i64> = row.try_get("signed_at")?;
+                Ok(LetterLine {
+                    letter: row.try_get("id")?,
+                    contact: row.try_get("contact")?,
+                    directory_version: row.try_get("directory_version")?,
+                    bytes_digest: digest.map(hex),
+                    signer: row.try_get("signer")?,
+                    signed_at: signed_at.map(instant),
+                })
+            })
+            .collect()
+    }
+
+    /// A referral, of one force or of any.
+    pub(super) async fn referral(
+        &self,
+        force: Option<&ForceName>,
+        id: ReferralId,
+        now: Timestamp,
+    ) -> Result<Option<ReferralView>, Fault> {
+        let mut connection = self.pool.acquire().await?;
+        referral_view(&mut connection, force, id, now).await
+    }
+
+    /// A notification of this force.
+    pub(super) async fn notification(
+        &self,
+        force: &ForceName,
+        id: NotificationId,
+        now: Timestamp,
+    ) -> Result<Option<NotificationView>, Fault> {
+        let row = sqlx::query(NOTIFICATION)
+            .bind(id.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let owner: String = row.try_get("force")?;
+        if owner != force.as_str() {
+            return Ok(None);
+        }
+        let mut connection = self.pool.acquire().await?;
+        let case = case(&mut connection, id).await?;
+        Ok(Some(notification_view(
+            &case,
+            row.try_get("child_ref")?,
+            now,
+        )))
+    }
+
+    /// When the next delivery of a route is due.
+    pub(super) async fn next_due(&self, route: &RouteName) -> Result<Option<Timestamp>, Fault> {
+        let row = sqlx::query(NEXT_DUE)
+            .bind(route.as_str())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(row.try_get::<Option<i64>, _>(0)?.map(instant))
+    }
+
+    /// The heartbeat as it stands on disk.
+    pub(super) async fn heartbeat(&self) -> Result<i64, Fault> {
+        Ok(sqlx::query(BEAT).fetch_one(&self.pool).await?.try_get(0)?)
+    }
+}

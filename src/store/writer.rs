@@ -1,0 +1,301 @@
+//! The writer: one task, one connection, batches of commands. Each batch is `BEGIN IMMEDIATE`, the
+//! commands in order, each in a savepoint, `COMMIT`; then, and only then, every caller is answered.
+//!
+//! Why is there one connection, not a pool? With deferred transactions most writes failed busy under
+//! load, and one task can commit many callers with one sync.
+//!
+//! Why is the connection dropped after any error but a constraint's? SQLite may have rolled back by
+//! itself (full, I/O error); sqlx does not notice, and the next statement would commit alone.
+
+use super::disk::Disk;
+use super::tx::{Fault, State, Tx};
+use super::{Accepted, Claim, Ended, NotAccepted, Post, RefusedPost, SignedLetter};
+use super::{accept, directory_rows, open, outcomes, refuse};
+use crate::clock::Clock;
+use crate::referral::directory::Directory;
+use crate::referral::school::RouteName;
+use jiff::Timestamp;
+use sqlx::{Connection, SqliteConnection};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+type Reply<T> = oneshot::Sender<T>;
+
+/// Everything that writes. Exhaustive: whoever adds a command is shown every place that must know.
+pub(super) enum Command {
+    Accept(Box<Post>, Reply<Result<Accepted, NotAccepted>>),
+    Refuse(Box<RefusedPost>, Reply<()>),
+    Claim(RouteName, usize, Reply<Vec<Claim>>),
+    Signed(Box<SignedLetter>, Reply<Vec<u8>>),
+    Ended(Box<Ended>, Reply<()>),
+    ImportDirectory(Box<Directory>, String, Reply<Option<u32>>),
+    Heartbeat(Reply<i64>),
+    /// Last command: commit what went before, checkpoint, stop.
+    Stop(Reply<()>),
+}
+
+/// The connection, its statements and what lives between batches.
+pub(super) struct Writer {
+    pub(super) connection: Option<SqliteConnection>,
+    pub(super) state: State,
+    pub(super) clock: Clock,
+    pub(super) opening: open::Opening,
+    pub(super) disk: Disk,
+    pub(super) batch_max: usize,
+    pub(super) checkpoint_pages: u32,
+    pub(super) first: mpsc::Receiver<Command>,
+    pub(super) then: mpsc::Receiver<Command>,
+    pub(super) able: Arc<AtomicBool>,
+    pub(super) wake: Arc<Notify>,
+    pub(super) directory: watch::Sender<Arc<Directory>>,
+    pub(super) stopping: Option<Reply<()>>,
+}
+
+/// What a command leaves to be done once the batch is on disk.
+enum Pending {
+    Answer(Box<dyn FnOnce() + Send>),
+    Directory(Arc<Directory>, Reply<Option<u32>>),
+}
+
+/// After a failed batch the database is opened again no faster than this.
+const REOPEN_PAUSE: Duration = Duration::from_millis(50);
+/// Idle for this long, the WAL is checkpointed.
+const IDLE: Duration = Duration::from_secs(1);
+
+const BEGIN: &str = "BEGIN IMMEDIATE";
+const COMMIT: &str = "COMMIT";
+const SAVEPOINT: &str = "SAVEPOINT command";
+const RELEASE: &str = "RELEASE command";
+const BACK: &str = "ROLLBACK TO command";
+const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+const CHECKPOINT_LAST: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
+const SEQ_SAVE: &str = "UPDATE store SET fact_seq = $1 WHERE fact_seq <> $1";
+const BEAT: &str = "INSERT INTO heartbeat(one, n, at) VALUES (1, 1, $1) ON CONFLICT (one) DO UPDATE SET n = n + 1, at = $1 RETURNING n";
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[SEQ_SAVE, BEAT];
+
+impl Writer {
+    /// Runs until [`Command::Stop`], or until every handle to the store is gone.
+    pub(super) async fn run(mut self) {
+        let mut written = 0u32;
+        loop {
+            let command = tokio::select! {
+                biased;
+                Some(command) = self.first.recv() => Some(command),
+                Some(command) = self.then.recv() => Some(command),
+                () = tokio::time::sleep(IDLE), if written > 0 => None,
+                else => break,
+            };
+            match command {
+                Some(Command::Stop(reply)) => self.stopping = Some(reply),
+                Some(command) => {
+                    written = written.saturating_add(1);
+                    self.batch(command).await;
+                    if written >= self.checkpoint_pages {
+                        self.checkpoint(CHECKPOINT).await;
+                        written = 0;
+                    }
+                }
+                None => {
+                    self.checkpoint(CHECKPOINT).await;
+                    written = 0;
+                }
+            }
+            if let Some(reply) = self.stopping.take() {
+                self.stop().await;
+                // Whoever asked may have gone; the stop stands.
+                reply.send(()).unwrap_or_default();
+                return;
+            }
+        }
+    }
+
+    async fn batch(&mut self, command: Command) {
+        if self.connection.is_none() && !self.reopen().await {
+            self.able.store(false, Ordering::Release);
+            return;
+        }
+        self.state.full = self.disk.nearly_full();
+        let before = self.state.fact_seq;
+        match self.transact(command).await {
+            Ok(pending) => {
+                self.able.store(!self.state.full, Ordering::Release);
+                for one in pending {
+                    self.answer(one);
+                }
+                self.wake.notify_waiters();
+            }
+            Err(fault) => {
+                // Dropping the pending answers tells every caller "not stored".
+                tracing::error!(fault = %fault, "batch not stored; opening the database again");
+                self.able.store(false, Ordering::Release);
+                self.state.fact_seq = before;
+                self.state.basis_rows.clear();
+                self.disk.release_ballast();
+                self.connection = None;
+            }
+        }
+    }
+
+    fn answer(&mut self, pending: Pending) {
+        match pending {
+            Pending::Answer(answer) => answer(),
+            Pending::Directory(directory, reply) => {
+                let version = directory.version;
+                self.state.directory = Arc::clone(&directory);
+                self.directory.send_replace(directory);
+                reply.send(Some(version)).unwrap_or_default();
+            }
+        }
+    }
+
+    /// One transaction. Commands that arrive while the lock is waited for join it.
+    async fn transact(&mut self, command: Command) -> Result<Vec<Pending>, Fault> {
+        let Some(mut connection) = self.connection.take() else {
+            return Err(Fault::Damaged("no connection"));
+        };
+        sqlx::query(BEGIN).execute(&mut connection).await?;
+        let now = self.clock.now();
+        let mut pending = Vec::new();
+        let mut next = Some(command);
+        let mut count = 0usize;
+        while let Some(command) = next.take() {
+            count += 1;
+            if let Some(answer) = self.execute(&mut connection, now, command).await? {
+                pending.push(answer);
+            }
+            if count < self.batch_max {
+                next = self.first.try_recv().or_else(|_| self.then.try_recv()).ok();
+            }
+            // Seen inside a batch: put off until this batch is on disk.
+            next = match next {
+                Some(Command::Stop(reply)) => {
+                    self.stopping = Some(reply);
+                    None
+                }
+                other => other,
+            };
+        }
+        sqlx::query(SEQ_SAVE)
+            .bind(self.state.fact_seq)
+            .execute(&mut connection)
+            .await?;
+        sqlx::query(COMMIT).execute(&mut connection).await?;
+        self.connection = Some(connection);
+        Ok(pending)
+    }
+
+    /// One command in its savepoint. None: it failed alone, and its caller is told by the dropped reply.
+    async fn execute(
+        &mut self,
+        connection: &mut SqliteConnection,
+        now: Timestamp,
+        command: Command,
+    ) -> Result<Option<Pending>, Fault> {
+        sqlx::query(SAVEPOINT).execute(&mut *connection).await?;
+        let before = self.state.fact_seq;
+        let mut tx = Tx {
+            connection: &mut *connection,
+            now,
+            state: &mut self.state,
+        };
+        match perform(&mut tx, command).await {
+            Ok(pending) => {
+                sqlx::query(RELEASE).execute(&mut *connection).await?;
+                Ok(pending)
+            }
+            Err(fault) if fault.fails_alone() => {
+                tracing::error!(fault = %fault, "command failed alone");
+                sqlx::query(BACK).execute(&mut *connection).await?;
+                sqlx::query(RELEASE).execute(&mut *connection).await?;
+                self.state.fact_seq = before;
+                self.state.basis_rows.clear();
+                Ok(None)
+            }
+            Err(fault) => Err(fault),
+        }
+    }
+
+    async fn reopen(&mut self) -> bool {
+        match self.opening.reopen(&mut self.state).await {
+            Ok(connection) => {
+                self.connection = Some(connection);
+                true
+            }
+            Err(fault) => {
+                tracing::error!(fault = %fault, "the database cannot be opened");
+                tokio::time::sleep(REOPEN_PAUSE).await;
+                false
+            }
+        }
+    }
+
+    async fn checkpoint(&mut self, how: &'static str) {
+        let Some(connection) = &mut self.connection else {
+            return;
+        };
+        if let Err(error) = sqlx::query(how).execute(&mut *connection).await {
+            tracing::error!(%error, "checkpoint failed");
+            self.connection = None;
+        }
+    }
+
+    async fn stop(&mut self) {
+        if self.connection.is_none() && !self.reopen().await {
+            return;
+        }
+        let Some(connection) = self.connection.as_mut() else {
+            return;
+        };
+        if let Err(fault) = open::stopped(connection, &mut self.state, self.clock.now()).await {
+            tracing::error!(fault = %fault, "the end of this run was not recorded");
+        }
+        self.checkpoint(CHECKPOINT_LAST).await;
+        if let Some(connection) = self.connection.take()
+            && let Err(error) = connection.close().await
+        {
+            tracing::error!(%error, "closing the database failed");
+        }
+    }
+}
+
+async fn perform(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, Fault> {
+    fn answer<T: Send + 'static>(reply: Reply<T>, value: T) -> Option<Pending> {
+        Some(Pending::Answer(Box::new(move || drop(reply.send(value)))))
+    }
+    Ok(match command {
+        // Nearly full: outcomes go on, new work does not.
+        Command::Accept(..) | Command::Refuse(..) if tx.state.full => None,
+        Command::Accept(post, reply) => answer(reply, accept::accept(tx, &post).await?),
+        Command::Refuse(refused, reply) => {
+            refuse::refuse(tx, &refused).await?;
+            answer(reply, ())
+        }
+        Command::Claim(route, most, reply) => {
+            answer(reply, outcomes::claim(tx, &route, most).await?)
+        }
+        Command::Signed(letter, reply) => answer(reply, outcomes::signed(tx, &letter).await?),
+        Command::Ended(ended, reply) => {
+            outcomes::ended(tx, &ended).await?;
+            answer(reply, ())
+        }
+        Command::ImportDirectory(directory, operator, reply) => {
+            match directory_rows::import(tx, *directory, &operator).await? {
+                Some(directory) => Some(Pending::Directory(Arc::new(directory), reply)),
+                None => answer(reply, None),
+            }
+        }
+        Command::Heartbeat(reply) => {
+            let at = tx.now.as_microsecond();
+            let row = sqlx::query(BEAT)
+                .bind(at)
+                .fetch_one(&mut *tx.connection)
+                .await?;
+            answer(reply, sqlx::Row::try_get(&row, 0)?)
+        }
+        Command::Stop(reply) => answer(reply, ()),
+    })
+}
