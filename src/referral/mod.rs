@@ -7,6 +7,8 @@ pub mod deadline;
 pub mod directory;
 pub mod fields;
 pub mod id;
+pub mod name_index;
+pub mod names;
 pub mod plan;
 pub mod policy;
 pub mod post;
