@@ -13,3 +13,4 @@ pub mod referral;
 pub mod seal;
 pub mod service;
 pub mod store;
+pub mod tls;
