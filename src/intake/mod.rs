@@ -1,7 +1,7 @@
 //! HTTPS in: who is calling, three passes over what they post, and the answer.
 
-use crate::delivery::TlsFloor;
 use crate::referral::post::ForceName;
+use crate::tls::TlsFloor;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;

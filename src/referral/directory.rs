@@ -1,6 +1,7 @@
 //! The directory as the core sees it: one version of schools, contacts and calendars, in memory.
 
 use super::calendar::{CalendarRow, DayHours, Scope};
+use super::name_index::NameIndex;
 use super::school::{Contact, LaCode, School, Urn};
 use jiff::civil::Date;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -61,9 +62,17 @@ pub struct Directory {
     pub bank_holidays: BTreeSet<Date>,
     /// Schools that have signed up; empty when the force keeps no such list.
     pub participation: HashMap<Urn, Participation>,
+    /// Finds schools by name; built from `schools` when first asked, or by [`Directory::index`].
+    pub name_index: NameIndex,
 }
 
 impl Directory {
+    /// Builds the search by name now. Readers call it once the schools are complete, so that no
+    /// acceptance waits for it; who does not call it pays at the first search.
+    pub fn index(&self) {
+        self.name_index.build(&self.schools);
+    }
+
     /// The contacts of a school or authority, in the order letters go.
     pub fn contacts_of(&self, whose: ContactOf) -> &[Contact] {
         self.contacts

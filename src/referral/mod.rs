@@ -14,6 +14,7 @@ pub mod fields;
 pub mod read;
 pub mod school;
 pub mod names;
+pub mod name_index;
 pub mod calendar;
 pub mod directory;
 pub mod deadline;
