@@ -1,13 +1,39 @@
-//! Render, canonical MIME, OpenPGP signature.
+//! Render, canonical MIME, OpenPGP signature: one child, one school, one contact, one letter.
+//!
+//! [`make`] is pure but for the signature's salt: the caller gives the time and the random bytes,
+//! makes the letter once, stores its bytes and sends those, however often it must try.
+
+mod canonical;
+mod fields;
+mod headers;
+mod languages;
+mod mime;
+mod quoted_printable;
+mod rehearsal;
+mod rules;
+mod sample;
+mod sign;
+mod templates;
+#[cfg(test)]
+mod tests;
+mod wording;
+
+pub use canonical::{NotCanonical, assert_canonical};
+pub use rules::Rule;
+pub use sign::{SignFault, Signer, SignerFault, generate};
+pub use templates::{TemplateFault, Templates};
+pub use wording::NoZone;
 
 use crate::referral::deadline::Deadline;
 use crate::referral::policy::Policy;
 use crate::referral::post::{Child, Referral};
 use crate::referral::reference::Reference;
 use crate::referral::school::{Address, Role};
+use aws_lc_rs::digest;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use std::path::PathBuf;
+use wording::Civil;
 
 /// Letter settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,6 +91,9 @@ pub struct LetterInput<'a> {
     pub to: &'a Address,
     /// The role: a deputy's copy says who else has it.
     pub role: Role,
+    /// The roles of those at the school to whom this notification's letter went before, empty for
+    /// the first. A copy that names somebody who never got it would let each wait for the other.
+    pub also_held_by: &'a [Role],
     /// The public code.
     pub reference: &'a Reference,
     /// Letter n of m to this school about this event.
@@ -81,4 +110,143 @@ pub struct LetterInput<'a> {
     pub message_id: &'a str,
     /// Date and signature time.
     pub at: Timestamp,
+}
+
+/// A whole message in bytes at most, below the 100 KB that `domain.md` asks CJSM to be spared.
+pub const LETTER_BYTES_MAX: usize = 100_000;
+
+/// One letter, signed: these bytes are stored and sent, the same ones at every try.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SignedLetter {
+    /// The message as it goes after DATA, before dot-stuffing. Lines end in CRLF.
+    pub bytes: Vec<u8>,
+    /// SHA-256 of `bytes`.
+    pub digest: [u8; 32],
+    /// Fingerprint of the certificate that signed, hexadecimal, upper case.
+    pub signer: String,
+    /// The subject: public.
+    pub subject: String,
+}
+
+impl std::fmt::Debug for SignedLetter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SignedLetter")
+            .field("subject", &self.subject)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why no letter was made. Says which rule or step, never what the letter would have said.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LetterFault {
+    /// An office mailbox is read by clerks and volunteers.
+    #[error("an office gets nudges and calls, never a letter")]
+    Office,
+    /// The zone database has no Europe/London.
+    #[error(transparent)]
+    Zone(#[from] NoZone),
+    /// The letter's time cannot be written as RFC 5322 wants it.
+    #[error("the letter's time cannot be written as a Date")]
+    Date,
+    /// The Message-ID is not `left@right` of printable ASCII.
+    #[error("the Message-ID is not one")]
+    MessageId,
+    /// The reply address with its token is longer than an address may be.
+    #[error("the reply address has no room for a token")]
+    ReplyTo,
+    /// The templates cannot be rendered.
+    #[error(transparent)]
+    Template(#[from] TemplateFault),
+    /// The bytes would not survive the way.
+    #[error(transparent)]
+    NotCanonical(#[from] NotCanonical),
+    /// The signature was not made.
+    #[error(transparent)]
+    Sign(#[from] SignFault),
+    /// The message is too large.
+    #[error("a letter has at most {LETTER_BYTES_MAX} bytes")]
+    TooLarge,
+}
+
+/// Renders, writes, checks and signs one letter. `random` comes from a CSPRNG and is used once: it
+/// becomes the boundary, which nobody who chose the letter's words may know.
+pub fn make(
+    signer: &Signer,
+    templates: &Templates,
+    settings: &Settings,
+    input: &LetterInput<'_>,
+    random: [u8; 16],
+) -> Result<SignedLetter, LetterFault> {
+    match input.role {
+        Role::Office => return Err(LetterFault::Office),
+        Role::KeyAdult | Role::Deputy | Role::Hub => {}
+    }
+    let civil = Civil::london()?;
+    let words = templates.render(input, &civil)?;
+    let reference = input.reference.to_string();
+    let token = &input.token.0;
+    rules::subject(&words.subject, &reference, token).map_err(TemplateFault::in_subject)?;
+    rules::body(&words.text, &reference, token).map_err(TemplateFault::in_body)?;
+
+    let head = mime::Head {
+        from_name: &settings.from_name,
+        from: &settings.from,
+        to: input.to,
+        subject: &words.subject,
+        date: date(input.at, &civil)?,
+        message_id: message_id(input.message_id)?,
+        reply_to: reply_to(&settings.reply_to, input)?,
+    };
+    let boundary = mime::boundary(random);
+    let part = mime::signed_part(&head, &words.text);
+    assert_canonical(part.as_bytes(), &words.text, &boundary)?;
+    let signature = signer.sign(part.as_bytes(), input.at)?;
+    let message = mime::message(&head, &part, &signature, sign::MICALG, &boundary);
+    canonical::assert_message(message.as_bytes(), &words.subject, &words.text)?;
+    if message.len() > LETTER_BYTES_MAX {
+        return Err(LetterFault::TooLarge);
+    }
+    let bytes = message.into_bytes();
+    Ok(SignedLetter {
+        digest: sha256(&bytes),
+        bytes,
+        signer: signer.fingerprint(),
+        subject: words.subject,
+    })
+}
+
+fn date(at: Timestamp, civil: &Civil) -> Result<String, LetterFault> {
+    jiff::fmt::rfc2822::to_string(&civil.at(at)).map_err(|_| LetterFault::Date)
+}
+
+fn message_id(id: &str) -> Result<&str, LetterFault> {
+    let printable = id
+        .bytes()
+        .all(|byte| matches!(byte, b'!'..=b'~') && !b"<>".contains(&byte));
+    let sides = id
+        .split_once('@')
+        .is_some_and(|(l, r)| !l.is_empty() && !r.is_empty());
+    (printable && sides)
+        .then_some(id)
+        .ok_or(LetterFault::MessageId)
+}
+
+fn reply_to(plain: &Address, input: &LetterInput<'_>) -> Result<Address, LetterFault> {
+    if !input.plus_addressing {
+        return Ok(plain.clone());
+    }
+    let (local, domain) = plain.as_str().split_once('@').ok_or(LetterFault::ReplyTo)?;
+    let own = format!("{local}+{}@{domain}", input.token.0);
+    Address::parse(&own).ok_or(LetterFault::ReplyTo)
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    for (to, from) in digest
+        .iter_mut()
+        .zip(digest::digest(&digest::SHA256, bytes).as_ref())
+    {
+        *to = *from;
+    }
+    digest
 }
