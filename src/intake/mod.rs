@@ -1,5 +1,7 @@
 //! HTTPS in: who is calling, three passes over what they post, and the answer.
 
+pub mod json;
+
 use crate::delivery::TlsFloor;
 use crate::referral::post::ForceName;
 use std::net::SocketAddr;
