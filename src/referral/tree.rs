@@ -35,6 +35,19 @@ impl Tree {
             | Self::List(_) => None,
         }
     }
+
+    /// The text, if it is one.
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Null
+            | Self::Bool(_)
+            | Self::Whole(_)
+            | Self::Number(_)
+            | Self::List(_)
+            | Self::Map(_) => None,
+        }
+    }
 }
 
 impl std::fmt::Debug for Tree {
