@@ -12,5 +12,6 @@ pub mod policy;
 pub mod post;
 pub mod read;
 pub mod reference;
+pub mod retry;
 pub mod school;
 pub mod tree;
