@@ -1,5 +1,12 @@
 //! Out: claim, connect, dialogue, outcome.
 
+pub mod carrier;
+mod connection;
+pub mod dialogue;
+pub mod relay;
+mod tls;
+
+use crate::referral::retry::RetrySettings;
 use crate::referral::school::{Address, RouteName};
 pub use crate::tls::TlsFloor;
 use std::path::PathBuf;
@@ -104,19 +111,6 @@ impl std::fmt::Debug for Envelope {
     }
 }
 
-/// How letters are retried.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Retries {
-    /// The first wait at most, doubled each time; the wait itself is drawn evenly below it.
-    pub first: Duration,
-    /// No wait is longer.
-    pub longest: Duration,
-    /// An unknown outcome is repeated after this long.
-    pub in_doubt: Duration,
-    /// A claim not settled after this long may be claimed again.
-    pub lease: Duration,
-}
-
 /// Delivery's settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
@@ -124,8 +118,10 @@ pub struct Settings {
     pub host_name: String,
     /// The ways out.
     pub routes: Vec<Route>,
-    /// Retries.
-    pub retries: Retries,
+    /// When letters are tried again.
+    pub retries: RetrySettings,
+    /// A claim not settled after this long may be claimed again.
+    pub lease: Duration,
     /// How often the queue is looked at without a hint.
     pub poll: Duration,
 }

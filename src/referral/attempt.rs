@@ -75,6 +75,10 @@ words! {
         BadReply = "bad-reply",
         /// The peer does not offer what the letter needs (SIZE, AUTH).
         NotOffered = "not-offered",
+        /// The letter is not canonical (CRLF lines of printable ASCII): nothing was sent.
+        LetterBad = "letter-bad",
+        /// No route of this name is configured.
+        NoSuchRoute = "no-such-route",
         /// The daemon stopped or died while the letter was on its way.
         DaemonStopped = "daemon-stopped",
     }

@@ -1,0 +1,144 @@
+//! A relay that does what its script says, on a real socket, and writes down what it hears.
+
+use rustls::ServerConfig;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
+
+/// One thing a relay does.
+#[derive(Clone, Copy)]
+pub(super) enum Act {
+    /// The TLS handshake, the relay's side.
+    Tls,
+    /// Sends this at once.
+    Say(&'static str),
+    /// Sends this over and over until the gateway has gone.
+    SayForEver(&'static str),
+    /// The same, one byte every twenty milliseconds.
+    Drip(&'static str),
+    /// Hears a line.
+    Hear,
+    /// Hears a letter with its final dot.
+    HearLetter,
+    /// Closes the connection.
+    Close,
+}
+
+/// What was heard on one connection: lines without CRLF, and `[tls]` where it became encrypted.
+pub(super) type Heard = Vec<String>;
+
+pub(super) struct Relay {
+    pub(super) port: u16,
+    playing: JoinSet<Vec<Heard>>,
+}
+
+impl Relay {
+    /// Plays one script a connection, one connection after the other. After its script a relay
+    /// still listens, and answers QUIT.
+    pub(super) async fn start(tls: Arc<ServerConfig>, scripts: Vec<Vec<Act>>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let mut playing = JoinSet::new();
+        playing.spawn(async move {
+            let mut heard = Vec::new();
+            for script in scripts {
+                let (tcp, _) = listener.accept().await.unwrap();
+                let mut play = Play::new(tcp);
+                // An end in the middle is the gateway's doing, and what the story is about.
+                drop(play.all(&script, &tls).await);
+                heard.push(play.heard);
+            }
+            heard
+        });
+        Self { port, playing }
+    }
+
+    /// What was heard, connection by connection, once all are closed.
+    pub(super) async fn heard(mut self) -> Vec<Heard> {
+        let joined = tokio::time::timeout(Duration::from_secs(20), self.playing.join_next());
+        joined
+            .await
+            .expect("every connection ends")
+            .unwrap()
+            .unwrap()
+    }
+}
+
+trait Wire: AsyncRead + AsyncWrite + Unpin + Send {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Wire for T {}
+
+struct Play {
+    wire: Box<dyn Wire>,
+    heard: Heard,
+}
+
+impl Play {
+    fn new(tcp: TcpStream) -> Self {
+        tcp.set_nodelay(true).unwrap();
+        Self {
+            wire: Box::new(tcp),
+            heard: Vec::new(),
+        }
+    }
+
+    async fn all(&mut self, script: &[Act], tls: &Arc<ServerConfig>) -> std::io::Result<()> {
+        for act in script {
+            match *act {
+                Act::Tls => {
+                    let clear = std::mem::replace(&mut self.wire, Box::new(tokio::io::empty()));
+                    let acceptor = TlsAcceptor::from(tls.clone());
+                    self.wire = Box::new(acceptor.accept(clear).await?);
+                    self.heard.push("[tls]".to_owned());
+                }
+                Act::Say(bytes) => self.say(bytes.as_bytes()).await?,
+                Act::SayForEver(bytes) => loop {
+                    self.say(bytes.as_bytes()).await?;
+                },
+                Act::Drip(bytes) => {
+                    let mut pace = tokio::time::interval(Duration::from_millis(20));
+                    for byte in bytes.bytes().cycle() {
+                        pace.tick().await;
+                        self.say(&[byte]).await?;
+                    }
+                }
+                Act::Hear => {
+                    self.hear("\r\n").await?;
+                }
+                Act::HearLetter => {
+                    self.hear("\r\n.\r\n").await?;
+                }
+                Act::Close => return Ok(()),
+            }
+        }
+        while self.hear("\r\n").await? != "QUIT" {}
+        self.say(b"221 bye\r\n").await
+    }
+
+    async fn say(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+        self.wire.write_all(bytes).await?;
+        self.wire.flush().await
+    }
+
+    async fn hear(&mut self, end: &str) -> std::io::Result<String> {
+        let mut bytes = Vec::new();
+        while !bytes.ends_with(end.as_bytes()) {
+            match self.wire.read_u8().await {
+                Ok(byte) => bytes.push(byte),
+                Err(error) => {
+                    if !bytes.is_empty() {
+                        self.heard
+                            .push(format!("[cut off] {}", bytes.escape_ascii()));
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        bytes.truncate(bytes.len() - end.len());
+        let line = String::from_utf8(bytes).unwrap();
+        self.heard.push(line.clone());
+        Ok(line)
+    }
+}
