@@ -1,7 +1,7 @@
 //! Schools, contacts and what makes a contact somebody a letter may be sent to.
 
 use super::id::ContactId;
-use jiff::civil::Date;
+use jiff::civil::{Date, Time};
 use std::fmt;
 
 /// A school's Unique Reference Number (GIAS): six digits, seven for some early-years settings.
@@ -211,6 +211,10 @@ pub struct Contact {
     pub nudge_to: Option<Address>,
     /// A mobile number.
     pub mobile: Option<String>,
+    /// Answers the telephone from, where that differs from the school's hours; civil time London.
+    pub phone_from: Option<Time>,
+    /// Answers the telephone until, where that differs from the school's hours; civil time London.
+    pub phone_to: Option<Time>,
     /// Reads the mailbox in school holidays.
     pub holidays: bool,
     /// SHA-256 of the school word, in hexadecimal.
@@ -317,6 +321,8 @@ mod tests {
             valid_to: None,
             nudge_to: None,
             mobile: None,
+            phone_from: None,
+            phone_to: None,
             holidays: false,
             word_hash: None,
             briefed_on: None,
