@@ -1,0 +1,32 @@
+//! The table of keys: every key once, with its type, unit, bounds, default and meaning.
+
+mod delivery;
+mod gateway;
+mod intake;
+mod people;
+mod policy;
+
+pub(super) use delivery::{Delivery, Route};
+pub(super) use gateway::{Directory, Gateway, Letters, Log, Signing, Store};
+pub(super) use intake::Intake;
+pub(super) use people::{Force, OperatorRow, Operators};
+pub(super) use policy::PolicyRow;
+
+use super::table::Section;
+
+/// Every section, in the order of the sample file.
+pub(super) static SECTIONS: &[&Section] = &[
+    &Gateway::SECTION,
+    &Log::SECTION,
+    &Store::SECTION,
+    &Signing::SECTION,
+    &Letters::SECTION,
+    &Directory::SECTION,
+    &Intake::SECTION,
+    &Delivery::SECTION,
+    &Route::SECTION,
+    &PolicyRow::SECTION,
+    &Force::SECTION,
+    &Operators::SECTION,
+    &OperatorRow::SECTION,
+];

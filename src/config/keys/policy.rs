@@ -1,0 +1,69 @@
+//! Keys of policy: what the Act leaves to be decided locally.
+
+use crate::config::kind::Kind::{
+    Codes, Count, Flag, LaCode as LaCodeKind, Line, Phone, Sentences, Word, Words,
+};
+use crate::config::table::Presence::{Optional, Preset, Required};
+use crate::config::table::{Shape, section};
+use crate::referral::policy::{DutyEndsOn, ParentLine, Profile};
+use crate::referral::post::{Connection, RiskGrade};
+use crate::referral::school::LaCode;
+
+section! {
+    /// What is sent and what letters say, for every force. The defaults are the Act (Domestic Abuse
+    /// Act 2021 s.49A): every grade, 0 to 17, every connection. A child the Act covers and a
+    /// narrower policy refuses is held until a person records who told the school instead.
+    PolicyRow = "policy", Shape::One, None;
+
+    /// Kinds of referral accepted; others are held.
+    kinds: Vec<String> = Codes, Preset(r#"["domestic_abuse"]"#);
+    /// Risk grades sent.
+    grades: Vec<RiskGrade> =
+        Words(RiskGrade::WORDS), Preset(r#"["standard", "medium", "high", "not_graded"]"#);
+    /// The lowest age sent.
+    age_min: u8 = Count("years", 0, 17), Preset("0");
+    /// The highest age sent.
+    age_max: u8 = Count("years", 0, 17), Preset("17");
+    /// Connections of the child sent. A child who is the suspect is held for a person by any policy.
+    connections: Vec<Connection> = Words(SENDABLE),
+        Preset(r#"["present", "resides_at_address", "resides_with_party", "direct_victim"]"#);
+    /// How much letters say: the fact and the time; who by relation and the police reference too;
+    /// circumstances too.
+    profile: Profile = Word(Profile::WORDS), Preset(r#""minimal""#);
+    /// Whether the full profile may print the location; never where a move, a safe address or an
+    /// order is flagged.
+    location: bool = Flag, Preset("false");
+    /// What letters say of speaking to a parent: ring us first; the victim parent alone; own words.
+    parent_line: ParentLine = Word(ParentLine::WORDS), Preset(r#""no_contact""#);
+    /// The own words.
+    parent_text: Option<String> =
+        Sentences(300), Optional(r#""You may speak to the parent who was the victim.""#);
+    /// The marking on the first line of the body.
+    marking: String = Line(40), Preset(r#""OFFICIAL-SENSITIVE""#);
+    /// What the school does with the letter.
+    handling: String = Sentences(400), Preset(concat!(
+        r#""Share it only with staff who need it to look after this child. "#,
+        r#"Keep it in the child protection file, not the pupil record.""#,
+    ));
+    /// Whom schools ring.
+    desk_name: String = Line(60), Preset(r#""Encompass Desk""#);
+    /// The desk's number.
+    desk_phone: String = Phone, Required(r#""01245 000000""#);
+    /// When it is staffed, as letters say it.
+    desk_hours: String = Line(60), Preset(r#""school days 06:30 to 17:00""#);
+    /// Whom to ring at other times.
+    desk_other_times: String = Line(60), Preset(r#""101""#);
+    /// What ends the force's legal duty: a delivery report at an approved mailbox, or a person's
+    /// answer. The ladder climbs for both.
+    duty_ends_on: DutyEndsOn = Word(DutyEndsOn::WORDS), Preset(r#""delivered""#);
+    /// The authority told of a child without a school, where the referral names none.
+    default_la: Option<LaCode> = LaCodeKind, Optional(r#""881""#);
+}
+
+/// Every connection but `suspect`.
+const SENDABLE: &[&str] = &[
+    "present",
+    "resides_at_address",
+    "resides_with_party",
+    "direct_victim",
+];

@@ -1,0 +1,170 @@
+//! Configuration: files to the typed settings of each stage, with every fault at once and its place.
+//!
+//! Every key is described once, in [`keys`]: its type, unit, bounds, default and meaning. That table
+//! finds unknown keys, checks values, fills in what is not given and writes the sample file.
+//! Several files are layers: a later one wins key by key, and a list is replaced whole. Values are
+//! checked in each file as it was written, before the layers are merged, because the `config` crate
+//! turns `'1'` into 1 and keeps no places.
+//!
+//! Secrets are files or systemd credentials, never values: not in a file of settings, not in the
+//! environment, not in arguments.
+
+mod assemble;
+mod digest;
+mod fault;
+mod files;
+mod keys;
+mod kind;
+mod layers;
+mod people;
+mod routes;
+mod sample;
+mod setting;
+mod table;
+mod view;
+mod walk;
+
+pub use digest::policy_digest;
+pub use fault::{ConfigFault, ConfigWarning, Place, Position, Remark};
+pub use files::Look;
+pub use sample::sample;
+
+use crate::referral::policy::Policy;
+use crate::referral::post::{ForceName, words};
+use crate::{delivery, intake, letter, store};
+use std::collections::HashMap;
+use std::net::TcpListener;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// Everything that is configured, checked and typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Logs.
+    pub log: LogSettings,
+    /// The store.
+    pub store: store::Settings,
+    /// Letters.
+    pub letter: letter::Settings,
+    /// HTTPS in.
+    pub intake: intake::Settings,
+    /// Out.
+    pub delivery: delivery::Settings,
+    /// The policy of each force that may post.
+    pub policies: HashMap<ForceName, Arc<Policy>>,
+    /// The directory.
+    pub directory: DirectorySettings,
+    /// Who may act, and where.
+    pub operators: OperatorSettings,
+    warnings: Vec<ConfigWarning>,
+    digest: [u8; 32],
+    listen_place: Place,
+}
+
+/// How the daemon logs, to stderr.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// `tracing-subscriber`'s filter: `info`, `info,firstbell::delivery=debug`.
+    pub filter: String,
+    /// Lines for people or for machines.
+    pub format: LogFormat,
+}
+
+/// Which calendars the directory rests on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DirectorySettings {
+    /// The division of GOV.UK's `bank-holidays.json`: `england-and-wales`.
+    pub bank_holiday_division: String,
+}
+
+/// The operators and their socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperatorSettings {
+    /// The Unix socket that `serve` listens on and commands act through.
+    pub socket: PathBuf,
+    /// Everybody who may act; the caller is known by SO_PEERCRED.
+    pub operators: Vec<Operator>,
+}
+
+/// A member of the ops staff.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// Login name on this host.
+    pub unix_user: String,
+    /// The name that facts record.
+    pub name: String,
+    /// What they may do.
+    pub roles: Vec<OperatorRole>,
+}
+
+words! {
+    /// How log lines look.
+    LogFormat {
+        /// For people.
+        Text = "text",
+        /// One JSON object a line.
+        Json = "json",
+    }
+    /// What an operator may do.
+    OperatorRole {
+        /// Sees, with personal data masked.
+        Viewer = "viewer",
+        /// Acts: rings, reads replies, proposes and approves directory changes.
+        Operator = "operator",
+        /// Countersigns, sees restricted cases, chooses what happens to a case out of time.
+        Supervisor = "supervisor",
+    }
+}
+
+impl Config {
+    /// Reads the layers, first to last, and looks at every file they name: what `serve` and
+    /// `check-config` run. Any fault refuses the whole.
+    pub fn load(paths: &[PathBuf]) -> Result<Self, Vec<ConfigFault>> {
+        Self::read(paths, Look::AtFiles)
+    }
+
+    /// Like [`Config::load`]; [`Look::Away`] does not look at the files named: for `keys generate`,
+    /// which makes them, and for commands that need no secret.
+    pub fn read(paths: &[PathBuf], look: Look) -> Result<Self, Vec<ConfigFault>> {
+        let mut faults = Vec::new();
+        let layered = layers::read(paths, &mut faults);
+        let config = match layered {
+            Some(layered) => assemble::assemble(&layered, look, &mut faults),
+            None => None,
+        };
+        faults.sort_by_key(|fault| {
+            let file = paths.iter().position(|path| *path == fault.place.file);
+            (file, fault.place.position)
+        });
+        faults.dedup();
+        match config {
+            Some(config) if faults.is_empty() => Ok(config),
+            Some(_) | None => Err(faults),
+        }
+    }
+
+    /// What is allowed and yet should be looked at, such as a policy narrower than the Act.
+    pub fn warnings(&self) -> &[ConfigWarning] {
+        &self.warnings
+    }
+
+    /// SHA-256 of the effective settings, defaults included; no secret's content is in it. Recorded
+    /// with each incarnation of the daemon.
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    /// Tries the intake's address by binding it for a moment. A running daemon holds it: ask only
+    /// when there is none.
+    pub fn check_listen(&self) -> Result<(), ConfigFault> {
+        match TcpListener::bind(self.intake.listen) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(Remark {
+                place: self.listen_place.clone(),
+                section: "[intake]".to_owned(),
+                key: "listen".to_owned(),
+                what: format!("cannot listen on {}: {error}", self.intake.listen),
+            }),
+        }
+    }
+}
