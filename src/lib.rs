@@ -30,5 +30,6 @@ pub mod delivery;
 pub mod admin;
 pub mod config;
 pub mod service;
+pub mod client;
 pub mod demo;
 pub mod cli;

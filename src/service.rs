@@ -1,1 +1,281 @@
-//! See the crate's documentation.
+//! The daemon: builds everything, starts the stages, speaks systemd's protocol, drains. One straight
+//! function, read top to bottom.
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::delivery::carrier::{RouteFault, SmtpCarrier};
+use crate::delivery::making::Maker;
+use crate::delivery::stage::{AttemptPanicked, Stage};
+use crate::intake::CannotServe;
+use crate::letter::{Signer, SignerFault, TemplateFault, Templates};
+use crate::store::{Basis, OpenFault, Options, Store};
+use crate::{admin, intake};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+use sd_notify::NotifyState;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+/// Attempts under way get this long to end after SIGTERM; what has not ended then is in doubt and
+/// found at the next start. Below systemd's default of 90 s.
+const DRAIN: Duration = Duration::from_secs(60);
+/// The heartbeat goes through the writer this often when systemd asks for no watchdog.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// Why the daemon does not start, or stopped by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum ServiceFault {
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] OpenFault),
+    /// The signing key.
+    #[error(transparent)]
+    Signer(#[from] SignerFault),
+    /// The letter templates.
+    #[error(transparent)]
+    Templates(#[from] TemplateFault),
+    /// A route.
+    #[error(transparent)]
+    Route(#[from] RouteFault),
+    /// Intake.
+    #[error(transparent)]
+    Intake(#[from] CannotServe),
+    /// A socket.
+    #[error("{0}: {1}")]
+    Socket(String, io::Error),
+    /// The host refused to keep memory out of core dumps.
+    #[error("core dumps could not be switched off: {0}")]
+    CoreDumps(io::Error),
+    /// A stage ended, which none ever does by itself: a fault of ours.
+    #[error("the stage {0} ended")]
+    StageEnded(&'static str),
+    /// An attempt panicked.
+    #[error(transparent)]
+    Attempt(#[from] AttemptPanicked),
+}
+
+impl ServiceFault {
+    /// Whether the settings are to blame (exit 78) and not a fault of ours (70).
+    pub fn is_of_settings(&self) -> bool {
+        match self {
+            Self::Store(_)
+            | Self::Signer(_)
+            | Self::Templates(_)
+            | Self::Route(_)
+            | Self::Intake(_)
+            | Self::Socket(..) => true,
+            Self::CoreDumps(_) | Self::StageEnded(_) | Self::Attempt(_) => false,
+        }
+    }
+}
+
+/// What runs, once everything listens.
+#[derive(Debug)]
+pub struct Running {
+    /// Where intake listens.
+    pub intake: SocketAddr,
+    /// The store.
+    pub store: Store,
+    /// The armored certificate that signs letters.
+    pub certificate: String,
+}
+
+/// Everything `serve` needs from the settings, checked: what `check-config` builds and drops.
+#[derive(Debug)]
+pub struct Parts {
+    maker: Maker,
+    carrier: SmtpCarrier,
+}
+
+/// Builds what can be built without touching the store or a socket.
+pub async fn parts(config: &Config) -> Result<Parts, ServiceFault> {
+    intake::check(&config.intake, &config.policies).await?;
+    let templates = Templates::load(config.letter.templates.as_deref())?;
+    templates.check()?;
+    for policy in config.policies.values() {
+        templates.check_policy(policy)?;
+    }
+    let signer = Signer::load(&config.letter.signing_key, config.letter.profile)?;
+    let carrier = SmtpCarrier::new(&config.delivery.host_name, &config.delivery.routes)?;
+    let (settings, policies) = (config.letter.clone(), config.policies.clone());
+    Ok(Parts {
+        maker: Maker {
+            signer,
+            templates,
+            settings,
+            policies,
+        },
+        carrier,
+    })
+}
+
+/// Runs the daemon until `stop` is true. `ready` is told once everything listens.
+pub async fn run(
+    config: Config,
+    clock: Clock,
+    ready: oneshot::Sender<Running>,
+    stop: watch::Receiver<bool>,
+) -> Result<(), ServiceFault> {
+    keep_memory_private()?;
+    let Parts { maker, carrier } = parts(&config).await?;
+    let certificate = maker.signer.certificate_armored()?;
+    let options = options(&config, &maker, clock);
+    let (store, writer) = Store::open(&config.store, options).await?;
+    let listener = TcpListener::bind(config.intake.listen)
+        .await
+        .map_err(|e| ServiceFault::Socket(config.intake.listen.to_string(), e))?;
+    let address = listener
+        .local_addr()
+        .map_err(|e| ServiceFault::Socket(config.intake.listen.to_string(), e))?;
+    let socket = admin::bind(&config.operators.socket)
+        .map_err(|e| ServiceFault::Socket(config.operators.socket.display().to_string(), e))?;
+
+    // The writer and the operators' socket outlive the drain: outcomes are recorded to the last.
+    let (late_stop, late) = watch::channel(false);
+    let mut writing = JoinSet::new();
+    writing.spawn(writer);
+    let mut stages: JoinSet<(&'static str, Result<(), ServiceFault>)> = JoinSet::new();
+    let (settings, policies) = (config.intake.clone(), config.policies.clone());
+    let (for_intake, until) = (store.clone(), stop.clone());
+    stages.spawn(async move {
+        let served = intake::serve(settings, for_intake, policies, listener, until).await;
+        ("intake", served.map_err(ServiceFault::from))
+    });
+    let stage = Stage::new(store.clone(), carrier, maker, config.delivery.clone());
+    let until = stop.clone();
+    stages.spawn(async move {
+        (
+            "delivery",
+            stage.run(until).await.map_err(ServiceFault::from),
+        )
+    });
+    let mut besides: JoinSet<(&'static str, Result<(), ServiceFault>)> = JoinSet::new();
+    let (for_admin, operators, until) = (
+        store.clone(),
+        config.operators.operators.clone(),
+        late.clone(),
+    );
+    besides.spawn(async move {
+        admin::serve(socket, for_admin, operators, until).await;
+        ("admin", Ok(()))
+    });
+    let for_heart = store.clone();
+    besides.spawn(async move {
+        heart(for_heart, late).await;
+        ("heart", Ok(()))
+    });
+
+    notify(&[NotifyState::Ready]);
+    tracing::info!(intake = %address, "ready");
+    let told = ready.send(Running {
+        intake: address,
+        store: store.clone(),
+        certificate,
+    });
+    drop(told);
+    let outcome = supervise(&mut stages, &mut besides, &mut writing, stop).await;
+
+    notify(&[NotifyState::Stopping]);
+    if timeout(DRAIN, drain(&mut stages)).await.is_err() {
+        tracing::warn!("attempts did not end in time; the next start finds them in doubt");
+    }
+    late_stop.send_replace(true);
+    besides.shutdown().await;
+    stages.shutdown().await;
+    if store.close().await.is_err() {
+        tracing::error!("the store did not close in order");
+    }
+    drop(std::fs::remove_file(&config.operators.socket));
+    outcome
+}
+
+/// What the store rests on: the templates and settings that are live.
+fn options(config: &Config, maker: &Maker, clock: Clock) -> Options {
+    Options {
+        clock,
+        retry: config.delivery.retries,
+        message_id_host: config.letter.host_name.clone(),
+        basis: Basis {
+            templates_digest: maker.templates.digest(),
+            tzdb: crate::clock::zone_data_version(),
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            config_digest: config.digest(),
+        },
+    }
+}
+
+/// Waits for the order to stop; or for a stage to end, which is a fault.
+async fn supervise(
+    stages: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
+    besides: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
+    writing: &mut JoinSet<()>,
+    mut stop: watch::Receiver<bool>,
+) -> Result<(), ServiceFault> {
+    let stopped = async {
+        while !*stop.borrow_and_update() {
+            if stop.changed().await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = stopped => Ok(()),
+        Some(ended) = stages.join_next() => Err(ended_early(ended)),
+        Some(ended) = besides.join_next() => Err(ended_early(ended)),
+        _ = writing.join_next() => Err(ServiceFault::StageEnded("writer")),
+    }
+}
+
+fn ended_early(
+    ended: Result<(&'static str, Result<(), ServiceFault>), tokio::task::JoinError>,
+) -> ServiceFault {
+    match ended {
+        Ok((_, Err(fault))) => fault,
+        Ok((stage, Ok(()))) => ServiceFault::StageEnded(stage),
+        Err(_) => ServiceFault::StageEnded("that panicked"),
+    }
+}
+
+async fn drain(stages: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>) {
+    while stages.join_next().await.is_some() {}
+}
+
+/// Feeds the watchdog, only after a heartbeat has gone through the writer and was read back.
+async fn heart(store: Store, mut stop: watch::Receiver<bool>) {
+    let watchdog = sd_notify::watchdog_enabled();
+    let mut beat = interval(watchdog.map_or(HEARTBEAT, |limit| limit / 3));
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = beat.tick() => match store.heartbeat().await {
+                Ok(()) => notify(&[NotifyState::Watchdog]),
+                Err(_) => tracing::error!("no heartbeat: the store does not commit"),
+            },
+            _ = stop.changed() => return,
+        }
+    }
+}
+
+/// Without systemd there is nobody to tell.
+fn notify(state: &[NotifyState<'_>]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::warn!(%error, "systemd could not be told");
+    }
+}
+
+/// Children's names are in memory in clear: no core dump, no tracing by others of the same user.
+fn keep_memory_private() -> Result<(), ServiceFault> {
+    setrlimit(
+        Resource::Core,
+        Rlimit {
+            current: Some(0),
+            maximum: Some(0),
+        },
+    )
+    .and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable))
+    .map_err(|error| ServiceFault::CoreDumps(error.into()))
+}

@@ -1,1 +1,188 @@
-//! See the crate's documentation.
+//! The operators' socket: what ops staff see and do before and beside the console, as the calling
+//! Unix user (SO_PEERCRED). One policy function says who may what; nothing is allowed by default.
+
+pub mod reads;
+
+use crate::referral::post::words;
+use crate::store::Store;
+use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::post;
+use axum::serve::IncomingStream;
+use axum::{Json, Router};
+use reads::{Answer, Question};
+use serde::{Deserialize, Serialize};
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+use tokio::net::UnixListener;
+use tokio::sync::watch;
+
+/// A question in bytes at most.
+const QUESTION_BYTES_MAX: usize = 64 * 1024;
+
+words! {
+    /// What an operator may do.
+    Role {
+        /// Sees, with personal data masked.
+        Viewer = "viewer",
+        /// Acts: rings, reads replies, proposes and approves directory changes.
+        Operator = "operator",
+        /// Countersigns, sees restricted cases, chooses what happens to a case out of time.
+        Supervisor = "supervisor",
+    }
+}
+
+/// Somebody who may use the socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operator {
+    /// Login name on this host.
+    pub unix_user: String,
+    /// The name that facts record.
+    pub name: String,
+    /// What they may do.
+    pub roles: Vec<Role>,
+}
+
+/// What somebody wants to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    /// Look, with personal data masked.
+    See,
+}
+
+/// The policy: whether these roles allow this wish.
+fn allows(roles: &[Role], wish: Wish) -> bool {
+    roles.iter().any(|role| match (role, wish) {
+        (Role::Viewer | Role::Operator | Role::Supervisor, Wish::See) => true,
+    })
+}
+
+/// Why a question was not answered, for the person who asked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Refused {
+    /// One sentence.
+    pub error: String,
+}
+
+/// Binds the socket, readable by the daemon's user and group only; replaces a socket left behind.
+pub fn bind(path: &Path) -> io::Result<UnixListener> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    let listener = UnixListener::bind(path)?;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o660))?;
+    Ok(listener)
+}
+
+/// Serves until `stop` is true.
+pub async fn serve(
+    listener: UnixListener,
+    store: Store,
+    operators: Vec<Operator>,
+    mut stop: watch::Receiver<bool>,
+) {
+    let desk = Arc::new(Desk { store, operators });
+    let router = Router::new()
+        .route("/v1/read", post(read))
+        .layer(DefaultBodyLimit::max(QUESTION_BYTES_MAX))
+        .with_state(desk);
+    let service = router.into_make_service_with_connect_info::<Caller>();
+    let served = axum::serve(listener, service)
+        .with_graceful_shutdown(async move { drop(stop.changed().await) })
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the operators' socket failed");
+    }
+}
+
+/// Who holds the other end, by the kernel's word.
+#[derive(Debug, Clone)]
+struct Caller {
+    unix_user: Option<String>,
+}
+
+impl Connected<IncomingStream<'_, UnixListener>> for Caller {
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+        let uid = stream
+            .io()
+            .peer_cred()
+            .ok()
+            .map(|credentials| credentials.uid());
+        Self {
+            unix_user: uid.and_then(user_name),
+        }
+    }
+}
+
+/// The login name of a Unix user id.
+pub fn user_name(uid: u32) -> Option<String> {
+    let user = nix::unistd::User::from_uid(nix::unistd::Uid::from_raw(uid))
+        .ok()
+        .flatten();
+    user.map(|user| user.name)
+}
+
+/// The login name of whoever runs this process.
+pub fn own_user_name() -> Option<String> {
+    user_name(nix::unistd::Uid::effective().as_raw())
+}
+
+#[derive(Debug)]
+struct Desk {
+    store: Store,
+    operators: Vec<Operator>,
+}
+
+impl Desk {
+    fn may(&self, caller: &Caller, wish: Wish) -> bool {
+        let known = self
+            .operators
+            .iter()
+            .find(|o| Some(&o.unix_user) == caller.unix_user.as_ref());
+        known.is_some_and(|operator| allows(&operator.roles, wish))
+    }
+}
+
+async fn read(
+    State(desk): State<Arc<Desk>>,
+    ConnectInfo(caller): ConnectInfo<Caller>,
+    Json(question): Json<Question>,
+) -> Response {
+    if !desk.may(&caller, Wish::See) {
+        let error = "your Unix user is no operator in the configuration".to_owned();
+        return (StatusCode::FORBIDDEN, Json(Refused { error })).into_response();
+    }
+    let now = desk.store.clock().now();
+    let directory = desk.store.directory();
+    match reads::answer(desk.store.readers(), &directory, now, &question).await {
+        Ok(Answer::Found(found)) => Json(found).into_response(),
+        Ok(Answer::NotThere(error)) => {
+            (StatusCode::NOT_FOUND, Json(Refused { error })).into_response()
+        }
+        Err(fault) => {
+            let error = fault.to_string();
+            (StatusCode::SERVICE_UNAVAILABLE, Json(Refused { error })).into_response()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_sees_without_a_role() {
+        assert!(!allows(&[], Wish::See));
+        for role in [Role::Viewer, Role::Operator, Role::Supervisor] {
+            assert!(allows(&[role], Wish::See));
+        }
+    }
+}

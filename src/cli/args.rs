@@ -1,7 +1,6 @@
 //! What can be asked: the arguments, typed.
 
 use super::exit::Exit;
-use crate::referral::calendar::Scope;
 use crate::referral::id::{NotificationId, ReferralId};
 use crate::referral::post::ForceName;
 use crate::referral::school::Urn;
@@ -180,13 +179,10 @@ pub enum DirectoryCommand {
 /// `calendar`.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum CalendarCommand {
-    /// Import term dates: CSV, or iCalendar with `--scope`.
+    /// Import term dates (`term-dates.csv`), before the first referral is accepted.
     Import {
         /// The file.
         file: PathBuf,
-        /// Whose dates an iCalendar file holds: `la:881` or `urn:123456`.
-        #[arg(long, value_parser = scope)]
-        scope: Option<Scope>,
     },
 }
 
@@ -240,10 +236,6 @@ fn urn(text: &str) -> Result<Urn, &'static str> {
     Urn::parse(text).ok_or("a URN is six or seven digits")
 }
 
-fn scope(text: &str) -> Result<Scope, &'static str> {
-    Scope::parse(text).ok_or("a scope is la:881 or urn:123456")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -277,7 +269,7 @@ mod tests {
             "deadline --batch --directory d",
             "school find northgate",
             "directory import --initial d",
-            "calendar import t.ics --scope la:881",
+            "calendar import term-dates.csv",
             "keys generate",
             "keys show",
         ] {

@@ -29,6 +29,8 @@ pub use fault::{ConfigFault, ConfigWarning, Place, Position, Remark};
 pub use files::Look;
 pub use sample::sample;
 
+use crate::admin::Operator;
+
 use crate::referral::policy::Policy;
 use crate::referral::post::{ForceName, words};
 use crate::{delivery, intake, letter, store};
@@ -86,17 +88,6 @@ pub struct OperatorSettings {
     pub operators: Vec<Operator>,
 }
 
-/// A member of the ops staff.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Operator {
-    /// Login name on this host.
-    pub unix_user: String,
-    /// The name that facts record.
-    pub name: String,
-    /// What they may do.
-    pub roles: Vec<OperatorRole>,
-}
-
 words! {
     /// How log lines look.
     LogFormat {
@@ -104,15 +95,6 @@ words! {
         Text = "text",
         /// One JSON object a line.
         Json = "json",
-    }
-    /// What an operator may do.
-    OperatorRole {
-        /// Sees, with personal data masked.
-        Viewer = "viewer",
-        /// Acts: rings, reads replies, proposes and approves directory changes.
-        Operator = "operator",
-        /// Countersigns, sees restricted cases, chooses what happens to a case out of time.
-        Supervisor = "supervisor",
     }
 }
 

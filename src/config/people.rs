@@ -1,9 +1,10 @@
 //! Forces with their policies, and operators.
 
+use super::OperatorSettings;
 use super::assemble::Sources;
 use super::fault::ConfigWarning;
 use super::keys::{Force, OperatorRow, Operators, PolicyRow};
-use super::{Operator, OperatorSettings};
+use crate::admin::Operator;
 use crate::intake::ForceIdentity;
 use crate::referral::policy::{Desk, ParentLine, Policy};
 use crate::referral::post::ForceName;

@@ -5,6 +5,7 @@ use super::fault::ConfigWarning;
 use super::keys::{Delivery, Gateway, Route};
 use super::view::View;
 use crate::delivery;
+use crate::referral::retry::RetrySettings;
 use crate::referral::school::RouteName;
 
 impl Sources<'_> {
@@ -96,12 +97,12 @@ pub(super) fn delivery_settings(
     delivery::Settings {
         host_name: gateway.host_name.clone(),
         routes,
-        retries: delivery::Retries {
+        retries: RetrySettings {
             first: delivery.retry_first_s,
             longest: delivery.retry_longest_s,
             in_doubt: delivery.in_doubt_s,
-            lease: delivery.lease_s,
         },
+        lease: delivery.lease_s,
         poll: delivery.poll_s,
     }
 }

@@ -1,7 +1,8 @@
 //! The types that settings have, made from values that their kind has admitted.
 
 use super::kind::{Given, digest};
-use crate::config::{LogFormat, OperatorRole};
+use crate::admin::Role as OperatorRole;
+use crate::config::LogFormat;
 use crate::delivery::{Roots, TlsFloor, TlsMode};
 use crate::letter::SignatureProfile;
 use crate::referral::policy::{DutyEndsOn, ParentLine, Profile};

@@ -1,5 +1,7 @@
 //! Out: claim, connect, dialogue, outcome.
 
+pub mod stage;
+pub mod making;
 pub mod carrier;
 mod connection;
 pub mod dialogue;
@@ -8,7 +10,6 @@ mod tls;
 
 use crate::referral::retry::RetrySettings;
 use crate::referral::school::{Address, RouteName};
-pub use crate::tls::TlsFloor;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -19,6 +20,15 @@ pub enum TlsMode {
     Implicit,
     /// STARTTLS, required (RFC 3207).
     StartTls,
+}
+
+/// The lowest TLS version a route accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsFloor {
+    /// 1.2, with AEAD and forward secrecy.
+    V12,
+    /// 1.3.
+    V13,
 }
 
 /// Whom a route trusts to name the relay.

@@ -77,6 +77,8 @@ words! {
         NotOffered = "not-offered",
         /// The letter is not canonical (CRLF lines of printable ASCII): nothing was sent.
         LetterBad = "letter-bad",
+        /// The letter could not be made or opened: a fault of ours.
+        LetterNotMade = "letter-not-made",
         /// No route of this name is configured.
         NoSuchRoute = "no-such-route",
         /// The daemon stopped or died while the letter was on its way.

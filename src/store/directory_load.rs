@@ -64,6 +64,8 @@ pub(super) async fn read_contact(
         valid_to: day(row.try_get("valid_to")?),
         nudge_to: text("nudge_to").and_then(|address| Address::parse(&address)),
         mobile: text("mobile"),
+        phone_from: text("phone_from").and_then(|time| time.parse().ok()),
+        phone_to: text("phone_to").and_then(|time| time.parse().ok()),
         holidays: detail.get("holidays") == Some(&Tree::Bool(true)),
         word_hash: text("word_hash"),
         briefed_on: day(text("briefed_on")),

@@ -301,6 +301,14 @@ fn detail(contact: &Contact) -> Tree {
             some(contact.nudge_to.as_ref().map(|a| a.as_str().to_owned())),
         ),
         ("mobile", some(contact.mobile.clone())),
+        (
+            "phone_from",
+            some(contact.phone_from.map(|time| time.to_string())),
+        ),
+        (
+            "phone_to",
+            some(contact.phone_to.map(|time| time.to_string())),
+        ),
         ("holidays", Tree::Bool(contact.holidays)),
         ("word_hash", some(contact.word_hash.clone())),
         (

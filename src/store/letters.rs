@@ -12,7 +12,7 @@ use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
 use crate::referral::read;
 use crate::referral::reference::Reference;
-use crate::referral::school::{RouteName, Urn};
+use crate::referral::school::{LaCode, Role, RouteName, Urn};
 use crate::referral::tree::Tree;
 use sqlx::{Row, SqliteConnection};
 
@@ -75,7 +75,7 @@ impl Readers {
                 reference: Reference::parse(&reference)
                     .map_err(|_| Fault::Damaged("a reference"))?,
                 message_id: row.try_get("message_id")?,
-                letters_before: self.letters_before(&mut connection, claim).await?,
+                also_held_by: self.also_held_by(&mut connection, claim, &case).await?,
                 case,
             })
         } else {
@@ -90,21 +90,27 @@ impl Readers {
         })
     }
 
-    /// How many letters of this notification were signed before: a deputy's copy says so.
-    async fn letters_before(
+    /// Whose letter of this notification was signed before: a deputy's copy says so.
+    async fn also_held_by(
         &self,
         connection: &mut SqliteConnection,
         claim: &Claim,
-    ) -> Result<usize, Fault> {
+        case: &Case,
+    ) -> Result<Vec<Role>, Fault> {
         let query = sqlx::query(SENT_BEFORE).bind(claim.notification.to_string());
         let rows = query.fetch_all(&mut *connection).await?;
-        let mut before = 0;
+        let mut roles = Vec::new();
         for row in &rows {
-            if let Fact::LetterSigned { letter, .. } = read_fact(row)? {
-                before += usize::from(letter != claim.letter);
+            if let Fact::LetterSigned {
+                letter, contact, ..
+            } = read_fact(row)?
+                && letter != claim.letter
+            {
+                let held = case.contacts.iter().filter(|(known, ..)| *known == contact);
+                roles.extend(held.map(|(_, role, _)| *role));
             }
         }
-        Ok(before)
+        Ok(roles)
     }
 
     async fn establishment(
@@ -112,11 +118,11 @@ impl Readers {
         connection: &mut SqliteConnection,
         case: &Case,
         version: i64,
-    ) -> Result<(String, Option<String>), Fault> {
+    ) -> Result<(String, Option<LaCode>), Fault> {
         let urn: Urn = match case.target {
             Target::School(urn) => urn,
             Target::Authority(code) => {
-                return Ok(("the local authority".to_owned(), Some(code.to_string())));
+                return Ok(("the local authority".to_owned(), Some(code)));
             }
             Target::Unrouted => return Err(Fault::Damaged("a letter to nowhere")),
         };
@@ -125,7 +131,11 @@ impl Readers {
             .bind(version)
             .fetch_one(&mut *connection)
             .await?;
-        Ok((row.try_get("name")?, row.try_get("la_code")?))
+        let la_code: Option<String> = row.try_get("la_code")?;
+        Ok((
+            row.try_get("name")?,
+            la_code.as_deref().and_then(LaCode::parse),
+        ))
     }
 
     /// The referral as it was posted, with this one child.

@@ -38,14 +38,14 @@ use crate::referral::policy::Policy;
 use crate::referral::post::{ForceName, Referral};
 use crate::referral::reference::Reference;
 use crate::referral::school::Contact;
-use crate::referral::school::{RouteName, Urn};
+use crate::referral::school::{LaCode, Role, RouteName, Urn};
 use crate::referral::tree::Tree;
 use jiff::Timestamp;
 use sqlx::SqlitePool;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tx::Fault;
 use vault::Vault;
 use writer::Command;
@@ -217,13 +217,13 @@ pub struct LetterJob {
     /// The school's name as the register prints it.
     pub school_name: String,
     /// The school's authority.
-    pub la_code: Option<String>,
+    pub la_code: Option<LaCode>,
     /// The public code.
     pub reference: Reference,
     /// Message-ID without angle brackets.
     pub message_id: String,
-    /// Letters of this notification that were signed before.
-    pub letters_before: usize,
+    /// The roles of those whose letter of this notification was signed before.
+    pub also_held_by: Vec<Role>,
     /// The notification.
     pub case: Case,
 }
@@ -270,7 +270,7 @@ pub struct Store {
     readers: Readers,
     directory: watch::Receiver<Arc<Directory>>,
     able: Arc<AtomicBool>,
-    wake: Arc<Notify>,
+    hints: watch::Receiver<u64>,
 }
 
 impl Store {
@@ -289,9 +289,9 @@ impl Store {
         self.able.load(Ordering::Acquire)
     }
 
-    /// Resolves after the next batch is on disk. A hint: whoever waits also polls.
-    pub async fn changed(&self) {
-        self.wake.notified().await;
+    /// Changes after each batch that is on disk. A hint: whoever waits for it also polls.
+    pub fn hints(&self) -> watch::Receiver<u64> {
+        self.hints.clone()
     }
 
     /// The reading side.

@@ -21,7 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{mpsc, watch};
 
 /// Why the store does not open. Operators' words, with the remedy.
 #[derive(Debug, thiserror::Error)]
@@ -176,7 +176,7 @@ fn assemble(
     let (then, then_rx) = mpsc::channel(settings.queue_max);
     let directory = watch::channel(Arc::clone(&state.directory)).0;
     let able = Arc::new(AtomicBool::new(true));
-    let wake = Arc::new(Notify::new());
+    let hints = watch::channel(0).0;
     let store = Store {
         clock: clock.clone(),
         first,
@@ -184,7 +184,7 @@ fn assemble(
         readers,
         directory: directory.subscribe(),
         able: Arc::clone(&able),
-        wake: Arc::clone(&wake),
+        hints: hints.subscribe(),
     };
     let writer = Writer {
         connection: Some(connection),
@@ -197,7 +197,7 @@ fn assemble(
         first: first_rx,
         then: then_rx,
         able,
-        wake,
+        hints,
         directory,
         stopping: None,
     };

@@ -19,7 +19,7 @@ use sqlx::{Connection, SqliteConnection};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 
 type Reply<T> = oneshot::Sender<T>;
 
@@ -48,7 +48,7 @@ pub(super) struct Writer {
     pub(super) first: mpsc::Receiver<Command>,
     pub(super) then: mpsc::Receiver<Command>,
     pub(super) able: Arc<AtomicBool>,
-    pub(super) wake: Arc<Notify>,
+    pub(super) hints: watch::Sender<u64>,
     pub(super) directory: watch::Sender<Arc<Directory>>,
     pub(super) stopping: Option<Reply<()>>,
 }
@@ -126,7 +126,8 @@ impl Writer {
                 for one in pending {
                     self.answer(one);
                 }
-                self.wake.notify_waiters();
+                self.hints
+                    .send_modify(|batch| *batch = batch.wrapping_add(1));
             }
             Err(fault) => {
                 // Dropping the pending answers tells every caller "not stored".

@@ -1,7 +1,7 @@
 //! Keys of forces and operators.
 
 use super::policy::PolicyRow;
-use crate::config::OperatorRole;
+use crate::admin::Role as OperatorRole;
 use crate::config::kind::Kind::{Digests, Line, Path, UnixUser, Words};
 use crate::config::table::Presence::{Optional, Preset, Required};
 use crate::config::table::{Section, Shape, section};

@@ -57,6 +57,8 @@ fn contact(role: Role, rank: u16, name: &str, address: &str) -> Contact {
         valid_to: None,
         nudge_to: None,
         mobile: None,
+        phone_from: None,
+        phone_to: None,
         holidays: false,
         word_hash: None,
         briefed_on: None,

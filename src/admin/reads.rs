@@ -1,0 +1,362 @@
+//! Questions and their answers, as the socket and the command line without a daemon both give them.
+//! Nothing personal is opened: a child is its `child_ref`, a contact its id and role.
+
+use crate::referral::deadline::{Deadline, Whose, deadline};
+use crate::referral::directory::{ContactOf, Directory};
+use crate::referral::fact::Fact;
+use crate::referral::fold::{Case, DeliveryCase};
+use crate::referral::id::{NotificationId, ReferralId};
+use crate::referral::names::name_key;
+use crate::referral::plan::Target;
+use crate::referral::school::{School, SchoolStatus, Urn};
+use crate::store::{NotStored, NotificationView, Readers, Trace, json};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// What may be asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "what", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Question {
+    /// Referrals, newest first.
+    Referrals {
+        /// Of this force only.
+        force: Option<String>,
+    },
+    /// One referral with its notifications.
+    Referral {
+        /// `ref_...`
+        id: String,
+    },
+    /// One notification: its state, clocks and deliveries.
+    Notification {
+        /// `ntf_...`
+        id: String,
+    },
+    /// Everything that happened to one notification.
+    Trace {
+        /// `ntf_...`
+        id: String,
+    },
+    /// Live notifications, waiting deliveries and open tasks.
+    Queue,
+    /// By when a school must know.
+    Deadline {
+        /// The school.
+        urn: String,
+        /// When the referral is accepted, RFC 3339.
+        at: String,
+        /// When the incident happened, RFC 3339.
+        incident: Option<String>,
+    },
+    /// Schools by name, town, postcode or URN.
+    Schools {
+        /// What to look for.
+        text: String,
+    },
+}
+
+/// What is said.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answer {
+    /// This.
+    Found(Value),
+    /// There is no such thing; one sentence.
+    NotThere(String),
+}
+
+/// Schools shown for one search.
+const SCHOOLS_MAX: usize = 20;
+
+/// Answers a question.
+pub async fn answer(
+    readers: &Readers,
+    directory: &Directory,
+    now: Timestamp,
+    question: &Question,
+) -> Result<Answer, NotStored> {
+    Ok(match question {
+        Question::Referrals { force } => {
+            let lines = readers.list_referrals(force.as_deref()).await?;
+            let lines = lines.iter().map(|line| {
+                json!({
+                    "referral": line.id,
+                    "referral_id": line.referral_id,
+                    "force": line.force,
+                    "received_at": line.received_at.to_string(),
+                    "state": line.state,
+                    "duplicate_of": line.duplicate_of,
+                    "notifications": line.notifications,
+                })
+            });
+            Answer::Found(Value::Array(lines.collect()))
+        }
+        Question::Referral { id } => match ReferralId::parse(id) {
+            Ok(id) => referral(readers, id, now).await?,
+            Err(error) => Answer::NotThere(error.to_string()),
+        },
+        Question::Notification { id } => notification(readers, id, now, false).await?,
+        Question::Trace { id } => notification(readers, id, now, true).await?,
+        Question::Queue => queue(readers, now).await?,
+        Question::Deadline { urn, at, incident } => {
+            let incident = incident
+                .as_ref()
+                .map(|text| text.parse::<Timestamp>())
+                .transpose();
+            match (Urn::parse(urn), at.parse(), incident) {
+                (Some(urn), Ok(at), Ok(incident)) => deadline_of(directory, urn, at, incident),
+                _ => Answer::NotThere("a URN is six or seven digits, a time RFC 3339".to_owned()),
+            }
+        }
+        Question::Schools { text } => schools(directory, text),
+    })
+}
+
+async fn referral(readers: &Readers, id: ReferralId, now: Timestamp) -> Result<Answer, NotStored> {
+    let Some(view) = readers.show_referral(id, now).await? else {
+        return Ok(Answer::NotThere(format!("there is no referral {id}")));
+    };
+    let notifications: Vec<Value> = view.notifications.iter().map(line_of).collect();
+    Ok(Answer::Found(json!({
+        "referral": view.id.to_string(),
+        "referral_id": view.referral_id,
+        "received_at": view.received_at.to_string(),
+        "duplicate_of": view.duplicate_of.map(|id| id.to_string()),
+        "notifications": notifications,
+    })))
+}
+
+fn line_of(view: &NotificationView) -> Value {
+    json!({
+        "notification": view.id.to_string(),
+        "child_ref": view.child_ref,
+        "urn": view.urn.map(|urn| urn.to_string()),
+        "state": view.state,
+        "reasons": view.reasons,
+        "will_happen": view.will_happen.map(|(what, at)| json!({"what": what.word(), "at": at.to_string()})),
+        "due_at": view.due_at.to_string(),
+        "act_by": view.act_by.to_string(),
+    })
+}
+
+async fn notification(
+    readers: &Readers,
+    id: &str,
+    now: Timestamp,
+    with_facts: bool,
+) -> Result<Answer, NotStored> {
+    let id = match NotificationId::parse(id) {
+        Ok(id) => id,
+        Err(error) => return Ok(Answer::NotThere(error.to_string())),
+    };
+    let Some(trace) = readers.show_trace(id, now).await? else {
+        return Ok(Answer::NotThere(format!("there is no notification {id}")));
+    };
+    let mut shown = shown(&trace, now);
+    if with_facts && let Some(members) = shown.as_object_mut() {
+        let facts = trace.facts.iter().map(|line| {
+            json!({
+                "seq": line.seq,
+                "at": line.at.to_string(),
+                "kind": line.fact.kind(),
+                "actor": line.actor,
+                "body": json::value(&line.fact.write()),
+            })
+        });
+        members.insert("facts".to_owned(), Value::Array(facts.collect()));
+    }
+    Ok(Answer::Found(shown))
+}
+
+fn shown(trace: &Trace, now: Timestamp) -> Value {
+    let case = &trace.case;
+    json!({
+        "notification": case.notification.to_string(),
+        "reference": trace.reference,
+        "state": trace.state,
+        "force": trace.force,
+        "referral": case.referral.to_string(),
+        "child_ref": trace.child_ref,
+        "target": target(case),
+        "urn": match case.target {
+            Target::School(urn) => Some(urn.to_string()),
+            Target::Authority(_) | Target::Unrouted => None,
+        },
+        "accepted_at": trace.accepted_at.to_string(),
+        "due_at": case.due_at.to_string(),
+        "act_by": case.act_by.to_string(),
+        "due_reasons": case.due_reasons.iter().map(|reason| reason.word()).collect::<Vec<_>>(),
+        "assumed": case.assumed,
+        "late_on_arrival": case.late_on_arrival,
+        "values": {
+            "duty": case.duty().word(),
+            "hold": case.hold.map(|hold| hold.reason.word()),
+            "proof": case.proof().word(),
+            "reading": false,
+            "step": case.step(),
+            "timing": case.timing(now).word(),
+        },
+        "reasons": case.reasons.iter().map(|reason| reason.word()).collect::<Vec<_>>(),
+        "suggestions": suggestions(trace),
+        "will_happen": case.hold.map(|hold| json!({"what": hold.will_happen.word(), "at": hold.at.to_string()})),
+        "next": trace.timer.map(|(at, what)| json!({"at": at.to_string(), "what": what})),
+        "letters": trace.letters.iter().map(|letter| json!({
+            "letter": letter.letter,
+            "contact": letter.contact,
+            "directory_version": letter.directory_version,
+            "sha256": letter.bytes_digest,
+            "signer": letter.signer,
+            "signed_at": letter.signed_at.map(|at| at.to_string()),
+        })).collect::<Vec<_>>(),
+        "deliveries": case.deliveries.iter().map(|(id, delivery)| json!({
+            "delivery": id.to_string(),
+            "letter": delivery.letter.to_string(),
+            "contact": delivery.contact.to_string(),
+            "role": role_of(case, delivery),
+            "route": delivery.route.as_str(),
+            "state": delivery.state().word(),
+            "attempts": delivery.attempts.len(),
+            "repeats": delivery.repeats(),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn target(case: &Case) -> &'static str {
+    match case.target {
+        Target::School(_) => "school",
+        Target::Authority(_) => "authority",
+        Target::Unrouted => "unrouted",
+    }
+}
+
+fn suggestions(trace: &Trace) -> Vec<String> {
+    let opened = trace.facts.iter().find_map(|line| {
+        if let Fact::NotificationOpened { suggestions, .. } = &line.fact {
+            Some(suggestions.iter().map(Urn::to_string).collect())
+        } else {
+            None
+        }
+    });
+    opened.unwrap_or_default()
+}
+
+fn role_of(case: &Case, delivery: &DeliveryCase) -> Option<&'static str> {
+    let known = case
+        .contacts
+        .iter()
+        .find(|(contact, ..)| *contact == delivery.contact);
+    known.map(|(_, role, _)| role.word())
+}
+
+async fn queue(readers: &Readers, now: Timestamp) -> Result<Answer, NotStored> {
+    let live = readers.list_live(now).await?;
+    let deliveries = readers.list_queue().await?;
+    let tasks = readers.list_tasks().await?;
+    Ok(Answer::Found(json!({
+        "now": now.to_string(),
+        "notifications": live.iter().map(|line| json!({
+            "notification": line.notification.to_string(),
+            "reference": line.reference,
+            "force": line.force,
+            "state": line.state,
+            "urn": line.urn,
+            "hold": line.hold,
+            "proof": line.proof,
+            "due_at": line.due_at.to_string(),
+            "act_by": line.act_by.to_string(),
+            "next": line.next_at.map(|at| json!({"at": at.to_string(), "what": line.next_what})),
+        })).collect::<Vec<_>>(),
+        "deliveries": deliveries.iter().map(|line| json!({
+            "delivery": line.delivery,
+            "notification": line.notification,
+            "route": line.route,
+            "state": line.state,
+            "not_before": line.not_before.to_string(),
+            "last_safe_at": line.last_safe_at.map(|at| at.to_string()),
+            "attempts": line.attempts,
+            "quarantined": line.quarantined,
+        })).collect::<Vec<_>>(),
+        "tasks": tasks.iter().map(|line| json!({
+            "task": line.task,
+            "kind": line.kind,
+            "notification": line.notification,
+            "subject": line.subject,
+            "force": line.force,
+            "opened_at": line.opened_at.to_string(),
+            "wanted_by": line.wanted_by.to_string(),
+        })).collect::<Vec<_>>(),
+    })))
+}
+
+fn deadline_of(
+    directory: &Directory,
+    urn: Urn,
+    at: Timestamp,
+    incident: Option<Timestamp>,
+) -> Answer {
+    let Some(school) = directory.schools.get(&urn) else {
+        return Answer::NotThere(format!("no school {urn} in the directory"));
+    };
+    let whose = Whose {
+        urn: Some(urn),
+        la_code: school.la_code,
+    };
+    Answer::Found(deadline_json(
+        urn,
+        at,
+        &deadline(directory, whose, at, incident),
+    ))
+}
+
+/// A deadline as `deadline --json` prints it (`interfaces.md`).
+pub fn deadline_json(urn: Urn, at: Timestamp, deadline: &Deadline) -> Value {
+    json!({
+        "urn": urn.to_string(),
+        "at": seconds(at),
+        "due_at": seconds(deadline.due_at),
+        "act_by": seconds(deadline.act_by),
+        "pupil_day": deadline.pupil_day.to_string(),
+        "assumed": deadline.assumed,
+        "late_on_arrival": deadline.late_on_arrival,
+        "reasons": deadline.reasons.iter().map(|reason| reason.word()).collect::<Vec<_>>(),
+    })
+}
+
+/// RFC 3339 UTC, whole seconds.
+fn seconds(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+}
+
+/// By URN when digits are given; else every word must stand in name, town or postcode.
+fn schools(directory: &Directory, text: &str) -> Answer {
+    let wanted = name_key(text);
+    let words: Vec<&str> = wanted.split_whitespace().collect();
+    let found = |school: &&School| {
+        let place =
+            [school.town.as_deref(), school.postcode.as_deref()].map(Option::unwrap_or_default);
+        let key = name_key(&[school.name.as_str(), place[0], place[1]].join(" "));
+        school.urn.to_string() == text.trim() || words.iter().all(|word| key.contains(word))
+    };
+    let mut schools: Vec<&School> = directory.schools.values().filter(found).collect();
+    schools.sort_by_key(|school| (school.status != SchoolStatus::Open, school.name.clone()));
+    let lines = schools.into_iter().take(SCHOOLS_MAX).map(|school| {
+        json!({
+            "urn": school.urn.to_string(),
+            "name": school.name,
+            "town": school.town,
+            "postcode": school.postcode,
+            "la_code": school.la_code.map(|code| code.to_string()),
+            "status": match school.status {
+                SchoolStatus::Open => "open",
+                SchoolStatus::Closed => "closed",
+                SchoolStatus::Proposed => "proposed",
+            },
+            "contacts": directory.contacts_of(ContactOf::School(school.urn)).iter().map(|contact| json!({
+                "contact": contact.id.to_string(),
+                "role": contact.role.word(),
+                "route": contact.route.as_str(),
+            })).collect::<Vec<_>>(),
+        })
+    });
+    Answer::Found(Value::Array(lines.collect()))
+}

@@ -1,0 +1,143 @@
+//! Reading: through the daemon's socket when there is one, else from the database itself.
+
+use super::args::{NotificationCommand, ReferralCommand, SchoolCommand};
+use super::exit::Exit;
+use super::output::Output;
+use super::{Stop, load, texts};
+use crate::admin::Refused;
+use crate::admin::reads::{self, Answer, Question};
+use crate::client;
+use crate::clock::Clock;
+use crate::config::{Config, Look};
+use crate::store::Readers;
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::{Request, StatusCode};
+use serde_json::Value;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use tokio::net::UnixStream;
+
+pub(super) async fn referral(
+    files: &[PathBuf],
+    command: ReferralCommand,
+    output: Output,
+) -> Result<Exit, Stop> {
+    let (question, text): (_, fn(&Value) -> String) = match command {
+        ReferralCommand::Show { id } => {
+            (Question::Referral { id: id.to_string() }, texts::referral)
+        }
+        ReferralCommand::List { force } => {
+            let force = force.map(|force| force.to_string());
+            (Question::Referrals { force }, texts::referrals)
+        }
+    };
+    tell(files, &question, output, text).await
+}
+
+pub(super) async fn notification(
+    files: &[PathBuf],
+    command: NotificationCommand,
+    output: Output,
+) -> Result<Exit, Stop> {
+    let (question, text): (_, fn(&Value) -> String) = match command {
+        NotificationCommand::Show { id } => (
+            Question::Notification { id: id.to_string() },
+            texts::notification,
+        ),
+        NotificationCommand::Trace { id } => (Question::Trace { id: id.to_string() }, texts::trace),
+    };
+    tell(files, &question, output, text).await
+}
+
+pub(super) async fn queue(files: &[PathBuf], output: Output) -> Result<Exit, Stop> {
+    tell(files, &Question::Queue, output, texts::queue).await
+}
+
+pub(super) async fn school(
+    files: &[PathBuf],
+    command: SchoolCommand,
+    output: Output,
+) -> Result<Exit, Stop> {
+    let SchoolCommand::Find { text } = command;
+    tell(files, &Question::Schools { text }, output, texts::schools).await
+}
+
+async fn tell(
+    files: &[PathBuf],
+    question: &Question,
+    output: Output,
+    text: fn(&Value) -> String,
+) -> Result<Exit, Stop> {
+    let config = load(files, Look::Away)?;
+    let found = ask(&config, question).await?;
+    output.answer(&found, text)?;
+    Ok(Exit::Success)
+}
+
+/// Asks the daemon; without one, reads the database.
+pub(super) async fn ask(config: &Config, question: &Question) -> Result<Value, Stop> {
+    match UnixStream::connect(&config.operators.socket).await {
+        Ok(stream) => ask_daemon(stream, question).await,
+        Err(error)
+            if matches!(
+                error.kind(),
+                ErrorKind::NotFound | ErrorKind::ConnectionRefused
+            ) =>
+        {
+            ask_database(config, question).await
+        }
+        Err(error) => {
+            let socket = config.operators.socket.display();
+            Err(Stop::new(Exit::Unavailable, format!("{socket}: {error}")))
+        }
+    }
+}
+
+async fn ask_daemon(stream: UnixStream, question: &Question) -> Result<Value, Stop> {
+    let fault = |error: &dyn std::error::Error| Stop::new(Exit::Fault, error);
+    let body = serde_json::to_vec(question).map_err(|e| fault(&e))?;
+    let request = Request::post("/v1/read")
+        .header("host", "firstbell")
+        .header("content-type", "application/json")
+        .body(Full::new(Bytes::from(body)))
+        .map_err(|e| fault(&e))?;
+    let answer = client::send(stream, request).await?;
+    if answer.status() == StatusCode::OK {
+        return serde_json::from_slice(answer.body()).map_err(|e| fault(&e));
+    }
+    let words = serde_json::from_slice::<Refused>(answer.body())
+        .map_or_else(|_| answer.status().to_string(), |refused| refused.error);
+    let exit = match answer.status() {
+        StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => Exit::No,
+        _ => Exit::Unavailable,
+    };
+    Err(Stop::new(exit, words))
+}
+
+async fn ask_database(config: &Config, question: &Question) -> Result<Value, Stop> {
+    let readers = open(config).await?;
+    let unread = |error: crate::store::NotStored| Stop::new(Exit::Io, error);
+    let directory = readers.load_directory().await.map_err(unread)?;
+    let now = Clock::system().now();
+    match reads::answer(&readers, &directory, now, question)
+        .await
+        .map_err(unread)?
+    {
+        Answer::Found(found) => Ok(found),
+        Answer::NotThere(words) => Err(Stop::new(Exit::No, words)),
+    }
+}
+
+/// Opens the database to read only.
+pub(super) async fn open(config: &Config) -> Result<Readers, Stop> {
+    let (state_dir, credential) = (&config.store.state_dir, &config.store.credential);
+    Readers::open_folder(state_dir, credential)
+        .await
+        .map_err(|fault| {
+            Stop::new(
+                Exit::Unavailable,
+                format!("no daemon answers, and: {fault}"),
+            )
+        })
+}

@@ -1,0 +1,215 @@
+//! What is done before the first start, without a daemon and under its lock: keys, the first
+//! directory, the first calendars.
+
+use super::args::{CalendarCommand, DirectoryCommand, KeysCommand};
+use super::exit::Exit;
+use super::output::Output;
+use super::{Stop, load};
+use crate::admin::own_user_name;
+use crate::clock::Clock;
+use crate::config::{Config, Look};
+use crate::directory::{read_folder, read_term_dates};
+use crate::letter::{Signer, Templates, generate};
+use crate::referral::directory::Directory;
+use crate::referral::id::ContactId;
+use crate::seal::random;
+use crate::store::{Basis, Options, Store};
+use serde_json::json;
+use std::fmt::Display;
+use std::fs::OpenOptions;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use tokio::task::JoinSet;
+
+pub(super) async fn directory(
+    files: &[PathBuf],
+    command: DirectoryCommand,
+    output: Output,
+) -> Result<Exit, Stop> {
+    let DirectoryCommand::Import { initial: _, folder } = command;
+    let config = load(files, Look::Away)?;
+    let directory = read_directory(&folder, &config.directory.bank_holiday_division, output)?;
+    import(&config, directory, output).await
+}
+
+pub(super) async fn calendar(
+    files: &[PathBuf],
+    command: CalendarCommand,
+    output: Output,
+) -> Result<Exit, Stop> {
+    let CalendarCommand::Import { file } = command;
+    let config = load(files, Look::Away)?;
+    let bytes = std::fs::read(&file)
+        .map_err(|error| Stop::new(Exit::BadInput, format!("{}: {error}", file.display())))?;
+    let (rows, warnings) =
+        read_term_dates(&file.display().to_string(), bytes).map_err(|faults| refused(&faults))?;
+    warn(&warnings, output)?;
+    let readers = super::reading::open(&config).await?;
+    let mut directory = readers
+        .load_directory()
+        .await
+        .map_err(|e| Stop::new(Exit::Io, e))?;
+    // What a file says of a scope replaces what was known of that scope.
+    for row in &rows {
+        directory.calendars.remove(&row.scope);
+    }
+    for row in rows {
+        directory.calendars.entry(row.scope).or_default().push(row);
+    }
+    for rows in directory.calendars.values_mut() {
+        rows.sort_by_key(|row| (row.start, row.kind));
+    }
+    import(&config, directory, output).await
+}
+
+/// Reads a folder of directory files; every fault at once, exit 65.
+pub(super) fn read_directory(
+    folder: &Path,
+    division: &str,
+    output: Output,
+) -> Result<Directory, Stop> {
+    let now = Clock::system().now().as_millisecond();
+    let milliseconds = u64::try_from(now).unwrap_or(0);
+    let mut no_random = false;
+    let mut new_id = || {
+        let bytes = random().unwrap_or_else(|_| {
+            no_random = true;
+            [0; 10]
+        });
+        ContactId::from_parts(milliseconds, bytes)
+    };
+    let read = read_folder(folder, division, &mut new_id);
+    if no_random {
+        return Err(Stop::new(
+            Exit::Fault,
+            "the operating system gave no random bytes",
+        ));
+    }
+    let (directory, warnings) = read.map_err(|faults| refused(&faults))?;
+    warn(&warnings, output)?;
+    Ok(directory)
+}
+
+fn refused(faults: &[impl Display]) -> Stop {
+    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    let count = faults.len();
+    let words = format!(
+        "{count} fault(s); nothing was imported\n{}",
+        lines.join("\n")
+    );
+    Stop::new(Exit::BadInput, words)
+}
+
+fn warn(warnings: &[impl Display], output: Output) -> Result<(), Stop> {
+    for warning in warnings {
+        output.message(&format!("warning: {warning}"))?;
+    }
+    Ok(())
+}
+
+async fn import(config: &Config, directory: Directory, output: Output) -> Result<Exit, Stop> {
+    let schools = directory.schools.len();
+    let version = import_directory(config, directory, Clock::system()).await?;
+    let answer = json!({ "version": version, "schools": schools });
+    output.answer(&answer, |_| {
+        format!("Directory version {version} is live: {schools} school(s). Next: firstbell school find NAME")
+    })?;
+    Ok(Exit::Success)
+}
+
+/// Saves a directory as the next version, under the store's lock; gives the version.
+pub(super) async fn import_directory(
+    config: &Config,
+    directory: Directory,
+    clock: Clock,
+) -> Result<u32, Stop> {
+    let templates = Templates::load(config.letter.templates.as_deref())
+        .map_err(|fault| Stop::new(Exit::Configuration, fault))?;
+    let options = Options {
+        clock,
+        retry: config.delivery.retries,
+        message_id_host: config.letter.host_name.clone(),
+        basis: Basis {
+            templates_digest: templates.digest(),
+            tzdb: crate::clock::zone_data_version(),
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            config_digest: config.digest(),
+        },
+    };
+    let operator = own_user_name().unwrap_or_default();
+    let opened = Store::open(&config.store, options).await;
+    let (store, writer) = opened.map_err(|fault| Stop::new(Exit::Configuration, fault))?;
+    let mut writing = JoinSet::new();
+    writing.spawn(writer);
+    let imported = store.import_directory(directory, &operator).await;
+    let closed = store.close().await;
+    let not_stored = |fault| Stop::new(Exit::Io, fault);
+    closed.map_err(not_stored)?;
+    imported.map_err(not_stored)?.ok_or_else(|| {
+        let words = "referrals were accepted already: from now on a change needs two people";
+        Stop::new(Exit::No, words)
+    })
+}
+
+pub(super) fn keys(files: &[PathBuf], command: KeysCommand, output: Output) -> Result<Exit, Stop> {
+    let config = load(files, Look::Away)?;
+    match command {
+        KeysCommand::Generate => make_keys(&config, output)?,
+        KeysCommand::Show => {}
+    }
+    let signer = Signer::load(&config.letter.signing_key, config.letter.profile)
+        .map_err(|fault| Stop::new(Exit::Configuration, fault))?;
+    let certificate = signer
+        .certificate_armored()
+        .map_err(|fault| Stop::new(Exit::Configuration, fault))?;
+    let answer = json!({ "fingerprint": signer.fingerprint(), "certificate": certificate });
+    output.answer(&answer, |_| {
+        format!(
+            "Letters are signed by {}\n{certificate}",
+            signer.fingerprint()
+        )
+    })?;
+    Ok(Exit::Success)
+}
+
+/// Makes what is not there; never replaces a key.
+fn make_keys(config: &Config, output: Output) -> Result<(), Stop> {
+    let credential: [u8; 32] = random().map_err(|fault| Stop::new(Exit::Fault, fault))?;
+    let digits: String = credential
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    write_key(&config.store.credential, &digits, output)?;
+    let user_id = format!(
+        "{} <{}>",
+        config.letter.from_name,
+        config.letter.from.as_str()
+    );
+    let now = Clock::system().now();
+    let key = generate(&user_id, now, config.letter.profile)
+        .map_err(|fault| Stop::new(Exit::Fault, fault))?;
+    write_key(&config.letter.signing_key, &key, output)
+}
+
+fn write_key(path: &Path, text: &str, output: Output) -> Result<(), Stop> {
+    let shown = path.display();
+    let fault = |error| Stop::new(Exit::Io, format!("{shown}: {error}"));
+    if path.exists() {
+        output.message(&format!("{shown}: there already, left as it is"))?;
+        return Ok(());
+    }
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)
+        .map_err(fault)?;
+    file.write_all(text.as_bytes())
+        .and_then(|()| file.sync_all())
+        .map_err(fault)?;
+    output.message(&format!(
+        "{shown}: made; keep a copy apart from the backups"
+    ))?;
+    Ok(())
+}

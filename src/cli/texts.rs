@@ -1,0 +1,221 @@
+//! Answers as text for a terminal. JSON is the exact form; this is the readable one.
+
+use serde_json::Value;
+use std::fmt::Write;
+
+/// A member as text; a dash when there is none.
+fn of<'a>(value: &'a Value, pointer: &str) -> &'a str {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .unwrap_or("-")
+}
+
+fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+    value
+        .pointer(pointer)
+        .and_then(Value::as_array)
+        .map(Vec::as_slice)
+        .unwrap_or_default()
+}
+
+fn words(value: &Value, pointer: &str) -> String {
+    let words: Vec<&str> = list(value, pointer)
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    words.join(", ")
+}
+
+/// Lines joined, without the last line's end.
+fn lines(write: impl FnOnce(&mut String) -> std::fmt::Result) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    write(&mut text).unwrap_or_default();
+    text.truncate(text.trim_end().len());
+    text
+}
+
+pub(super) fn referrals(found: &Value) -> String {
+    lines(|text| {
+        for line in list(found, "") {
+            let count = line
+                .get("notifications")
+                .and_then(Value::as_i64)
+                .unwrap_or(0);
+            let (id, force, state) = (
+                of(line, "/referral"),
+                of(line, "/force"),
+                of(line, "/state"),
+            );
+            let at = of(line, "/received_at");
+            writeln!(
+                text,
+                "{id}  {at}  {force}  {state}  {count} notification(s)"
+            )?;
+        }
+        if text.is_empty() {
+            writeln!(text, "No referrals.")?;
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn referral(found: &Value) -> String {
+    lines(|text| {
+        writeln!(
+            text,
+            "Referral {}, received {}",
+            of(found, "/referral"),
+            of(found, "/received_at")
+        )?;
+        if found.get("duplicate_of").is_some_and(Value::is_string) {
+            let first = of(found, "/duplicate_of");
+            writeln!(
+                text,
+                "  identical with {first}: linked to it, no second letter"
+            )?;
+        }
+        for line in list(found, "/notifications") {
+            let (id, child) = (of(line, "/notification"), of(line, "/child_ref"));
+            let (state, urn, act_by) = (of(line, "/state"), of(line, "/urn"), of(line, "/act_by"));
+            writeln!(
+                text,
+                "  {id}  child {child}  school {urn}  {state}  act by {act_by}"
+            )?;
+            let reasons = words(line, "/reasons");
+            if !reasons.is_empty() {
+                writeln!(text, "    {reasons}")?;
+            }
+        }
+        writeln!(text, "Next: firstbell notification show ID")
+    })
+}
+
+pub(super) fn notification(found: &Value) -> String {
+    lines(|text| {
+        head(text, found)?;
+        let id = of(found, "/notification");
+        writeln!(text, "Next: firstbell notification trace {id}")
+    })
+}
+
+fn head(text: &mut String, found: &Value) -> std::fmt::Result {
+    let (id, reference) = (of(found, "/notification"), of(found, "/reference"));
+    writeln!(
+        text,
+        "Notification {id}, reference {reference}: {}",
+        of(found, "/state")
+    )?;
+    writeln!(
+        text,
+        "  child {} of referral {}",
+        of(found, "/child_ref"),
+        of(found, "/referral")
+    )?;
+    writeln!(text, "  for {} {}", of(found, "/target"), of(found, "/urn"))?;
+    let why = words(found, "/due_reasons");
+    writeln!(
+        text,
+        "  due {}, act by {} ({why})",
+        of(found, "/due_at"),
+        of(found, "/act_by")
+    )?;
+    let (proof, hold) = (of(found, "/values/proof"), of(found, "/values/hold"));
+    writeln!(text, "  proof {proof}, hold {hold}")?;
+    if found.get("will_happen").is_some_and(Value::is_object) {
+        let (what, at) = (of(found, "/will_happen/what"), of(found, "/will_happen/at"));
+        writeln!(text, "  unless a person decides: {what} at {at}")?;
+    }
+    for delivery in list(found, "/deliveries") {
+        let attempts = delivery
+            .get("attempts")
+            .and_then(Value::as_i64)
+            .unwrap_or(0);
+        let (role, route) = (of(delivery, "/role"), of(delivery, "/route"));
+        let state = of(delivery, "/state");
+        writeln!(
+            text,
+            "  letter to the {role} over {route}: {state}, {attempts} attempt(s)"
+        )?;
+    }
+    Ok(())
+}
+
+pub(super) fn trace(found: &Value) -> String {
+    lines(|text| {
+        head(text, found)?;
+        for fact in list(found, "/facts") {
+            let (at, kind, actor) = (of(fact, "/at"), of(fact, "/kind"), of(fact, "/actor"));
+            let body = fact.get("body").map(Value::to_string).unwrap_or_default();
+            writeln!(text, "  {at}  {kind}  by {actor}  {body}")?;
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn queue(found: &Value) -> String {
+    lines(|text| {
+        let notifications = list(found, "/notifications");
+        writeln!(
+            text,
+            "{} notification(s) live at {}",
+            notifications.len(),
+            of(found, "/now")
+        )?;
+        for line in notifications {
+            let (id, state) = (of(line, "/notification"), of(line, "/state"));
+            let (urn, act_by) = (of(line, "/urn"), of(line, "/act_by"));
+            writeln!(text, "  {id}  {state}  school {urn}  act by {act_by}")?;
+        }
+        let deliveries = list(found, "/deliveries");
+        writeln!(text, "{} letter(s) on their way", deliveries.len())?;
+        for line in deliveries {
+            let (id, state) = (of(line, "/delivery"), of(line, "/state"));
+            let (route, at) = (of(line, "/route"), of(line, "/not_before"));
+            writeln!(text, "  {id}  {state}  over {route}, not before {at}")?;
+        }
+        let tasks = list(found, "/tasks");
+        writeln!(text, "{} task(s) for a person", tasks.len())?;
+        for line in tasks {
+            let (id, kind) = (of(line, "/task"), of(line, "/kind"));
+            let (subject, by) = (of(line, "/subject"), of(line, "/wanted_by"));
+            writeln!(text, "  {id}  {kind}  {subject}  by {by}")?;
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn schools(found: &Value) -> String {
+    lines(|text| {
+        for line in list(found, "") {
+            let (urn, name, town) = (of(line, "/urn"), of(line, "/name"), of(line, "/town"));
+            let contacts = list(line, "/contacts").len();
+            let status = of(line, "/status");
+            writeln!(
+                text,
+                "{urn}  {name}, {town}  {status}  {contacts} contact(s)"
+            )?;
+        }
+        if text.is_empty() {
+            writeln!(text, "No school is found by these words.")?;
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn deadline(found: &Value) -> String {
+    lines(|text| {
+        let day = of(found, "/pupil_day");
+        let (urn, due, act_by) = (
+            of(found, "/urn"),
+            of(found, "/due_at"),
+            of(found, "/act_by"),
+        );
+        writeln!(
+            text,
+            "School {urn}: due {due} (pupil day {day}), act by {act_by}"
+        )?;
+        writeln!(text, "  {}", words(found, "/reasons"))
+    })
+}

@@ -1,0 +1,128 @@
+//! Making a claimed letter: from what the store opened to signed bytes.
+
+use crate::letter::{self, LetterFault, LetterInput, ReplyToken, Signer, Templates};
+use crate::referral::deadline::{Deadline, Whose};
+use crate::referral::directory::Directory;
+use crate::referral::london;
+use crate::referral::plan::Target;
+use crate::referral::policy::Policy;
+use crate::referral::post::ForceName;
+use crate::referral::pupil_day::{in_holiday, next_staff_day};
+use crate::seal::random;
+use crate::store::{Claim, LetterJob, LetterWork, SignedLetter};
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// What letters are made with.
+#[derive(Debug)]
+pub struct Maker {
+    /// Signs.
+    pub signer: Signer,
+    /// Words.
+    pub templates: Templates,
+    /// From, reply address, host name.
+    pub settings: letter::Settings,
+    /// The policy of each force.
+    pub policies: HashMap<ForceName, Arc<Policy>>,
+}
+
+/// Why a letter could not be made. Never says what it would have said.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NotMade {
+    #[error("the force has no policy any more")]
+    NoPolicy,
+    #[error("the referral holds no child")]
+    NoChild,
+    #[error("no random bytes")]
+    NoRandom,
+    #[error(transparent)]
+    Letter(#[from] LetterFault),
+}
+
+impl Maker {
+    /// Renders and signs. Takes some milliseconds of processor time.
+    pub(super) fn make(
+        &self,
+        claim: &Claim,
+        work: &LetterWork,
+        job: &LetterJob,
+        directory: &Directory,
+        plus_addressing: bool,
+        now: Timestamp,
+    ) -> Result<SignedLetter, NotMade> {
+        let policy = self.policies.get(&job.force).ok_or(NotMade::NoPolicy)?;
+        let child = job.referral.children.first().ok_or(NotMade::NoChild)?;
+        let deadline = deadline_of(job);
+        let n_of_m = job.case.n_of_m;
+        let input = LetterInput {
+            referral: &job.referral,
+            child,
+            policy,
+            school_name: &job.school_name,
+            to_name: &work.contact.name,
+            to: &work.contact.address,
+            role: work.contact.role,
+            also_held_by: &job.also_held_by,
+            reference: &job.reference,
+            n_of_m: (small(n_of_m.0), small(n_of_m.1)),
+            deadline: &deadline,
+            staff_back_on: staff_back_on(job, directory, now),
+            token: &ReplyToken(work.token.clone()),
+            plus_addressing,
+            message_id: &job.message_id,
+            at: now,
+        };
+        let random = random().map_err(|_| NotMade::NoRandom)?;
+        let made = letter::make(
+            &self.signer,
+            &self.templates,
+            &self.settings,
+            &input,
+            random,
+        )?;
+        Ok(SignedLetter {
+            letter: claim.letter,
+            bytes: made.bytes,
+            digest: made.digest,
+            signer: made.signer,
+            profile: policy.profile.word(),
+        })
+    }
+}
+
+/// The clocks as they were set when the referral was accepted.
+fn deadline_of(job: &LetterJob) -> Deadline {
+    Deadline {
+        due_at: job.case.due_at,
+        act_by: job.case.act_by,
+        pupil_day: london::civil(job.case.due_at).date(),
+        assumed: job.case.assumed,
+        late_on_arrival: job.case.late_on_arrival,
+        reasons: job.case.due_reasons.clone(),
+    }
+}
+
+/// In a holiday the subject asks for an answer when staff are back.
+fn staff_back_on(
+    job: &LetterJob,
+    directory: &Directory,
+    now: Timestamp,
+) -> Option<jiff::civil::Date> {
+    let urn = match job.case.target {
+        Target::School(urn) => Some(urn),
+        Target::Authority(_) | Target::Unrouted => None,
+    };
+    let whose = Whose {
+        urn,
+        la_code: job.la_code,
+    };
+    if !in_holiday(directory, whose, now) {
+        return None;
+    }
+    next_staff_day(directory, whose, london::civil(now).date())
+}
+
+fn small(number: u32) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}

@@ -1,0 +1,230 @@
+//! The stage: claims what is due, makes or opens the letter, hands it over, records the outcome.
+//! It holds no transaction while it talks to a relay.
+
+use super::carrier::SmtpCarrier;
+use super::making::Maker;
+use super::{Envelope, Route, Settings};
+use crate::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
+use crate::referral::school::{Address, RouteName};
+use crate::store::{Claim, Ended, LetterWork, NotStored, Store};
+use jiff::Timestamp;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// An outcome that could not be recorded is offered again this often. Meanwhile its connection's
+/// place stays taken, so that delivery stops when outcomes cannot be recorded.
+const RECORD_AGAIN: Duration = Duration::from_millis(500);
+
+/// Delivery, as a stage.
+#[derive(Debug)]
+pub struct Stage {
+    world: Arc<World>,
+    settings: Settings,
+    /// Attempts under way, and on which route.
+    running: JoinSet<RouteName>,
+    busy: HashMap<RouteName, usize>,
+}
+
+/// What every attempt needs.
+#[derive(Debug)]
+struct World {
+    store: Store,
+    carrier: SmtpCarrier,
+    maker: Maker,
+    lease: Duration,
+}
+
+/// An attempt panicked: a fault of ours that must stop the process, not lose a letter's outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("an attempt panicked")]
+pub struct AttemptPanicked;
+
+impl Stage {
+    /// A stage that has claimed nothing yet.
+    pub fn new(store: Store, carrier: SmtpCarrier, maker: Maker, settings: Settings) -> Self {
+        let world = Arc::new(World {
+            store,
+            carrier,
+            maker,
+            lease: settings.lease,
+        });
+        Self {
+            world,
+            settings,
+            running: JoinSet::new(),
+            busy: HashMap::new(),
+        }
+    }
+
+    /// Runs until `stop` is true; then claims nothing more, and ends when the attempts under way have.
+    pub async fn run(mut self, mut stop: watch::Receiver<bool>) -> Result<(), AttemptPanicked> {
+        let mut hints = self.world.store.hints();
+        let clock = self.world.store.clock().clone();
+        while !*stop.borrow_and_update() {
+            hints.mark_unchanged();
+            let due = self.step(clock.now()).await;
+            let due = async {
+                match due {
+                    Some(due) => clock.wait_until(due).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                () = due => {}
+                _ = hints.changed() => {}
+                Some(ended) = self.running.join_next() => self.settle(ended)?,
+                _ = stop.changed() => {}
+                () = sleep(self.settings.poll) => self.world.carrier.close_idle().await,
+            }
+        }
+        while let Some(ended) = self.running.join_next().await {
+            self.settle(ended)?;
+        }
+        self.world.carrier.close().await;
+        Ok(())
+    }
+
+    /// Claims what is due at `now` as far as routes have connections free, and begins the attempts.
+    /// Says when the next delivery is due; one that failed to be claimed is found by the poll.
+    pub async fn step(&mut self, now: Timestamp) -> Option<Timestamp> {
+        let mut next: Option<Timestamp> = None;
+        for place in 0..self.settings.routes.len() {
+            let Some(route) = self.settings.routes.get(place) else {
+                continue;
+            };
+            let busy = self.busy.get(&route.name).copied().unwrap_or(0);
+            let free = route.connections.saturating_sub(busy);
+            if free == 0 {
+                continue;
+            }
+            match self.world.store.next_due(&route.name).await {
+                Ok(Some(due)) if due <= now => {
+                    let route = route.clone();
+                    self.claim(&route, free).await;
+                }
+                Ok(Some(due)) => next = Some(next.map_or(due, |next| next.min(due))),
+                Ok(None) | Err(NotStored) => {}
+            }
+        }
+        next
+    }
+
+    async fn claim(&mut self, route: &Route, free: usize) {
+        let Ok(claims) = self.world.store.claim(&route.name, free).await else {
+            return;
+        };
+        for claim in claims {
+            *self.busy.entry(route.name.clone()).or_default() += 1;
+            let world = Arc::clone(&self.world);
+            let route = route.clone();
+            self.running.spawn(async move {
+                world.attempt(&claim, &route).await;
+                route.name
+            });
+        }
+    }
+
+    fn settle(
+        &mut self,
+        ended: Result<RouteName, tokio::task::JoinError>,
+    ) -> Result<(), AttemptPanicked> {
+        let route = ended.map_err(|_| AttemptPanicked)?;
+        if let Some(busy) = self.busy.get_mut(&route) {
+            *busy = busy.saturating_sub(1);
+        }
+        Ok(())
+    }
+}
+
+impl World {
+    /// One attempt, from claim to recorded outcome.
+    async fn attempt(&self, claim: &Claim, route: &Route) {
+        let attempted = match self.open(claim, route).await {
+            Ok((envelope, bytes)) => {
+                let attempt = self.carrier.attempt(&route.name, &envelope, &bytes);
+                // The lease outlasts every limit of the route; whatever still hangs is unknown.
+                timeout(self.lease, attempt)
+                    .await
+                    .unwrap_or_else(|_| ours(AttemptResult::Unknown, AttemptWhy::Timeout))
+            }
+            Err(attempted) => attempted,
+        };
+        tracing::info!(
+            delivery = %claim.delivery,
+            notification = %claim.notification,
+            route = %route.name,
+            attempt = claim.attempt,
+            result = attempted.result.word(),
+            phase = attempted.phase.word(),
+            why = attempted.why.word(),
+            code = attempted.code,
+            "attempt_ended"
+        );
+        let ended = Ended {
+            delivery: claim.delivery,
+            attempt: claim.attempt,
+            attempted,
+        };
+        while self.store.ended(ended.clone()).await.is_err() {
+            sleep(RECORD_AGAIN).await;
+        }
+    }
+
+    /// The envelope and the signed bytes, stored before anything is sent.
+    async fn open(&self, claim: &Claim, route: &Route) -> Result<(Envelope, Vec<u8>), Attempted> {
+        let not_made = |_| ours(AttemptResult::Later, AttemptWhy::LetterNotMade);
+        let work = self.store.letter_work(claim).await.map_err(not_made)?;
+        let envelope = self.envelope(&work, route);
+        let bytes = match (&work.bytes, &work.job) {
+            (Some(bytes), _) => bytes.clone(),
+            (None, Some(job)) => {
+                let now = self.store.clock().now();
+                let directory = self.store.directory();
+                let plus = route.plus_addressing;
+                let made = self.maker.make(claim, &work, job, &directory, plus, now);
+                let letter = made.map_err(|fault| {
+                    tracing::error!(letter = %claim.letter, fault = %fault, "letter not made");
+                    ours(AttemptResult::Later, AttemptWhy::LetterNotMade)
+                })?;
+                self.store.signed(letter).await.map_err(not_made)?
+            }
+            (None, None) => return Err(not_made(NotStored)),
+        };
+        Ok((envelope, bytes))
+    }
+
+    /// Reports come back to the reply address, with the token where the route carries it; the ENVID
+    /// names the letter either way (RFC 3461).
+    fn envelope(&self, work: &LetterWork, route: &Route) -> Envelope {
+        let reply_to = &self.maker.settings.reply_to;
+        let tagged = reply_to
+            .as_str()
+            .split_once('@')
+            .and_then(|(local, domain)| {
+                Address::parse(&format!("{local}+{}@{domain}", work.token))
+            });
+        let mail_from = if route.plus_addressing { tagged } else { None };
+        Envelope {
+            mail_from: Some(mail_from.unwrap_or_else(|| reply_to.clone())),
+            rcpt_to: work.contact.address.clone(),
+            envid: work.token.clone(),
+        }
+    }
+}
+
+/// An outcome that no relay had a part in.
+fn ours(result: AttemptResult, why: AttemptWhy) -> Attempted {
+    Attempted {
+        result,
+        phase: Phase::Daemon,
+        why,
+        code: None,
+        enhanced: None,
+        tls: None,
+        words: Vec::new(),
+    }
+}
