@@ -51,7 +51,8 @@ pub struct Settings {
     pub key: PathBuf,
     /// The authority of client certificates, PEM.
     pub client_ca: PathBuf,
-    /// Revocation lists, PEM.
+    /// Revocation lists, PEM. Read again while serving, like the three files above: a change takes
+    /// effect within a minute, or within half of `connection_age_max` if that is less.
     pub crls: Vec<PathBuf>,
     /// Lowest TLS version.
     pub floor: TlsFloor,

@@ -1,3 +1,21 @@
-//! Stories told at the edge: what goes in, and what the receiver got.
+//! Stories told at the edge, and folders of data: the one integration-test binary.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "clippy spares only the test functions themselves, not what they call"
+)]
 
+mod peers;
+
+mod config_files;
+mod deadline;
+mod dialogues;
+mod directory_files;
 mod house_rules;
+mod intake_rows;
+mod letter;
+mod payload;
+mod relays;
+mod support;

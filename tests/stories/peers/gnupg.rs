@@ -13,12 +13,12 @@ use tempfile::TempDir;
 
 /// One certificate, in a place of its own.
 #[derive(Debug)]
-pub struct Keyring {
+pub(crate) struct Keyring {
     home: TempDir,
 }
 
 impl Keyring {
-    pub fn from_armoured(certificate: &str) -> Keyring {
+    pub(crate) fn from_armoured(certificate: &str) -> Self {
         let keyring = Keyring {
             home: tempfile::tempdir().unwrap(),
         };
@@ -36,7 +36,7 @@ impl Keyring {
     }
 
     /// `Ok` with gpg's status lines if the signature is good and its key neither expired nor revoked.
-    pub fn verify_gpg(&self, eml: &[u8]) -> Result<String, String> {
+    pub(crate) fn verify_gpg(&self, eml: &[u8]) -> Result<String, String> {
         verify(eml, |signature, data| {
             let mut gpg = self.gpg();
             gpg.args(["--status-fd", "1", "--verify"])
@@ -56,7 +56,7 @@ impl Keyring {
     }
 
     /// `Ok` with the fingerprint that `sqv` prints for a good signature.
-    pub fn verify_sqv(&self, eml: &[u8]) -> Result<String, String> {
+    pub(crate) fn verify_sqv(&self, eml: &[u8]) -> Result<String, String> {
         verify(eml, |signature, data| {
             let mut sqv = Command::new("sqv");
             sqv.arg("--keyring")
@@ -85,7 +85,7 @@ impl Keyring {
 
 /// The exact signed bytes and the armoured signature of a multipart/signed message. Line ends of LF
 /// alone, as a maildir has them, are taken for CRLF.
-pub fn signed_parts(eml: &[u8]) -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn signed_parts(eml: &[u8]) -> (Vec<u8>, Vec<u8>) {
     cut(eml).expect("an RFC 3156 multipart/signed message")
 }
 

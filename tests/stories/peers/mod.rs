@@ -1,4 +1,4 @@
 //! Software of others that our letters must satisfy: a real mail server and two verifiers of signatures.
 
-pub mod gnupg;
-pub mod postfix;
+pub(crate) mod gnupg;
+pub(crate) mod postfix;

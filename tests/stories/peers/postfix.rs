@@ -41,7 +41,7 @@ postlog    unix-dgram n  -  n  -     1  postlogd
 
 /// How a client reaches TLS. Neither way is mail taken without it.
 #[derive(Debug, Clone, Copy)]
-pub enum Tls {
+pub(crate) enum Tls {
     /// RFC 3207.
     StartTls,
     /// RFC 8314, section 3.3.
@@ -49,21 +49,21 @@ pub enum Tls {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub struct PostfixOptions<'a> {
-    pub tls: Tls,
+pub(crate) struct PostfixOptions<'a> {
+    pub(crate) tls: Tls,
     /// The chain, leaf first.
-    pub certificate: &'a Path,
-    pub key: &'a Path,
+    pub(crate) certificate: &'a Path,
+    pub(crate) key: &'a Path,
     /// When given, a client must show a certificate that these authorities issued.
-    pub client_ca: Option<&'a Path>,
+    pub(crate) client_ca: Option<&'a Path>,
     /// Any address at these domains is accepted, and delivered to the one maildir.
-    pub domains: &'a [&'a str],
-    pub port: u16,
+    pub(crate) domains: &'a [&'a str],
+    pub(crate) port: u16,
 }
 
 /// A running instance; stopped and removed when dropped.
 #[derive(Debug)]
-pub struct Postfix {
+pub(crate) struct Postfix {
     home: PathBuf,
     port: u16,
     guard: Child,
@@ -71,7 +71,7 @@ pub struct Postfix {
 
 impl Postfix {
     /// Returns when the port greets and shows its certificate; panics with the log if it never does.
-    pub fn start(options: PostfixOptions<'_>) -> Postfix {
+    pub(crate) fn start(options: PostfixOptions<'_>) -> Postfix {
         let home = lay_out(&options);
         let postfix = Postfix {
             guard: guard(&home),
@@ -95,13 +95,13 @@ impl Postfix {
         postfix
     }
 
-    pub fn port(&self) -> u16 {
+    pub(crate) fn port(&self) -> u16 {
         self.port
     }
 
     /// Every mail delivered so far, oldest first, byte for byte (Postfix stores LF line ends and
     /// prepends its trace headers).
-    pub fn mails(&self) -> Vec<Vec<u8>> {
+    pub(crate) fn mails(&self) -> Vec<Vec<u8>> {
         let mut files: Vec<_> = ["new", "cur"]
             .iter()
             // Made by the first delivery.
@@ -121,7 +121,7 @@ impl Postfix {
 
     /// Waits until at least `n` mails are delivered and returns all there are. Blocks the thread: from
     /// asynchronous code call it in `spawn_blocking`.
-    pub fn wait_for(&self, n: usize) -> Vec<Vec<u8>> {
+    pub(crate) fn wait_for(&self, n: usize) -> Vec<Vec<u8>> {
         poll(|| Some(self.mails()).filter(|mails| mails.len() >= n)).unwrap_or_else(|| {
             let came = self.mails().len();
             panic!("{came} of {n} mails came:\n{}", self.log())
@@ -129,7 +129,7 @@ impl Postfix {
     }
 
     /// What Postfix logged. For a person who reads a failure; it lags behind the delivery.
-    pub fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         ["start.log", "maillog"]
             .iter()
             .filter_map(|name| fs::read(self.home.join(name)).ok())
@@ -147,7 +147,7 @@ impl Drop for Postfix {
 }
 
 /// A port of 127.0.0.1 that nothing listens on and that this process has not handed out before.
-pub fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     // Below the ports that the kernel gives to outgoing connections: one of those could take the
     // port between this call and the peer's bind.
     const FIRST: u16 = 10_000;

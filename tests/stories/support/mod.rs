@@ -1,0 +1,5 @@
+//! What the stories share.
+
+pub(crate) mod daemon;
+pub(crate) mod pki;
+pub(crate) mod wire;
