@@ -301,7 +301,6 @@ mod tests {
             "deadline --urn 123456 --at 2026-11-23T02:00:00",
             "deadline --batch --urn 123456",
             "directory import d",
-            "calendar import t.csv --scope la:88",
         ] {
             assert_eq!(parse(line), Err(Exit::Usage), "{line}");
         }

@@ -24,7 +24,6 @@ mod table;
 mod view;
 mod walk;
 
-pub use digest::policy_digest;
 pub use fault::{ConfigFault, ConfigWarning, Place, Position, Remark};
 pub use files::Look;
 pub use sample::sample;

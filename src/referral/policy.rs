@@ -110,44 +110,48 @@ impl Policy {
 impl Policy {
     /// The policy as plain values: what its digest is taken over.
     pub fn tree(&self) -> Tree {
+        // Taken apart, so that a new field cannot be left out.
+        let Self {
+            force,
+            display_name,
+            kinds,
+            grades,
+            age_min,
+            age_max,
+            connections,
+            profile,
+            location,
+            parent_line,
+            parent_text,
+            marking,
+            handling,
+            desk,
+            duty_ends_on,
+            default_la,
+        } = self;
+        let Desk { name, phone, hours, other_times } = desk;
         let text = |value: &str| Tree::Text(value.to_owned());
         let words = |words: Vec<&str>| Tree::List(words.into_iter().map(text).collect());
         let members = [
-            ("force", text(self.force.as_str())),
-            ("display_name", text(&self.display_name)),
-            (
-                "kinds",
-                words(self.kinds.iter().map(String::as_str).collect()),
-            ),
-            (
-                "grades",
-                words(self.grades.iter().map(|grade| grade.word()).collect()),
-            ),
-            ("age_min", Tree::Whole(self.age_min.into())),
-            ("age_max", Tree::Whole(self.age_max.into())),
-            (
-                "connections",
-                words(self.connections.iter().map(|c| c.word()).collect()),
-            ),
-            ("profile", text(self.profile.word())),
-            ("location", Tree::Bool(self.location)),
-            ("parent_line", text(self.parent_line.word())),
-            (
-                "parent_text",
-                self.parent_text.as_deref().map_or(Tree::Null, text),
-            ),
-            ("marking", text(&self.marking)),
-            ("handling", text(&self.handling)),
-            ("desk_name", text(&self.desk.name)),
-            ("desk_phone", text(&self.desk.phone)),
-            ("desk_hours", text(&self.desk.hours)),
-            ("desk_other_times", text(&self.desk.other_times)),
-            ("duty_ends_on", text(self.duty_ends_on.word())),
-            (
-                "default_la",
-                self.default_la
-                    .map_or(Tree::Null, |la| text(&la.to_string())),
-            ),
+            ("force", text(force.as_str())),
+            ("display_name", text(display_name)),
+            ("kinds", words(kinds.iter().map(String::as_str).collect())),
+            ("grades", words(grades.iter().map(|grade| grade.word()).collect())),
+            ("age_min", Tree::Whole((*age_min).into())),
+            ("age_max", Tree::Whole((*age_max).into())),
+            ("connections", words(connections.iter().map(|c| c.word()).collect())),
+            ("profile", text(profile.word())),
+            ("location", Tree::Bool(*location)),
+            ("parent_line", text(parent_line.word())),
+            ("parent_text", parent_text.as_deref().map_or(Tree::Null, text)),
+            ("marking", text(marking)),
+            ("handling", text(handling)),
+            ("desk_name", text(name)),
+            ("desk_phone", text(phone)),
+            ("desk_hours", text(hours)),
+            ("desk_other_times", text(other_times)),
+            ("duty_ends_on", text(duty_ends_on.word())),
+            ("default_la", default_la.map_or(Tree::Null, |la| text(&la.to_string()))),
         ];
         Tree::Map(
             members

@@ -74,8 +74,6 @@ const CHECKPOINT_LAST: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 const SEQ_SAVE: &str = "UPDATE store SET fact_seq = $1 WHERE fact_seq <> $1";
 const BEAT: &str = "INSERT INTO heartbeat(one, n, at) VALUES (1, 1, $1) ON CONFLICT (one) DO UPDATE SET n = n + 1, at = $1 RETURNING n";
 
-#[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[SEQ_SAVE, BEAT];
 
 impl Writer {
     /// Runs until [`Command::Stop`], or until every handle to the store is gone.
@@ -300,3 +298,6 @@ async fn perform(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, F
         Command::Stop(reply) => answer(reply, ()),
     })
 }
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[SEQ_SAVE, BEAT];

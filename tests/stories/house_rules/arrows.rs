@@ -13,7 +13,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("directory", &["referral", "store"]),
     ("letter", &["referral", "store"]),
     ("replies", &["referral", "store", "tls"]),
-    ("delivery", &["referral", "store", "letter", "tls"]),
+    // seal: the random bytes of a boundary come from the one generator.
+    ("delivery", &["referral", "store", "letter", "tls", "seal"]),
     ("watch", &["referral", "store", "clock"]),
     (
         "intake",
@@ -26,9 +27,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("config", STAGES),
     ("service", STAGES),
     ("service", &["config"]),
-    ("demo", &["service", "clock"]),
+    // The demo makes a world of the real parts: keys, certificates, deadlines, but no store and no
+    // settings; `cli` starts the service in it.
+    ("demo", &["service", "referral", "clock", "seal", "tls", "letter", "admin"]),
+    ("client", &["tls"]),
     ("cli", STAGES),
-    ("cli", &["config", "service", "demo", "evidence"]),
+    ("cli", &["config", "service", "demo", "evidence", "client"]),
 ];
 
 const STAGES: &[&str] = &[

@@ -4,6 +4,7 @@
 //! and the system's Postfix need not. It must be started as root, and the temporary directory
 //! must be one that other users may enter: Postfix gives up root for most of its work.
 
+use crate::support::waiting::until;
 use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::net::TcpListener;
@@ -12,11 +13,7 @@ use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::{Duration, Instant, SystemTime};
-
-/// Generous, because a loaded machine must not fail a story that is only slow.
-const PATIENCE: Duration = Duration::from_mins(1);
-const RETRY: Duration = Duration::from_millis(20);
+use std::time::SystemTime;
 
 /// Debian's `nobody`, who owns the delivered mail: virtual(8) refuses to deliver as root.
 const MAIL_OWNER: u32 = 65534;
@@ -90,7 +87,7 @@ impl Postfix {
             .status()
             .unwrap();
         assert!(started.success(), "no start:\n{}", postfix.log());
-        poll(|| greets(&options).then_some(()))
+        until(|| greets(&options).then_some(()))
             .unwrap_or_else(|| panic!("no greeting with TLS:\n{}", postfix.log()));
         postfix
     }
@@ -122,7 +119,7 @@ impl Postfix {
     /// Waits until at least `n` mails are delivered and returns all there are. Blocks the thread: from
     /// asynchronous code call it in `spawn_blocking`.
     pub(crate) fn wait_for(&self, n: usize) -> Vec<Vec<u8>> {
-        poll(|| Some(self.mails()).filter(|mails| mails.len() >= n)).unwrap_or_else(|| {
+        until(|| Some(self.mails()).filter(|mails| mails.len() >= n)).unwrap_or_else(|| {
             let came = self.mails().len();
             panic!("{came} of {n} mails came:\n{}", self.log())
         })
@@ -278,20 +275,4 @@ fn greets(options: &PostfixOptions<'_>) -> bool {
         .output()
         .expect("openssl is installed (tests/packages)");
     String::from_utf8_lossy(&said.stdout).contains("BEGIN CERTIFICATE")
-}
-
-/// A maildir belongs to another process, whose progress can only be looked at.
-#[allow(
-    clippy::disallowed_methods,
-    reason = "waits for another process, under a bound"
-)]
-fn poll<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
-    let begun = Instant::now();
-    loop {
-        let seen = look();
-        if seen.is_some() || begun.elapsed() > PATIENCE {
-            return seen;
-        }
-        std::thread::sleep(RETRY);
-    }
 }

@@ -3,3 +3,4 @@
 pub(crate) mod daemon;
 pub(crate) mod pki;
 pub(crate) mod wire;
+pub(crate) mod waiting;
