@@ -129,21 +129,35 @@ impl Policy {
             duty_ends_on,
             default_la,
         } = self;
-        let Desk { name, phone, hours, other_times } = desk;
+        let Desk {
+            name,
+            phone,
+            hours,
+            other_times,
+        } = desk;
         let text = |value: &str| Tree::Text(value.to_owned());
         let words = |words: Vec<&str>| Tree::List(words.into_iter().map(text).collect());
         let members = [
             ("force", text(force.as_str())),
             ("display_name", text(display_name)),
             ("kinds", words(kinds.iter().map(String::as_str).collect())),
-            ("grades", words(grades.iter().map(|grade| grade.word()).collect())),
+            (
+                "grades",
+                words(grades.iter().map(|grade| grade.word()).collect()),
+            ),
             ("age_min", Tree::Whole((*age_min).into())),
             ("age_max", Tree::Whole((*age_max).into())),
-            ("connections", words(connections.iter().map(|c| c.word()).collect())),
+            (
+                "connections",
+                words(connections.iter().map(|c| c.word()).collect()),
+            ),
             ("profile", text(profile.word())),
             ("location", Tree::Bool(*location)),
             ("parent_line", text(parent_line.word())),
-            ("parent_text", parent_text.as_deref().map_or(Tree::Null, text)),
+            (
+                "parent_text",
+                parent_text.as_deref().map_or(Tree::Null, text),
+            ),
             ("marking", text(marking)),
             ("handling", text(handling)),
             ("desk_name", text(name)),
@@ -151,7 +165,10 @@ impl Policy {
             ("desk_hours", text(hours)),
             ("desk_other_times", text(other_times)),
             ("duty_ends_on", text(duty_ends_on.word())),
-            ("default_la", default_la.map_or(Tree::Null, |la| text(&la.to_string()))),
+            (
+                "default_la",
+                default_la.map_or(Tree::Null, |la| text(&la.to_string())),
+            ),
         ];
         Tree::Map(
             members

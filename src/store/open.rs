@@ -5,7 +5,7 @@ use super::disk::Disk;
 use super::tx::{Basis, By, Fault, State, Stream, Tx};
 use super::vault::{Vault, VaultFault};
 use super::writer::Writer;
-use super::{Readers, Settings, Store, directory_load, outcomes};
+use super::{Readers, Settings, Store, directory_load, outcomes, refuse};
 use crate::clock::Clock;
 use crate::referral::fact::Fact;
 use crate::referral::retry::RetrySettings;
@@ -326,6 +326,7 @@ async fn begin(
         now,
         state,
     };
+    refuse::forget(&mut tx).await?;
     let in_flight = outcomes::recover(&mut tx).await?;
     if in_flight > 0 {
         tracing::warn!(in_flight, "an earlier run ended with letters in flight");

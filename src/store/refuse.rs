@@ -10,9 +10,19 @@ use sqlx::Row;
 
 const REFUSED_ADD: &str = "INSERT INTO refused_post(id, force, received_at, status, code, body, until) VALUES ($1, $2, $3, $4, $5, $6, $7)";
 const REFUSED_COUNT: &str = "SELECT COUNT(*) FROM refused_post WHERE force = $1 AND until > $2";
+const FORGET_KEYS: &str = "UPDATE content_key SET wrapped = NULL, destroyed_at = $1 WHERE wrapped IS NOT NULL AND id IN (SELECT i.content_key FROM refused_post r JOIN item i ON i.id = r.body WHERE r.until <= $1)";
+const FORGET_BODIES: &str =
+    "UPDATE item SET sealed = NULL WHERE id IN (SELECT body FROM refused_post WHERE until <= $1)";
+const FORGET: &str = "DELETE FROM refused_post WHERE until <= $1";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[REFUSED_ADD, REFUSED_COUNT];
+pub(super) const STATEMENTS: &[&str] = &[
+    REFUSED_ADD,
+    REFUSED_COUNT,
+    FORGET_KEYS,
+    FORGET_BODIES,
+    FORGET,
+];
 
 /// Kept so long that a desk that is off for a weekend and a bank holiday still finds it.
 const KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -37,6 +47,7 @@ pub(super) async fn refuse(tx: &mut Tx<'_>, refused: &RefusedPost) -> Result<(),
         count: 0,
     };
     tx.append(&mut stream, &fact, &by, None).await?;
+    forget(tx).await?;
     let kept = sqlx::query(REFUSED_COUNT)
         .bind(refused.force.as_str())
         .bind(tx.now.as_microsecond())
@@ -78,4 +89,16 @@ pub(super) async fn refuse(tx: &mut Tx<'_>, refused: &RefusedPost) -> Result<(),
         now,
     )
     .await
+}
+
+/// Destroys what was kept long enough: the key, the sealed body and the row. The fact stays.
+pub(super) async fn forget(tx: &mut Tx<'_>) -> Result<(), Fault> {
+    let now = tx.now.as_microsecond();
+    for statement in [FORGET_KEYS, FORGET_BODIES, FORGET] {
+        sqlx::query(statement)
+            .bind(now)
+            .execute(&mut *tx.connection)
+            .await?;
+    }
+    Ok(())
 }

@@ -74,7 +74,6 @@ const CHECKPOINT_LAST: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 const SEQ_SAVE: &str = "UPDATE store SET fact_seq = $1 WHERE fact_seq <> $1";
 const BEAT: &str = "INSERT INTO heartbeat(one, n, at) VALUES (1, 1, $1) ON CONFLICT (one) DO UPDATE SET n = n + 1, at = $1 RETURNING n";
 
-
 impl Writer {
     /// Runs until [`Command::Stop`], or until every handle to the store is gone.
     pub(super) async fn run(mut self) {

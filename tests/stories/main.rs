@@ -18,4 +18,5 @@ mod intake_rows;
 mod letter;
 mod payload;
 mod relays;
+mod store_rules;
 mod support;

@@ -29,7 +29,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("service", &["config"]),
     // The demo makes a world of the real parts: keys, certificates, deadlines, but no store and no
     // settings; `cli` starts the service in it.
-    ("demo", &["service", "referral", "clock", "seal", "tls", "letter", "admin"]),
+    (
+        "demo",
+        &[
+            "service", "referral", "clock", "seal", "tls", "letter", "admin",
+        ],
+    ),
     ("client", &["tls"]),
     ("cli", STAGES),
     ("cli", &["config", "service", "demo", "evidence", "client"]),
