@@ -3,11 +3,12 @@
 use super::kind::{Given, digest};
 use crate::admin::Role as OperatorRole;
 use crate::config::LogFormat;
-use crate::delivery::{Roots, TlsFloor, TlsMode};
+use crate::delivery::{Roots, TlsMode};
 use crate::letter::SignatureProfile;
 use crate::referral::policy::{DutyEndsOn, ParentLine, Profile};
 use crate::referral::post::{Connection, RiskGrade};
 use crate::referral::school::{Address, LaCode};
+use crate::tls::TlsFloor;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -10,6 +10,7 @@ mod tls;
 
 use crate::referral::retry::RetrySettings;
 use crate::referral::school::{Address, RouteName};
+use crate::tls::TlsFloor;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,15 +21,6 @@ pub enum TlsMode {
     Implicit,
     /// STARTTLS, required (RFC 3207).
     StartTls,
-}
-
-/// The lowest TLS version a route accepts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TlsFloor {
-    /// 1.2, with AEAD and forward secrecy.
-    V12,
-    /// 1.3.
-    V13,
 }
 
 /// Whom a route trusts to name the relay.

@@ -16,10 +16,10 @@ mod routes;
 mod server;
 mod tls;
 
-use crate::delivery::TlsFloor;
 use crate::referral::policy::Policy;
 use crate::referral::post::ForceName;
 use crate::store::Store;
+use crate::tls::TlsFloor;
 use caller::Callers;
 use std::collections::HashMap;
 use std::net::SocketAddr;

@@ -1,7 +1,7 @@
 //! TLS on intake: a client certificate always, no resumption, no version below the floor.
 
 use super::Settings;
-use crate::delivery::TlsFloor;
+use crate::tls::TlsFloor;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, pem};

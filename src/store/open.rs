@@ -175,7 +175,7 @@ fn assemble(
     let (first, first_rx) = mpsc::channel(settings.queue_max);
     let (then, then_rx) = mpsc::channel(settings.queue_max);
     let directory = watch::channel(Arc::clone(&state.directory)).0;
-    let able = Arc::new(AtomicBool::new(true));
+    let able = Arc::new(AtomicBool::new(!disk.nearly_full()));
     let hints = watch::channel(0).0;
     let store = Store {
         clock: clock.clone(),

@@ -10,9 +10,10 @@ mod routes;
 
 use authority::{Authority, Identity};
 use firstbell::delivery::carrier::SmtpCarrier;
-use firstbell::delivery::{Envelope, Limits, Roots, Route, TlsFloor, TlsMode};
+use firstbell::delivery::{Envelope, Limits, Roots, Route, TlsMode};
 use firstbell::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
 use firstbell::referral::school::{Address, RouteName};
+use firstbell::tls::TlsFloor;
 use relay::{Act, Heard, Relay};
 use rustls::ServerConfig;
 use std::fs;

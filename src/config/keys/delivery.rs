@@ -3,8 +3,9 @@
 use crate::config::kind::Kind::{Count, File, Flag, Host, Line, Roots as RootsKind, Secret, Word};
 use crate::config::table::Presence::{Optional, Preset, Required};
 use crate::config::table::{Shape, section};
-use crate::delivery::{Roots, TlsFloor, TlsMode};
+use crate::delivery::{Roots, TlsMode};
 use crate::referral::school::RouteName;
+use crate::tls::TlsFloor;
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -3,7 +3,7 @@
 use crate::config::kind::Kind::{Count, File, Files, Listen, Secret, Word};
 use crate::config::table::Presence::{Preset, Required};
 use crate::config::table::{Shape, section};
-use crate::delivery::TlsFloor;
+use crate::tls::TlsFloor;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -7,8 +7,9 @@ use super::{
 };
 use aws_lc_rs::digest::{SHA256, digest};
 use firstbell::delivery::carrier::{RouteFaultWhy, SmtpCarrier};
-use firstbell::delivery::{ClientCertificate, Login, Route, TlsFloor, TlsMode};
+use firstbell::delivery::{ClientCertificate, Login, Route, TlsMode};
 use firstbell::referral::attempt::{AttemptResult, AttemptWhy, Phase};
+use firstbell::tls::TlsFloor;
 use rustls::version::{TLS12, TLS13};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};

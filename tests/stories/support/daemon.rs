@@ -251,6 +251,10 @@ fn settings(pki: &Pki, folder: &Path, intake: SocketAddr, recipe: &Recipe<'_>) -
         ("policy.desk_phone", "\"01245 000000\"".to_owned()),
         ("force.essex.display_name", "\"Essex Police\"".to_owned()),
         ("force.kent.display_name", "\"Kent Police\"".to_owned()),
+        // Kent sends less than the Act covers; what it refuses is held.
+        ("force.kent.policy.grades", "[\"medium\"]".to_owned()),
+        ("force.kent.policy.age_min", "4".to_owned()),
+        ("force.kent.policy.age_max", "16".to_owned()),
     ];
     let mut all: Vec<(String, String)> = base
         .into_iter()
