@@ -1,7 +1,7 @@
 //! The core: what Firstbell knows and decides. Pure: no IO, no async, no clock, no serde, no SQL,
 //! no log. It is given the instant and the random number and returns decisions.
 //!
-//! In reading order: names of things ([`id`], [`reference`]); what a force posts ([`post`], read by
+//! In reading order: names of things ([`id`], [`mod@reference`]); what a force posts ([`post`], read by
 //! [`read`] through [`fields`]); schools, contacts and calendars ([`school`], [`calendar`],
 //! [`directory`]); the rules ([`deadline`], [`policy`], [`plan`]); what happened and what follows
 //! ([`fact`], [`fold`], [`decide`], [`retry`]).

@@ -62,7 +62,7 @@ pub fn shape(tree: &Tree) -> Vec<Fault> {
 }
 
 /// Pass three: bounds, formats and cross-field rules, all faults at once. 422 when `Err`.
-/// `now` bounds `submitted_at`. The tree must have passed [`shape`]: of what that pass finds, an
+/// `now` bounds `submitted_at`. The tree must have passed [`fn@shape`]: of what that pass finds, an
 /// unknown member is not looked for again.
 pub fn read(tree: &Tree, now: Timestamp) -> Result<(Referral, Vec<Noted>), Vec<Fault>> {
     let mut reader = Reader::default();
