@@ -21,8 +21,8 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
 /// Attempts under way get this long to end after SIGTERM; what has not ended then is in doubt and
-/// found at the next start. Below systemd's default of 90 s.
-const DRAIN: Duration = Duration::from_secs(60);
+/// found at the next start. Below the unit's TimeoutStopSec of 60 s.
+const DRAIN: Duration = Duration::from_secs(45);
 /// The heartbeat goes through the writer this often when systemd asks for no watchdog.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 

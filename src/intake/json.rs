@@ -6,8 +6,8 @@
 use crate::referral::pointer;
 use crate::referral::read::{Code, Fault};
 use crate::referral::tree::Tree;
+use crate::store;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde_json::Value;
 use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
 use std::fmt;
@@ -41,31 +41,7 @@ pub fn parse(bytes: &[u8]) -> Result<Tree, Fault> {
 /// The tree's canonical JSON (RFC 8785), leaving out the members of the document named in `without`.
 /// Two bodies are the same exactly if these bytes are.
 pub fn canonical(tree: &Tree, without: &[&str]) -> Vec<u8> {
-    let mut value = value(tree);
-    if let Value::Object(members) = &mut value {
-        members.retain(|name, _| !without.contains(&name.as_str()));
-    }
-    // It could only fail on a number that is not finite, which a value cannot hold; the plain
-    // writing would still tell one body from another.
-    serde_json_canonicalizer::to_vec(&value).unwrap_or_else(|_| value.to_string().into_bytes())
-}
-
-fn value(tree: &Tree) -> Value {
-    match tree {
-        Tree::Null => Value::Null,
-        Tree::Bool(value) => Value::Bool(*value),
-        Tree::Whole(number) => Value::from(*number),
-        Tree::Number(text) => match text.parse::<f64>().map(serde_json::Number::from_f64) {
-            Ok(Some(number)) => Value::Number(number),
-            Ok(None) | Err(_) => Value::String(text.clone()),
-        },
-        Tree::Text(text) => Value::String(text.clone()),
-        Tree::List(list) => Value::Array(list.iter().map(value).collect()),
-        Tree::Map(members) => members
-            .iter()
-            .map(|(name, member)| (name.clone(), value(member)))
-            .collect(),
-    }
+    store::json::canonical(&tree.without(without))
 }
 
 /// How far the reader has come, and our reason when it was we who stopped it.

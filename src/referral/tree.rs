@@ -20,6 +20,25 @@ pub enum Tree {
 }
 
 impl Tree {
+    /// A map without these members; any other value as it is.
+    #[must_use]
+    pub fn without(&self, names: &[&str]) -> Self {
+        match self {
+            Self::Map(members) => {
+                let kept = members
+                    .iter()
+                    .filter(|(name, _)| !names.contains(&name.as_str()));
+                Self::Map(kept.cloned().collect())
+            }
+            Self::Null
+            | Self::Bool(_)
+            | Self::Whole(_)
+            | Self::Number(_)
+            | Self::Text(_)
+            | Self::List(_) => self.clone(),
+        }
+    }
+
     /// A member of a map.
     pub fn get(&self, name: &str) -> Option<&Tree> {
         match self {

@@ -77,10 +77,9 @@ pub(super) async fn accept(tx: &mut Tx<'_>, post: &Post) -> Result<Answer, Fault
 
 fn digests(tx: &Tx<'_>, post: &Post) -> Digests {
     let force = post.referral.force.as_str().as_bytes();
-    let content = without(
-        &post.tree,
-        &["referral_id", "submitted_at", "submitted_by", "supersedes"],
-    );
+    let content = post
+        .tree
+        .without(&["referral_id", "submitted_at", "submitted_by", "supersedes"]);
     let vault = &tx.state.vault;
     Digests {
         key: vault.blind("idempotency-key", &[force, post.key.as_bytes()]),
@@ -177,7 +176,7 @@ async fn open(
     let key = tx.new_content_key("incident").await?;
     let owner = id.to_string();
     insert_referral(tx, post, id, &key.id, replaced, None).await?;
-    let incident = without(&post.tree, &["children", "police_reference"]);
+    let incident = post.tree.without(&["children", "police_reference"]);
     let (item, commitment) = tx
         .new_item(&key, "incident", &owner, &json::canonical(&incident))
         .await?;
@@ -416,24 +415,6 @@ async fn add_blind(tx: &mut Tx<'_>, digest: [u8; 32], owner: &str) -> Result<(),
 
 fn referral_id(text: String) -> Result<ReferralId, Fault> {
     ReferralId::parse(&text).map_err(|_| Fault::Damaged("a referral's id"))
-}
-
-fn without(tree: &Tree, names: &[&str]) -> Tree {
-    match tree {
-        Tree::Map(members) => Tree::Map(
-            members
-                .iter()
-                .filter(|(name, _)| !names.contains(&name.as_str()))
-                .cloned()
-                .collect(),
-        ),
-        Tree::Null
-        | Tree::Bool(_)
-        | Tree::Whole(_)
-        | Tree::Number(_)
-        | Tree::Text(_)
-        | Tree::List(_) => tree.clone(),
-    }
 }
 
 fn count(length: usize) -> u32 {
