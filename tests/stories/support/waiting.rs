@@ -9,7 +9,10 @@ const BETWEEN: Duration = Duration::from_millis(20);
 const BOUND: Duration = Duration::from_mins(1);
 
 /// Looks until there is something to see; none after a minute.
-#[expect(clippy::disallowed_methods, reason = "waits for another process, under a bound")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "waits for another process, under a bound"
+)]
 pub(crate) fn until<T>(mut look: impl FnMut() -> Option<T>) -> Option<T> {
     let begun = Instant::now();
     loop {
