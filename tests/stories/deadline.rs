@@ -90,7 +90,12 @@ fn agrees(folder: &Path) {
         let (answer, reasons) = ours.next().unwrap().split_once(",\"reasons\":[").unwrap();
         assert!(reasons.len() > "]}".len(), "{question}: no reason");
         let answer = format!("{answer}}}");
-        assert_eq!(answer, theirs.next().unwrap(), "{}: {question}", folder.display());
+        assert_eq!(
+            answer,
+            theirs.next().unwrap(),
+            "{}: {question}",
+            folder.display()
+        );
     }
     assert!(ours.next().is_none() && theirs.next().is_none());
 }

@@ -9,6 +9,7 @@
 
 mod peers;
 
+mod canary;
 mod config_files;
 mod deadline;
 mod dialogues;
@@ -19,5 +20,6 @@ mod intake_rows;
 mod letter;
 mod operators;
 mod payload;
+mod postfix;
 mod relays;
 mod support;
