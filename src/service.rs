@@ -223,6 +223,8 @@ async fn supervise(
         }
     };
     tokio::select! {
+        // In this order: a stage that ends because of the order to stop is no fault.
+        biased;
         () = stopped => Ok(()),
         Some(ended) = stages.join_next() => Err(ended_early(ended)),
         Some(ended) = besides.join_next() => Err(ended_early(ended)),

@@ -9,14 +9,18 @@
 
 mod peers;
 
+mod canary;
 mod config_files;
 mod deadline;
 mod dialogues;
 mod directory_files;
+mod hostile_relays;
 mod house_rules;
 mod intake_rows;
 mod letter;
+mod operators;
 mod payload;
+mod postfix;
 mod relays;
 mod store_rules;
 mod support;

@@ -1,10 +1,10 @@
 //! Relays that are broken, hostile or merely strict, on real sockets: how each attempt ends, and
 //! what the relay got of the letter.
 
-mod authority;
+pub(crate) mod authority;
 mod handshakes;
 mod kept;
-mod relay;
+pub(crate) mod relay;
 mod replies;
 mod routes;
 
@@ -32,7 +32,7 @@ const MAIL: &str = "MAIL FROM:<gateway@force.test>";
 const RCPT: &str = "RCPT TO:<keyadult@school.test>";
 
 /// Everything until a relay over implicit TLS is ready for MAIL.
-const READY: [Act; 4] = [
+pub(crate) const READY: [Act; 4] = [
     Act::Tls,
     Act::Say("220 relay.test ESMTP\r\n"),
     Act::Hear,
@@ -40,7 +40,7 @@ const READY: [Act; 4] = [
 ];
 
 /// A letter taken.
-const TAKEN: [Act; 8] = [
+pub(crate) const TAKEN: [Act; 8] = [
     Act::Hear,
     Act::Say("250 ok\r\n"),
     Act::Hear,

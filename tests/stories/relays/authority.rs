@@ -9,21 +9,21 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-pub(super) struct Authority {
+pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: CertificateDer<'static>,
     pem: String,
 }
 
 /// A certificate and its key.
-pub(super) struct Identity {
-    pub(super) certificate: CertificateDer<'static>,
+pub(crate) struct Identity {
+    pub(crate) certificate: CertificateDer<'static>,
     certificate_pem: String,
     key: KeyPair,
 }
 
 impl Authority {
-    pub(super) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let mut params = CertificateParams::new([]).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         params.distinguished_name.push(DnType::CommonName, name);
@@ -36,11 +36,11 @@ impl Authority {
         }
     }
 
-    pub(super) fn names(&self, host: &str) -> Identity {
+    pub(crate) fn names(&self, host: &str) -> Identity {
         self.names_until(host, 4000)
     }
 
-    pub(super) fn names_until(&self, host: &str, year: i32) -> Identity {
+    pub(crate) fn names_until(&self, host: &str, year: i32) -> Identity {
         let mut params = CertificateParams::new([host.to_owned()]).unwrap();
         params.not_before = rcgen::date_time_ymd(2020, 1, 1);
         params.not_after = rcgen::date_time_ymd(year, 1, 1);
@@ -53,7 +53,7 @@ impl Authority {
         }
     }
 
-    pub(super) fn write(&self, folder: &Path) -> PathBuf {
+    pub(crate) fn write(&self, folder: &Path) -> PathBuf {
         let path = folder.join("authority.pem");
         fs::write(&path, &self.pem).unwrap();
         path
@@ -62,7 +62,7 @@ impl Authority {
 
 impl Identity {
     /// Certificate and key as PEM files; the key's mode is 0600.
-    pub(super) fn write(&self, folder: &Path) -> (PathBuf, PathBuf) {
+    pub(crate) fn write(&self, folder: &Path) -> (PathBuf, PathBuf) {
         let (certificate, key) = (folder.join("certificate.pem"), folder.join("key.pem"));
         fs::write(&certificate, &self.certificate_pem).unwrap();
         super::write_secret(&key, &self.key.serialize_pem());
@@ -70,7 +70,7 @@ impl Identity {
     }
 
     /// A relay's TLS, which may ask for a certificate of `clients`.
-    pub(super) fn serves(
+    pub(crate) fn serves(
         &self,
         versions: &[&'static SupportedProtocolVersion],
         clients: Option<&Authority>,

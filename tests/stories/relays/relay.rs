@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
 /// One thing a relay does.
 #[derive(Clone, Copy)]
-pub(super) enum Act {
+pub(crate) enum Act {
     /// The TLS handshake, the relay's side.
     Tls,
     /// Sends this at once.
@@ -23,24 +24,30 @@ pub(super) enum Act {
     Hear,
     /// Hears a letter with its final dot.
     HearLetter,
+    /// Does nothing until the story opens the gate.
+    AwaitGate,
     /// Closes the connection.
     Close,
 }
 
 /// What was heard on one connection: lines without CRLF, and `[tls]` where it became encrypted.
-pub(super) type Heard = Vec<String>;
+pub(crate) type Heard = Vec<String>;
 
-pub(super) struct Relay {
-    pub(super) port: u16,
+pub(crate) struct Relay {
+    pub(crate) port: u16,
+    /// Opened once for each [`Act::AwaitGate`].
+    pub(crate) gate: Arc<Notify>,
     playing: JoinSet<Vec<Heard>>,
 }
 
 impl Relay {
     /// Plays one script a connection, one connection after the other. After its script a relay
     /// still listens, and answers QUIT.
-    pub(super) async fn start(tls: Arc<ServerConfig>, scripts: Vec<Vec<Act>>) -> Self {
+    pub(crate) async fn start(tls: Arc<ServerConfig>, scripts: Vec<Vec<Act>>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
+        let gate = Arc::new(Notify::new());
+        let opened = Arc::clone(&gate);
         let mut playing = JoinSet::new();
         playing.spawn(async move {
             let mut heard = Vec::new();
@@ -48,16 +55,20 @@ impl Relay {
                 let (tcp, _) = listener.accept().await.unwrap();
                 let mut play = Play::new(tcp);
                 // An end in the middle is the gateway's doing, and what the story is about.
-                drop(play.all(&script, &tls).await);
+                drop(play.all(&script, &tls, &opened).await);
                 heard.push(play.heard);
             }
             heard
         });
-        Self { port, playing }
+        Self {
+            port,
+            gate,
+            playing,
+        }
     }
 
     /// What was heard, connection by connection, once all are closed.
-    pub(super) async fn heard(mut self) -> Vec<Heard> {
+    pub(crate) async fn heard(mut self) -> Vec<Heard> {
         let joined = tokio::time::timeout(Duration::from_secs(20), self.playing.join_next());
         joined
             .await
@@ -84,7 +95,12 @@ impl Play {
         }
     }
 
-    async fn all(&mut self, script: &[Act], tls: &Arc<ServerConfig>) -> std::io::Result<()> {
+    async fn all(
+        &mut self,
+        script: &[Act],
+        tls: &Arc<ServerConfig>,
+        gate: &Notify,
+    ) -> std::io::Result<()> {
         for act in script {
             match *act {
                 Act::Tls => {
@@ -110,6 +126,7 @@ impl Play {
                 Act::HearLetter => {
                     self.hear("\r\n.\r\n").await?;
                 }
+                Act::AwaitGate => gate.notified().await,
                 Act::Close => return Ok(()),
             }
         }

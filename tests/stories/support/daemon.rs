@@ -119,11 +119,16 @@ impl Daemon {
             .spawn()
             .unwrap();
         self.child = Some(child);
+        self.await_word("READY=1");
+    }
+
+    /// Waits until it has told systemd this; what it told before that is passed over.
+    pub(crate) fn await_word(&self, word: &str) {
         loop {
             let mut buffer = [0; 512];
             let told = self.notify.recv(&mut buffer);
-            let length = told.unwrap_or_else(|_| panic!("not ready: {}", self.log()));
-            if buffer[..length].starts_with(b"READY=1") {
+            let length = told.unwrap_or_else(|_| panic!("no {word}: {}", self.log()));
+            if buffer[..length].starts_with(word.as_bytes()) {
                 return;
             }
         }
@@ -142,6 +147,11 @@ impl Daemon {
     /// Stops it in order and gives its exit code.
     pub(crate) fn stop_and_wait(&mut self) -> Option<i32> {
         self.stop();
+        self.wait()
+    }
+
+    /// Waits for its end and gives its exit code.
+    pub(crate) fn wait(&mut self) -> Option<i32> {
         self.child.take().unwrap().wait().unwrap().code()
     }
 

@@ -1,0 +1,206 @@
+//! The daemon as its operators meet it: the socket, the lock, the settings, and how it stops.
+
+use crate::relays::authority::Authority;
+use crate::relays::relay::{Act, Relay};
+use crate::relays::{READY, TAKEN};
+use crate::support::daemon::{Daemon, Recipe, SCHOOL, Way};
+use crate::support::posts::{accepted, facts, post, referral, trace, trace_with};
+use serde_json::Value;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+/// Debian's `nobody`, who is no operator.
+const NOBODY: &str = "65534";
+
+fn words(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[test]
+fn an_operator_reads_the_same_from_the_daemon_and_without_it() {
+    let mut daemon = Daemon::start();
+    let letter = accepted(&daemon, &referral(1, "Ermintrude", SCHOOL));
+    let document = referral(2, "Dougal", ("999999", "Nowhere School"));
+    let held = accepted(&daemon, &document);
+    // The way leads nowhere: once an attempt has ended nothing changes until the next is due.
+    trace_with(&daemon, &letter, "attempt_ended", 1);
+    let referrals = daemon.json(&["referral", "list"]);
+    let referrals = referrals.as_array().unwrap();
+    assert_eq!(referrals.len(), 2);
+    let referral_id = referrals[0]["referral"].as_str().unwrap();
+    let deadline = [
+        "deadline",
+        "--urn",
+        SCHOOL.0,
+        "--at",
+        "2026-11-20T18:00:00Z",
+    ];
+    let questions: [&[&str]; 9] = [
+        &["referral", "list"],
+        &["referral", "list", "--force", "kent"],
+        &["referral", "show", referral_id],
+        &["notification", "show", &letter],
+        &["notification", "show", &held],
+        &["notification", "trace", &held],
+        &["queue"],
+        &["school", "find", "marsh"],
+        &deadline,
+    ];
+    let through_daemon: Vec<Value> = questions.iter().map(|asked| daemon.json(asked)).collect();
+    assert_eq!(through_daemon[1], serde_json::json!([]));
+    assert_eq!(through_daemon[4]["state"], "held");
+    assert_eq!(through_daemon[7][0]["urn"], SCHOOL.0);
+    assert_eq!(through_daemon[8]["due_at"], "2026-11-23T08:30:00Z");
+    assert_eq!(daemon.stop_and_wait(), Some(0));
+    assert!(!daemon.folder.path().join("operators.sock").exists());
+    for (asked, before) in questions.iter().zip(through_daemon) {
+        let after = daemon.json(asked);
+        assert_eq!(settled(after), settled(before), "{asked:?}");
+    }
+    let unknown = "ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0";
+    let answer = daemon.command(&["notification", "show", unknown]);
+    assert_eq!(answer.status.code(), Some(1), "{}", words(&answer));
+    daemon.begin();
+    let answer = daemon.command(&["notification", "show", unknown]);
+    assert_eq!(answer.status.code(), Some(1), "{}", words(&answer));
+}
+
+/// Without what moves by itself: the hour, and attempts made between two looks.
+fn settled(mut answer: Value) -> Value {
+    if let Some(members) = answer.as_object_mut() {
+        members.remove("now");
+        members.remove("next");
+        for name in ["deliveries", "notifications"] {
+            let lines = members.get_mut(name).and_then(Value::as_array_mut);
+            for line in lines.into_iter().flatten().filter_map(Value::as_object_mut) {
+                for moving in ["attempts", "not_before", "next", "state"] {
+                    line.remove(moving);
+                }
+            }
+        }
+    }
+    answer
+}
+
+#[test]
+fn a_unix_user_who_is_no_operator_is_refused() {
+    if firstbell::admin::own_user_name().as_deref() != Some("root") {
+        println!("skipped: only root can call as another Unix user");
+        return;
+    }
+    let daemon = Daemon::start();
+    let folder = daemon.folder.path();
+    // Nobody may read the settings and run the command: it is the socket that is tested.
+    fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+    let binary = folder.join("firstbell");
+    fs::copy(env!("CARGO_BIN_EXE_firstbell"), &binary).unwrap();
+    let socket = folder.join("operators.sock");
+    assert!(fs::metadata(&socket).unwrap().file_type().is_socket());
+
+    let output = as_nobody(&binary, folder);
+    assert_eq!(output.status.code(), Some(69), "{}", words(&output));
+    assert!(
+        words(&output).contains("ermission denied"),
+        "{}",
+        words(&output)
+    );
+
+    fs::set_permissions(&socket, Permissions::from_mode(0o666)).unwrap();
+    let output = as_nobody(&binary, folder);
+    assert_eq!(output.status.code(), Some(1), "{}", words(&output));
+    assert!(words(&output).contains("no operator"), "{}", words(&output));
+    assert!(output.stdout.is_empty());
+}
+
+fn as_nobody(binary: &Path, folder: &Path) -> Output {
+    Command::new("setpriv")
+        .args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--"])
+        .arg(binary)
+        .arg("--config")
+        .arg(folder.join("firstbell.toml"))
+        .args(["queue", "--json"])
+        .current_dir("/")
+        .stdin(Stdio::null())
+        .output()
+        .expect("setpriv is part of util-linux")
+}
+
+#[test]
+fn a_second_daemon_on_the_same_state_is_refused() {
+    let daemon = Daemon::start();
+    let second = daemon.command(&["serve"]);
+    assert_eq!(second.status.code(), Some(78), "{}", words(&second));
+    assert!(
+        words(&second).contains("holds the lock"),
+        "{}",
+        words(&second)
+    );
+    let answer = post(&daemon, "still-there", &referral(1, "Ermintrude", SCHOOL));
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let schools = "tests/data/directory-of-stories";
+    let import = daemon.command(&["directory", "import", "--initial", schools]);
+    assert_eq!(import.status.code(), Some(78), "{}", words(&import));
+}
+
+#[test]
+fn check_config_says_yes_or_every_fault() {
+    let mut daemon = Daemon::start();
+    let good = daemon.json(&["check-config"]);
+    assert_eq!(good["ok"], true);
+    daemon.stop_and_wait();
+    assert_eq!(daemon.json(&["check-config"])["ok"], true);
+    let settings = daemon.folder.path().join("firstbell.toml");
+    let text = fs::read_to_string(&settings).unwrap();
+    fs::write(&settings, format!("gateway.hostname = \"x\"\n{text}")).unwrap();
+    let bad = daemon.command(&["check-config"]);
+    assert_eq!(bad.status.code(), Some(78));
+    assert!(words(&bad).contains("host_name"), "{}", words(&bad));
+    let refused = daemon.command(&["serve"]);
+    assert_eq!(refused.status.code(), Some(78));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_letter_in_flight_ends_and_is_recorded_before_the_daemon_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = Authority::new("The route's authority");
+    let (last, so_far) = TAKEN.split_last().unwrap();
+    let slow = READY
+        .iter()
+        .chain(so_far)
+        .chain([&Act::AwaitGate, last])
+        .copied();
+    let tls = authority
+        .names("localhost")
+        .serves(rustls::ALL_VERSIONS, None);
+    let relay = Relay::start(tls, vec![slow.collect()]).await;
+    let mut daemon = Daemon::made_of(Recipe {
+        ways: vec![Way {
+            name: "cjsm",
+            port: relay.port,
+            tls: "implicit",
+            roots: authority.write(folder.path()),
+            client: None,
+            more: String::new(),
+        }],
+        environment: vec![("WATCHDOG_USEC", "600000".to_owned())],
+        ..Recipe::default()
+    });
+    // A heartbeat has gone through the store before the watchdog is fed.
+    daemon.await_word("WATCHDOG=1");
+    let posted = accepted(&daemon, &referral(1, "Ermintrude", SCHOOL));
+    trace_with(&daemon, &posted, "letter_signed", 1);
+    daemon.stop();
+    daemon.await_word("STOPPING=1");
+    let waiting = trace(&daemon, &posted);
+    assert_eq!(facts(&waiting, "attempt_ended").len(), 0);
+    assert_eq!(waiting["deliveries"][0]["state"], "sending");
+    relay.gate.notify_one();
+    assert_eq!(daemon.wait(), Some(0));
+    let ended = trace(&daemon, &posted);
+    assert_eq!(ended["deliveries"][0]["state"], "relayed");
+    assert_eq!(facts(&ended, "attempt_ended")[0]["result"], "done");
+    let heard = relay.heard().await.remove(0);
+    assert_eq!(heard.last().unwrap(), "QUIT");
+}
