@@ -8,7 +8,10 @@ use crate::delivery::making::Maker;
 use crate::delivery::stage::{AttemptPanicked, Stage};
 use crate::intake::CannotServe;
 use crate::letter::{Signer, SignerFault, TemplateFault, Templates};
-use crate::store::{Basis, OpenFault, Options, Store};
+use crate::referral::directory::Directory;
+use crate::referral::school::RouteName;
+use crate::seal::epoch::read_credential;
+use crate::store::{Basis, OpenFault, Options, Store, VaultFault};
 use crate::{admin, intake};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use sd_notify::NotifyState;
@@ -50,6 +53,12 @@ pub enum ServiceFault {
     /// The host refused to keep memory out of core dumps.
     #[error("core dumps could not be switched off: {0}")]
     CoreDumps(io::Error),
+    /// Nothing was imported: every child would be held.
+    #[error("there is no directory yet; run: firstbell directory import --initial FOLDER")]
+    NoDirectory,
+    /// Letters to contacts on a route that is not configured would wait for ever.
+    #[error("the directory names the route {0}, which the settings do not: add [route.{0}]")]
+    UnknownRoute(RouteName),
     /// A stage ended, which none ever does by itself: a fault of ours.
     #[error("the stage {0} ended")]
     StageEnded(&'static str),
@@ -59,18 +68,34 @@ pub enum ServiceFault {
 }
 
 impl ServiceFault {
-    /// Whether the settings are to blame (exit 78) and not a fault of ours (70).
-    pub fn is_of_settings(&self) -> bool {
+    /// What is to blame: it decides the exit code, and so whether systemd starts us again.
+    pub fn blame(&self) -> Blame {
         match self {
-            Self::Store(_)
-            | Self::Signer(_)
+            Self::Signer(_)
             | Self::Templates(_)
             | Self::Route(_)
             | Self::Intake(_)
-            | Self::Socket(..) => true,
-            Self::CoreDumps(_) | Self::StageEnded(_) | Self::Attempt(_) => false,
+            | Self::NoDirectory
+            | Self::UnknownRoute(_)
+            | Self::Store(OpenFault::Vault(_)) => Blame::Settings,
+            Self::Store(OpenFault::Locked(_)) | Self::Socket(..) => Blame::Taken,
+            Self::Store(OpenFault::File(..) | OpenFault::Database(..)) => Blame::Disk,
+            Self::CoreDumps(_) | Self::StageEnded(_) | Self::Attempt(_) => Blame::Ours,
         }
     }
+}
+
+/// What a fault is to be blamed on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Blame {
+    /// The settings or what they name: trying again mends nothing.
+    Settings,
+    /// Somebody else holds what we need; it may be free in a moment.
+    Taken,
+    /// The disk.
+    Disk,
+    /// Us.
+    Ours,
 }
 
 /// What runs, once everything listens.
@@ -94,6 +119,8 @@ pub struct Parts {
 /// Builds what can be built without touching the store or a socket.
 pub async fn parts(config: &Config) -> Result<Parts, ServiceFault> {
     intake::check(&config.intake, &config.policies).await?;
+    read_credential(&config.store.credential)
+        .map_err(|fault| OpenFault::Vault(VaultFault::from(fault)))?;
     let templates = Templates::load(config.letter.templates.as_deref())?;
     templates.check()?;
     for policy in config.policies.values() {
@@ -125,28 +152,26 @@ pub async fn run(
     let certificate = maker.signer.certificate_armored()?;
     let options = options(&config, &maker, clock);
     let (store, writer) = Store::open(&config.store, options).await?;
-    let listener = TcpListener::bind(config.intake.listen)
-        .await
-        .map_err(|e| ServiceFault::Socket(config.intake.listen.to_string(), e))?;
-    let address = listener
-        .local_addr()
-        .map_err(|e| ServiceFault::Socket(config.intake.listen.to_string(), e))?;
+    check_directory(&store.directory(), &config)?;
+    let (listener, address) = listen(config.intake.listen).await?;
     let socket = admin::bind(&config.operators.socket)
         .map_err(|e| ServiceFault::Socket(config.operators.socket.display().to_string(), e))?;
 
-    // The writer and the operators' socket outlive the drain: outcomes are recorded to the last.
+    // Ordered or after a fault, the stages stop together; the writer and the operators' socket
+    // outlive the drain, so that outcomes are recorded to the last.
+    let (halt, halting) = watch::channel(false);
     let (late_stop, late) = watch::channel(false);
     let mut writing = JoinSet::new();
     writing.spawn(writer);
     let mut stages: JoinSet<(&'static str, Result<(), ServiceFault>)> = JoinSet::new();
     let (settings, policies) = (config.intake.clone(), config.policies.clone());
-    let (for_intake, until) = (store.clone(), stop.clone());
+    let (for_intake, until) = (store.clone(), halting.clone());
     stages.spawn(async move {
         let served = intake::serve(settings, for_intake, policies, listener, until).await;
         ("intake", served.map_err(ServiceFault::from))
     });
     let stage = Stage::new(store.clone(), carrier, maker, config.delivery.clone());
-    let until = stop.clone();
+    let until = halting;
     stages.spawn(async move {
         (
             "delivery",
@@ -180,6 +205,7 @@ pub async fn run(
     let outcome = supervise(&mut stages, &mut besides, &mut writing, stop).await;
 
     notify(&[NotifyState::Stopping]);
+    halt.send_replace(true);
     if timeout(DRAIN, drain(&mut stages)).await.is_err() {
         tracing::warn!("attempts did not end in time; the next start finds them in doubt");
     }
@@ -191,6 +217,26 @@ pub async fn run(
     }
     drop(std::fs::remove_file(&config.operators.socket));
     outcome
+}
+
+/// Binds intake's address; the port may be 0, so the address is asked back.
+async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServiceFault> {
+    let fault = |error| ServiceFault::Socket(address.to_string(), error);
+    let listener = TcpListener::bind(address).await.map_err(fault)?;
+    let bound = listener.local_addr().map_err(fault)?;
+    Ok((listener, bound))
+}
+
+/// Without a directory, or with contacts on a route that is not there, letters would wait unseen.
+fn check_directory(directory: &Directory, config: &Config) -> Result<(), ServiceFault> {
+    if directory.version == 0 {
+        return Err(ServiceFault::NoDirectory);
+    }
+    let routes = &config.delivery.routes;
+    match directory.unknown_route(|name| routes.iter().any(|route| route.name == *name)) {
+        Some(name) => Err(ServiceFault::UnknownRoute(name)),
+        None => Ok(()),
+    }
 }
 
 /// What the store rests on: the templates and settings that are live.

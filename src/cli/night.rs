@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::signal::ctrl_c;
+use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -50,6 +51,13 @@ pub(super) async fn demo(asked: &Demo, output: Output) -> Result<Exit, Stop> {
         (None, None) => PathBuf::from("."),
     };
     std::fs::create_dir_all(&folder)?;
+    if folder.join("state").exists() {
+        let words = format!(
+            "{}: a demo was played here; name a new folder",
+            folder.display()
+        );
+        return Err(Stop::new(Exit::Usage, words));
+    }
     let (world, clock) = make_world(folder, output).await?;
     let (stop, stopping) = watch::channel(false);
     let (ready, running) = oneshot::channel();
@@ -78,7 +86,11 @@ pub(super) async fn demo(asked: &Demo, output: Output) -> Result<Exit, Stop> {
             output,
             "The night is over; the clock runs on. Stop with Ctrl-C.",
         )?;
-        ctrl_c().await?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            ended = ctrl_c() => ended?,
+            _ = terminate.recv() => {}
+        }
     }
     stop.send_replace(true);
     if let Some(ended) = daemon.join_next().await

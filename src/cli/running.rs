@@ -5,8 +5,9 @@ use super::exit::Exit;
 use super::output::Output;
 use crate::clock::Clock;
 use crate::config::{Config, LogFormat, LogSettings};
-use crate::service::{self, ServiceFault};
+use crate::service::{self, Blame, ServiceFault};
 use serde_json::json;
+use std::io::IsTerminal;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -64,10 +65,11 @@ pub(super) async fn check_config(config: &Config, output: Output) -> Result<Exit
 }
 
 fn stop_of(fault: &ServiceFault) -> Stop {
-    let exit = if fault.is_of_settings() {
-        Exit::Configuration
-    } else {
-        Exit::Fault
+    let exit = match fault.blame() {
+        Blame::Settings => Exit::Configuration,
+        Blame::Taken => Exit::Unavailable,
+        Blame::Disk => Exit::Io,
+        Blame::Ours => Exit::Fault,
     };
     Stop::new(exit, fault)
 }
@@ -78,6 +80,7 @@ fn start_logging(settings: &LogSettings) -> Result<(), Stop> {
         .map_err(|error| Stop::new(Exit::Configuration, format!("log.filter: {error}")))?;
     let lines = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr);
     match settings.format {
         LogFormat::Text => lines.init(),

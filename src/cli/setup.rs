@@ -10,11 +10,15 @@ use crate::clock::Clock;
 use crate::config::{Config, Look};
 use crate::directory::{read_folder, read_term_dates};
 use crate::letter::{Signer, Templates, generate};
+use crate::referral::calendar::Scope;
 use crate::referral::directory::Directory;
 use crate::referral::id::ContactId;
+use crate::referral::school::RouteName;
 use crate::seal::random;
 use crate::store::{Basis, Options, Store};
+use jiff::civil::Date;
 use serde_json::json;
+use std::collections::HashSet;
 use std::fmt::Display;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -50,9 +54,13 @@ pub(super) async fn calendar(
         .load_directory()
         .await
         .map_err(|e| Stop::new(Exit::Io, e))?;
-    // What a file says of a scope replaces what was known of that scope.
-    for row in &rows {
-        directory.calendars.remove(&row.scope);
+    // What a file says of a scope's school year replaces what was known of that year, and only that.
+    let years: HashSet<(Scope, i16)> = rows
+        .iter()
+        .map(|row| (row.scope, school_year(row.start)))
+        .collect();
+    for rows in directory.calendars.values_mut() {
+        rows.retain(|row| !years.contains(&(row.scope, school_year(row.start))));
     }
     for row in rows {
         directory.calendars.entry(row.scope).or_default().push(row);
@@ -61,6 +69,15 @@ pub(super) async fn calendar(
         rows.sort_by_key(|row| (row.start, row.kind));
     }
     import(&config, directory, output).await
+}
+
+/// The year in which a day's school year began: 1 September to 31 August.
+fn school_year(day: Date) -> i16 {
+    if day.month() >= 9 {
+        day.year()
+    } else {
+        day.year() - 1
+    }
 }
 
 /// Reads a folder of directory files; every fault at once, exit 65.
@@ -118,12 +135,24 @@ async fn import(config: &Config, directory: Directory, output: Output) -> Result
     Ok(Exit::Success)
 }
 
+fn unknown_route(config: &Config, directory: &Directory) -> Option<RouteName> {
+    let routes = &config.delivery.routes;
+    directory.unknown_route(|name| routes.iter().any(|route| route.name == *name))
+}
+
 /// Saves a directory as the next version, under the store's lock; gives the version.
 pub(super) async fn import_directory(
     config: &Config,
     directory: Directory,
     clock: Clock,
 ) -> Result<u32, Stop> {
+    resolved(&config.store.credential)?;
+    if let Some(route) = unknown_route(config, &directory) {
+        let words = format!(
+            "contacts.csv names the route {route}, which the settings do not; nothing was imported"
+        );
+        return Err(Stop::new(Exit::BadInput, words));
+    }
     let templates = Templates::load(config.letter.templates.as_deref())
         .map_err(|fault| Stop::new(Exit::Configuration, fault))?;
     let options = Options {
@@ -192,21 +221,40 @@ fn make_keys(config: &Config, output: Output) -> Result<(), Stop> {
     write_key(&config.letter.signing_key, &key, output)
 }
 
+/// A credential that systemd has not handed over stands as `credential:NAME`: no file of that name
+/// is ever made or read.
+fn resolved(path: &Path) -> Result<&Path, Stop> {
+    if path.to_string_lossy().starts_with("credential:") {
+        let words = format!(
+            "{}: systemd's credentials are not here; run with CREDENTIALS_DIRECTORY set to the folder \
+             that holds them",
+            path.display()
+        );
+        return Err(Stop::new(Exit::Configuration, words));
+    }
+    Ok(path)
+}
+
 fn write_key(path: &Path, text: &str, output: Output) -> Result<(), Stop> {
+    let path = resolved(path)?;
     let shown = path.display();
     let fault = |error| Stop::new(Exit::Io, format!("{shown}: {error}"));
     if path.exists() {
         output.message(&format!("{shown}: there already, left as it is"))?;
         return Ok(());
     }
+    // Beside and renamed: a key that is there is whole.
+    let beside = path.with_extension("new");
     let mut file = OpenOptions::new()
         .write(true)
-        .create_new(true)
+        .create(true)
+        .truncate(true)
         .mode(0o600)
-        .open(path)
+        .open(&beside)
         .map_err(fault)?;
     file.write_all(text.as_bytes())
         .and_then(|()| file.sync_all())
+        .and_then(|()| std::fs::rename(&beside, path))
         .map_err(fault)?;
     output.message(&format!(
         "{shown}: made; keep a copy apart from the backups"

@@ -1,5 +1,6 @@
 //! Answers as text for a terminal. JSON is the exact form; this is the readable one.
 
+use crate::referral::london;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -9,6 +10,22 @@ fn of<'a>(value: &'a Value, pointer: &str) -> &'a str {
         .pointer(pointer)
         .and_then(Value::as_str)
         .unwrap_or("-")
+}
+
+/// A time as the clock on the wall shows it, Europe/London.
+fn when(value: &Value, pointer: &str) -> String {
+    let at = value
+        .pointer(pointer)
+        .and_then(Value::as_str)
+        .and_then(|text| text.parse().ok());
+    at.map_or_else(
+        || "-".to_owned(),
+        |at| {
+            london::civil(at)
+                .strftime("%a %-d %b %Y %H:%M:%S")
+                .to_string()
+        },
+    )
 }
 
 fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
@@ -48,7 +65,7 @@ pub(super) fn referrals(found: &Value) -> String {
                 of(line, "/force"),
                 of(line, "/state"),
             );
-            let at = of(line, "/received_at");
+            let at = when(line, "/received_at");
             writeln!(
                 text,
                 "{id}  {at}  {force}  {state}  {count} notification(s)"
@@ -67,7 +84,7 @@ pub(super) fn referral(found: &Value) -> String {
             text,
             "Referral {}, received {}",
             of(found, "/referral"),
-            of(found, "/received_at")
+            when(found, "/received_at")
         )?;
         if found.get("duplicate_of").is_some_and(Value::is_string) {
             let first = of(found, "/duplicate_of");
@@ -78,7 +95,8 @@ pub(super) fn referral(found: &Value) -> String {
         }
         for line in list(found, "/notifications") {
             let (id, child) = (of(line, "/notification"), of(line, "/child_ref"));
-            let (state, urn, act_by) = (of(line, "/state"), of(line, "/urn"), of(line, "/act_by"));
+            let (state, urn, act_by) =
+                (of(line, "/state"), of(line, "/urn"), when(line, "/act_by"));
             writeln!(
                 text,
                 "  {id}  child {child}  school {urn}  {state}  act by {act_by}"
@@ -118,13 +136,16 @@ fn head(text: &mut String, found: &Value) -> std::fmt::Result {
     writeln!(
         text,
         "  due {}, act by {} ({why})",
-        of(found, "/due_at"),
-        of(found, "/act_by")
+        when(found, "/due_at"),
+        when(found, "/act_by")
     )?;
     let (proof, hold) = (of(found, "/values/proof"), of(found, "/values/hold"));
     writeln!(text, "  proof {proof}, hold {hold}")?;
     if found.get("will_happen").is_some_and(Value::is_object) {
-        let (what, at) = (of(found, "/will_happen/what"), of(found, "/will_happen/at"));
+        let (what, at) = (
+            of(found, "/will_happen/what"),
+            when(found, "/will_happen/at"),
+        );
         writeln!(text, "  unless a person decides: {what} at {at}")?;
     }
     for delivery in list(found, "/deliveries") {
@@ -146,7 +167,7 @@ pub(super) fn trace(found: &Value) -> String {
     lines(|text| {
         head(text, found)?;
         for fact in list(found, "/facts") {
-            let (at, kind, actor) = (of(fact, "/at"), of(fact, "/kind"), of(fact, "/actor"));
+            let (at, kind, actor) = (when(fact, "/at"), of(fact, "/kind"), of(fact, "/actor"));
             let body = fact.get("body").map(Value::to_string).unwrap_or_default();
             writeln!(text, "  {at}  {kind}  by {actor}  {body}")?;
         }
@@ -161,25 +182,25 @@ pub(super) fn queue(found: &Value) -> String {
             text,
             "{} notification(s) live at {}",
             notifications.len(),
-            of(found, "/now")
+            when(found, "/now")
         )?;
         for line in notifications {
             let (id, state) = (of(line, "/notification"), of(line, "/state"));
-            let (urn, act_by) = (of(line, "/urn"), of(line, "/act_by"));
+            let (urn, act_by) = (of(line, "/urn"), when(line, "/act_by"));
             writeln!(text, "  {id}  {state}  school {urn}  act by {act_by}")?;
         }
         let deliveries = list(found, "/deliveries");
         writeln!(text, "{} letter(s) on their way", deliveries.len())?;
         for line in deliveries {
             let (id, state) = (of(line, "/delivery"), of(line, "/state"));
-            let (route, at) = (of(line, "/route"), of(line, "/not_before"));
+            let (route, at) = (of(line, "/route"), when(line, "/not_before"));
             writeln!(text, "  {id}  {state}  over {route}, not before {at}")?;
         }
         let tasks = list(found, "/tasks");
         writeln!(text, "{} task(s) for a person", tasks.len())?;
         for line in tasks {
             let (id, kind) = (of(line, "/task"), of(line, "/kind"));
-            let (subject, by) = (of(line, "/subject"), of(line, "/wanted_by"));
+            let (subject, by) = (of(line, "/subject"), when(line, "/wanted_by"));
             writeln!(text, "  {id}  {kind}  {subject}  by {by}")?;
         }
         Ok(())
@@ -209,8 +230,8 @@ pub(super) fn deadline(found: &Value) -> String {
         let day = of(found, "/pupil_day");
         let (urn, due, act_by) = (
             of(found, "/urn"),
-            of(found, "/due_at"),
-            of(found, "/act_by"),
+            when(found, "/due_at"),
+            when(found, "/act_by"),
         );
         writeln!(
             text,

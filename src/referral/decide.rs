@@ -91,6 +91,7 @@ pub fn decide(
             attempt,
             result,
         } => attempt_ended(case, (delivery, attempt), result, retry, now, random),
+        Observation::Quarantined { .. } if !case.live() => Vec::new(),
         Observation::Quarantined { .. } => {
             let read = Decision::OpenTask {
                 kind: TaskKind::ReadQuarantined,
@@ -176,7 +177,17 @@ fn attempt_ended(
         return Vec::new();
     };
     if !case.live() {
-        return Vec::new();
+        // What it was for has ended while it was on its way: not again.
+        return match known.state() {
+            DeliveryState::Queued | DeliveryState::InDoubt => vec![Decision::Cancel { delivery }],
+            DeliveryState::Sending
+            | DeliveryState::Relayed
+            | DeliveryState::Delivered
+            | DeliveryState::Delayed
+            | DeliveryState::Failed
+            | DeliveryState::Held
+            | DeliveryState::Cancelled => Vec::new(),
+        };
     }
     let again = |not_before| {
         vec![Decision::QueueAgain {
@@ -187,7 +198,7 @@ fn attempt_ended(
     };
     // The state, not this outcome alone, decides: a stale "later" after a "250" asks for nothing.
     match (known.state(), result) {
-        (DeliveryState::Queued, AttemptResult::Later) => {
+        (DeliveryState::Queued | DeliveryState::InDoubt, AttemptResult::Later) => {
             again(next_attempt(retry, attempt, now, Some(case.act_by), random))
         }
         (DeliveryState::InDoubt, AttemptResult::Unknown) => {

@@ -2,7 +2,7 @@
 
 use super::calendar::{CalendarRow, DayHours, Scope};
 use super::name_index::NameIndex;
-use super::school::{Contact, LaCode, School, Urn};
+use super::school::{Contact, LaCode, Role, RouteName, School, Urn};
 use jiff::civil::Date;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -79,6 +79,15 @@ impl Directory {
             .get(&whose)
             .map(Vec::as_slice)
             .unwrap_or_default()
+    }
+
+    /// A route that a letter's contact names and that is not known.
+    pub fn unknown_route(&self, known: impl Fn(&RouteName) -> bool) -> Option<RouteName> {
+        let contacts = self.contacts.values().flatten();
+        let mut letters = contacts.filter(|contact| contact.role != Role::Office);
+        letters
+            .find(|contact| !known(&contact.route))
+            .map(|contact| contact.route.clone())
     }
 
     /// The calendar rows of a scope.

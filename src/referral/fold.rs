@@ -24,6 +24,9 @@ pub struct DeliveryCase {
     pub step: u32,
     /// Attempts claimed, each with its outcome once it ended.
     pub attempts: BTreeMap<u32, Option<AttemptResult>>,
+    /// It may be tried from then on: as the decision after its latest attempt says, the soonest of
+    /// several.
+    pub not_before: Timestamp,
     /// Set aside.
     pub quarantined: bool,
     /// Ended with what it was for.
@@ -46,19 +49,24 @@ impl DeliveryCase {
         match self.attempts.values().next_back() {
             Some(None) => DeliveryState::Sending,
             _ if self.cancelled => DeliveryState::Cancelled,
-            Some(Some(AttemptResult::Unknown)) => DeliveryState::InDoubt,
-            Some(Some(AttemptResult::Later | AttemptResult::Done | AttemptResult::Never))
-            | None => DeliveryState::Queued,
+            // A later refusal does not undo a doubt: the letter may be there already.
+            _ if ended(AttemptResult::Unknown) => DeliveryState::InDoubt,
+            Some(Some(_)) | None => DeliveryState::Queued,
         }
     }
 
-    /// How many attempts followed an unknown outcome: letters that may have been sent twice.
+    /// How often the letter went out whole, or may have, after an unknown outcome: what a school may
+    /// have received twice.
     pub fn repeats(&self) -> u32 {
-        let results: Vec<_> = self.attempts.values().collect();
-        let repeats = results
-            .windows(2)
-            .filter(|pair| matches!(pair, [Some(AttemptResult::Unknown), _]))
-            .count();
+        let whole = |result: &&Option<AttemptResult>| {
+            matches!(result, Some(AttemptResult::Unknown | AttemptResult::Done))
+        };
+        let after_doubt = self
+            .attempts
+            .values()
+            .skip_while(|result| **result != Some(AttemptResult::Unknown))
+            .skip(1);
+        let repeats = after_doubt.filter(whole).count();
         u32::try_from(repeats).unwrap_or(u32::MAX)
     }
 }
@@ -291,12 +299,22 @@ impl Weigh for Option<AttemptResult> {
     }
 }
 
+/// What a delivery's queueing says: to whom, and from when after which attempt.
+struct Queued {
+    letter: LetterId,
+    contact: ContactId,
+    route: RouteName,
+    step: u32,
+    after_attempt: u32,
+    not_before: Timestamp,
+}
+
 /// What is gathered in one pass, whatever the order.
 #[derive(Default)]
 struct Rest {
     hold: Option<Hold>,
     closed_as: Option<String>,
-    queued: BTreeMap<DeliveryId, (LetterId, ContactId, RouteName, u32)>,
+    queued: BTreeMap<DeliveryId, Queued>,
     attempts: BTreeMap<DeliveryId, BTreeMap<u32, Option<AttemptResult>>>,
     quarantined: Vec<DeliveryId>,
     cancelled: Vec<DeliveryId>,
@@ -315,10 +333,23 @@ impl Rest {
                 contact,
                 route,
                 step,
-                ..
+                after_attempt,
+                not_before,
             } => {
-                self.queued
-                    .insert(*delivery, (*letter, *contact, route.clone(), *step));
+                let known = self.queued.entry(*delivery).or_insert_with(|| Queued {
+                    letter: *letter,
+                    contact: *contact,
+                    route: route.clone(),
+                    step: *step,
+                    after_attempt: *after_attempt,
+                    not_before: *not_before,
+                });
+                if *after_attempt > known.after_attempt {
+                    known.after_attempt = *after_attempt;
+                    known.not_before = *not_before;
+                } else if *after_attempt == known.after_attempt {
+                    known.not_before = known.not_before.min(*not_before);
+                }
             }
             Fact::DeliveryClaimed {
                 delivery, attempt, ..
@@ -352,12 +383,13 @@ impl Rest {
     fn deliveries(&mut self) -> BTreeMap<DeliveryId, DeliveryCase> {
         std::mem::take(&mut self.queued)
             .into_iter()
-            .map(|(id, (letter, contact, route, step))| {
+            .map(|(id, queued)| {
                 let case = DeliveryCase {
-                    letter,
-                    contact,
-                    route,
-                    step,
+                    letter: queued.letter,
+                    contact: queued.contact,
+                    route: queued.route,
+                    step: queued.step,
+                    not_before: queued.not_before,
                     attempts: self.attempts.remove(&id).unwrap_or_default(),
                     quarantined: self.quarantined.contains(&id),
                     cancelled: self.cancelled.contains(&id),

@@ -20,7 +20,8 @@ const NOTIFICATION_ADD: &str = "INSERT INTO notification(id, reference, force, r
 const NOTIFICATION_SAVE: &str = "UPDATE notification SET duty = $2, closed_as = $3, hold = $4, proof = $5, step = $6, timing = $7, word = $8, next_at = $9, next_what = $10, live = $11, facts = $12, changed_at = $13 WHERE id = $1";
 const LETTER_ADD: &str = "INSERT INTO letter(id, kind, notification, contact, directory_version, token, message_id, basis) VALUES ($1, 'notification', $2, $3, $4, $5, $6, $7)";
 const DELIVERY_ADD: &str = "INSERT INTO delivery(id, letter, notification, cause, lane, route, state, last_safe_at, not_before) VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8)";
-const DELIVERY_SAVE: &str = "UPDATE delivery SET state = $2, not_before = COALESCE($3, not_before), quarantined = $4 WHERE id = $1";
+const DELIVERY_SAVE: &str =
+    "UPDATE delivery SET state = $2, not_before = $3, quarantined = $4 WHERE id = $1";
 const TASK_ADD: &str = "INSERT INTO task(id, kind, notification, subject, force, opened_at, wanted_by) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
 
 #[cfg(test)]
@@ -143,32 +144,12 @@ pub(super) async fn apply(
         sqlx::query(DELIVERY_SAVE)
             .bind(delivery.to_string())
             .bind(known.state().word())
-            .bind(not_before(&facts, *delivery))
+            .bind(known.not_before.as_microsecond())
             .bind(known.quarantined)
             .execute(&mut *tx.connection)
             .await?;
     }
     Ok(case)
-}
-
-/// When a delivery may be tried: said by the fact that queued it after its latest attempt.
-fn not_before(facts: &[Fact], wanted: DeliveryId) -> Option<i64> {
-    let queued = facts.iter().filter_map(|fact| {
-        if let Fact::DeliveryQueued {
-            delivery,
-            after_attempt,
-            not_before,
-            ..
-        } = fact
-        {
-            (*delivery == wanted).then_some((*after_attempt, *not_before))
-        } else {
-            None
-        }
-    });
-    queued
-        .max_by_key(|(attempt, _)| *attempt)
-        .map(|(_, at)| at.as_microsecond())
 }
 
 /// A letter with its first delivery.

@@ -1,18 +1,17 @@
 //! What a claimed letter is made from, opened for the stage that makes or sends it.
 
-use super::cases::read_fact;
 use super::directory_load::read_contact;
 use super::json;
 use super::tx::Fault;
 use super::views::{case, instant};
 use super::{Claim, LetterJob, LetterWork, Readers};
-use crate::referral::fact::Fact;
 use crate::referral::fold::Case;
 use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
 use crate::referral::read;
 use crate::referral::reference::Reference;
 use crate::referral::school::{LaCode, Role, RouteName, Urn};
+use crate::referral::state::DeliveryState;
 use crate::referral::tree::Tree;
 use sqlx::{Row, SqliteConnection};
 
@@ -22,11 +21,9 @@ const ITEM: &str = "SELECT id, content_key, sealed FROM item WHERE owner = $1 AN
 const RECEIVED: &str = "SELECT received_at FROM referral WHERE id = $1";
 const SCHOOL: &str = "SELECT name, la_code FROM school WHERE urn = $1 AND from_version <= $2 AND (to_version IS NULL OR to_version > $2)";
 const CONTACT: &str = "SELECT id, urn, role, rank, route, detail, valid_from, valid_to FROM contact WHERE id = $1 AND from_version <= $2 AND (to_version IS NULL OR to_version > $2)";
-const SENT_BEFORE: &str =
-    "SELECT kind, v, body FROM fact WHERE stream = $1 AND kind = 'letter_signed' ORDER BY n";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[LETTER, KEY, ITEM, RECEIVED, SCHOOL, CONTACT, SENT_BEFORE];
+pub(super) const STATEMENTS: &[&str] = &[LETTER, KEY, ITEM, RECEIVED, SCHOOL, CONTACT];
 
 impl Readers {
     /// Opens what a claim is about: the signed bytes, or everything they are to be made from.
@@ -75,7 +72,7 @@ impl Readers {
                 reference: Reference::parse(&reference)
                     .map_err(|_| Fault::Damaged("a reference"))?,
                 message_id: row.try_get("message_id")?,
-                also_held_by: self.also_held_by(&mut connection, claim, &case).await?,
+                also_held_by: also_held_by(&case, claim),
                 case,
             })
         } else {
@@ -88,29 +85,6 @@ impl Readers {
             bytes,
             job,
         })
-    }
-
-    /// Whose letter of this notification was signed before: a deputy's copy says so.
-    async fn also_held_by(
-        &self,
-        connection: &mut SqliteConnection,
-        claim: &Claim,
-        case: &Case,
-    ) -> Result<Vec<Role>, Fault> {
-        let query = sqlx::query(SENT_BEFORE).bind(claim.notification.to_string());
-        let rows = query.fetch_all(&mut *connection).await?;
-        let mut roles = Vec::new();
-        for row in &rows {
-            if let Fact::LetterSigned {
-                letter, contact, ..
-            } = read_fact(row)?
-                && letter != claim.letter
-            {
-                let held = case.contacts.iter().filter(|(known, ..)| *known == contact);
-                roles.extend(held.map(|(_, role, _)| *role));
-            }
-        }
-        Ok(roles)
     }
 
     async fn establishment(
@@ -204,4 +178,29 @@ impl Readers {
         let key = self.vault.unwrap(key, &epoch, &wrapped)?;
         Ok(key.open(item, kind, sealed)?)
     }
+}
+
+/// Who has this letter already, or may have: a deputy's copy says so. Somebody whose letter was
+/// refused is not among them, or each would wait for the other.
+fn also_held_by(case: &Case, claim: &Claim) -> Vec<Role> {
+    let others = case.deliveries.iter().filter(|(id, delivery)| {
+        **id != claim.delivery
+            && match delivery.state() {
+                DeliveryState::Relayed | DeliveryState::Delivered | DeliveryState::InDoubt => true,
+                DeliveryState::Queued
+                | DeliveryState::Sending
+                | DeliveryState::Delayed
+                | DeliveryState::Failed
+                | DeliveryState::Held
+                | DeliveryState::Cancelled => false,
+            }
+    });
+    others
+        .flat_map(|(_, delivery)| {
+            case.contacts
+                .iter()
+                .filter(|(known, ..)| *known == delivery.contact)
+        })
+        .map(|(_, role, _)| *role)
+        .collect()
 }

@@ -9,7 +9,6 @@
 
 mod peers;
 
-mod canary;
 mod config_files;
 mod deadline;
 mod dialogues;
@@ -20,7 +19,6 @@ mod intake_rows;
 mod letter;
 mod operators;
 mod payload;
-mod postfix;
 mod relays;
 mod store_rules;
 mod support;
