@@ -9,7 +9,6 @@
 
 mod peers;
 
-mod canary;
 mod config_files;
 mod deadline;
 mod dialogues;
