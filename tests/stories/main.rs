@@ -9,6 +9,7 @@
 
 mod peers;
 
+mod canary;
 mod config_files;
 mod deadline;
 mod dialogues;
