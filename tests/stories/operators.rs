@@ -5,11 +5,13 @@ use crate::relays::relay::{Act, Relay};
 use crate::relays::{READY, TAKEN};
 use crate::support::daemon::{Daemon, Recipe, SCHOOL, Way};
 use crate::support::posts::{accepted, facts, post, referral, trace, trace_with};
+use crate::support::waiting::until;
 use serde_json::Value;
 use std::fs::{self, Permissions};
-use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// Debian's `nobody`, who is no operator.
 const NOBODY: &str = "65534";
@@ -115,16 +117,78 @@ fn a_unix_user_who_is_no_operator_is_refused() {
 }
 
 fn as_nobody(binary: &Path, folder: &Path) -> Output {
-    Command::new("setpriv")
+    let mut queue = nobody(binary, folder);
+    queue.args(["queue", "--json"]).stdin(Stdio::null());
+    queue.output().expect("setpriv is part of util-linux")
+}
+
+fn nobody(binary: &Path, folder: &Path) -> Command {
+    let mut command = Command::new("setpriv");
+    command
         .args(["--reuid", NOBODY, "--regid", NOBODY, "--clear-groups", "--"])
         .arg(binary)
         .arg("--config")
         .arg(folder.join("firstbell.toml"))
-        .args(["queue", "--json"])
-        .current_dir("/")
-        .stdin(Stdio::null())
-        .output()
-        .expect("setpriv is part of util-linux")
+        .current_dir("/");
+    command
+}
+
+/// The kernel gives what it shows of a process that may not be dumped to root, and keeps other
+/// processes of its own user from reading its memory: proc(5), PR_SET_DUMPABLE.
+#[test]
+fn the_daemon_keeps_its_memory_from_others_of_its_own_user() {
+    if firstbell::admin::own_user_name().as_deref() != Some("root") {
+        println!("skipped: only root can run the daemon as another Unix user");
+        return;
+    }
+    let mut daemon = Daemon::start();
+    daemon.stop_and_wait();
+    let folder = daemon.folder.path();
+    let binary = folder.join("firstbell");
+    fs::copy(env!("CARGO_BIN_EXE_firstbell"), &binary).unwrap();
+    for place in [folder, daemon.pki.ca.parent().unwrap()] {
+        let given = Command::new("chown")
+            .args(["-R", NOBODY])
+            .arg(place)
+            .status();
+        assert!(given.unwrap().success());
+    }
+    let as_nobody = |arguments: &[&str]| {
+        let child = nobody(&binary, folder)
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        Killed(child.unwrap())
+    };
+    let owner = |child: &Killed| {
+        let environ = format!("/proc/{}/environ", child.0.id());
+        fs::metadata(environ).map(|about| about.uid()).ok()
+    };
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/directory-of-stories");
+    let own = Some(NOBODY.parse().unwrap());
+    // Another command of the same program, as a comparison: it waits for its input.
+    let other = as_nobody(&[
+        "deadline",
+        "--batch",
+        "--directory",
+        directory.to_str().unwrap(),
+    ]);
+    until(|| (owner(&other) == own).then_some(())).expect("an ordinary process");
+    let serving = as_nobody(&["serve"]);
+    let socket = folder.join("operators.sock");
+    until(|| UnixStream::connect(&socket).ok()).expect("the daemon listens");
+    assert_eq!(owner(&serving), Some(0));
+}
+
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        self.0.kill().unwrap_or_default();
+        self.0.wait().map(|_| ()).unwrap_or_default();
+    }
 }
 
 #[test]
