@@ -15,6 +15,7 @@ mod dialogues;
 mod directory_files;
 mod house_rules;
 mod intake_rows;
+mod kills;
 mod letter;
 mod payload;
 mod relays;
