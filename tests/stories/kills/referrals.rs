@@ -8,18 +8,25 @@ use std::sync::OnceLock;
 /// Begins every child's name, and nothing else that a letter says.
 const MARK: &str = "Quill";
 
-/// URN, name, and the Key Adult's address, of the directory of stories.
-const SCHOOLS: [(&str, &str, &str); 3] = [
+/// URN, name, and the addresses of Key Adult and deputy, of the directory of stories.
+const SCHOOLS: [(&str, &str, [&str; 2]); 3] = [
     (
         "990011",
         "Marsh End Primary School",
-        "dsl@marshend.test.cjsm.net",
+        [
+            "dsl@marshend.test.cjsm.net",
+            "pzielinski@marshend.test.cjsm.net",
+        ],
     ),
-    ("990015", "Old Mill Academy", "hsato@oldmill.test.cjsm.net"),
+    (
+        "990015",
+        "Old Mill Academy",
+        ["hsato@oldmill.test.cjsm.net", "jpike@oldmill.test.cjsm.net"],
+    ),
     (
         "990016",
         "Riverside Primary School",
-        "safeguarding@riverside.test",
+        ["safeguarding@riverside.test", "areed@riverside.test"],
     ),
 ];
 
@@ -28,7 +35,9 @@ pub(super) struct Child {
     /// Of no other child.
     pub(super) name: String,
     /// Who must be told.
-    pub(super) recipient: &'static str,
+    pub(super) key_adult: &'static str,
+    /// Who must be told instead when the Key Adult's letter was set aside.
+    pub(super) deputy: &'static str,
     school: usize,
 }
 
@@ -40,7 +49,8 @@ pub(super) fn children(number: u32) -> Vec<Child> {
             Child {
                 child_ref: format!("c{place}"),
                 name: format!("{MARK}{}x{}", letters(number), letters(place)),
-                recipient: SCHOOLS[school].2,
+                key_adult: SCHOOLS[school].2[0],
+                deputy: SCHOOLS[school].2[1],
                 school,
             }
         })

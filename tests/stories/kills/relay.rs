@@ -13,7 +13,7 @@ use std::thread;
 
 /// At most this long before a reply; the reply to the final dot is what kills are aimed at.
 const COMMAND_MS: u64 = 4;
-const LETTER_MS: u64 = 70;
+const LETTER_MS: u64 = 50;
 
 /// Listens for the rest of the process's life; gives its port.
 pub(super) fn start(route: &'static str, pki: &Pki, field: &Arc<Field>, seed: u64) -> u16 {

@@ -12,7 +12,7 @@ use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 
 /// Between two posts of one sender at most.
-const GAP_MS: u64 = 250;
+const GAP_MS: u64 = 300;
 /// Referrals of one sender at most; keeps the numbers of all apart.
 const NUMBERS: u32 = 1_000_000;
 /// One post of so many is the repeat of one answered before.
