@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
@@ -36,6 +36,8 @@ struct World {
     carrier: SmtpCarrier,
     maker: Maker,
     lease: Duration,
+    /// Held while a letter is made that was not done the first time.
+    made_alone: Mutex<()>,
 }
 
 /// An attempt panicked: a fault of ours that must stop the process, not lose a letter's outcome.
@@ -51,6 +53,7 @@ impl Stage {
             carrier,
             maker,
             lease: settings.lease,
+            made_alone: Mutex::default(),
         });
         Self {
             world,
@@ -182,6 +185,14 @@ impl World {
         let bytes = match (&work.bytes, &work.job) {
             (Some(bytes), _) => bytes.clone(),
             (None, Some(job)) => {
+                let alone = if claim.attempt > 1 {
+                    let alone = self.made_alone.lock().await;
+                    let counted = self.store.making_again(claim.letter).await;
+                    counted.map_err(not_made)?;
+                    Some(alone)
+                } else {
+                    None
+                };
                 let now = self.store.clock().now();
                 let directory = self.store.directory();
                 let plus = route.plus_addressing;
@@ -190,7 +201,9 @@ impl World {
                     tracing::error!(letter = %claim.letter, fault = %fault, "letter not made");
                     ours(AttemptResult::Later, AttemptWhy::LetterNotMade)
                 })?;
-                self.store.signed(letter).await.map_err(not_made)?
+                let bytes = self.store.signed(letter).await.map_err(not_made)?;
+                drop(alone);
+                bytes
             }
             (None, None) => return Err(not_made(NotStored)),
         };

@@ -319,6 +319,11 @@ impl Store {
         .await
     }
 
+    /// Counts that a letter is made again, before it is; three times, and it is set aside.
+    pub async fn making_again(&self, letter: LetterId) -> Result<(), NotStored> {
+        ask(&self.first, |reply| Command::MakingAgain(letter, reply)).await
+    }
+
     /// Keeps a letter's bytes, once; gives back those that are kept.
     pub async fn signed(&self, letter: SignedLetter) -> Result<Vec<u8>, NotStored> {
         let letter = Box::new(letter);

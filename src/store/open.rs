@@ -4,7 +4,7 @@
 use super::disk::Disk;
 use super::tx::{Basis, By, Fault, State, Stream, Tx};
 use super::vault::{Vault, VaultFault};
-use super::writer::Writer;
+use super::writer::{CHECKPOINT, Writer};
 use super::{Readers, Settings, Store, directory_load, outcomes, refuse};
 use crate::clock::Clock;
 use crate::referral::fact::Fact;
@@ -132,6 +132,11 @@ impl Store {
             .run_direct(None, &mut connection, false)
             .await
             .map_err(|e| OpenFault::Database(path.clone(), e.to_string()))?;
+        // A run that was killed left its log behind, and runs killed one after the other would make
+        // each start slower than the one before.
+        if let Err(error) = sqlx::query(CHECKPOINT).execute(&mut connection).await {
+            tracing::error!(%error, "checkpoint failed");
+        }
         let mut state = State {
             vault: vault.clone(),
             basis: options.basis,

@@ -39,7 +39,8 @@ pub(super) const STATEMENTS: &[&str] = &[
     SENDING,
 ];
 
-/// A letter whose rendering was begun this often and never ended is set aside, and the next goes on.
+/// A letter that was made again this often, alone, and never got done is set aside, and the next goes
+/// on.
 const RENDER_TRIES_MAX: i64 = 3;
 
 /// Claims what is due on a route, soonest deadline first.
@@ -61,23 +62,17 @@ pub(super) async fn claim(
         if unsigned && tries >= RENDER_TRIES_MAX {
             quarantine(tx, &row, tries).await?;
         } else {
-            claims.push(claim_one(tx, &row, unsigned).await?);
+            claims.push(claim_one(tx, &row).await?);
         }
     }
     Ok(claims)
 }
 
-async fn claim_one(tx: &mut Tx<'_>, row: &SqliteRow, unsigned: bool) -> Result<Claim, Fault> {
+async fn claim_one(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<Claim, Fault> {
     let delivery = delivery_id(row)?;
     let letter: String = row.try_get("letter")?;
     let attempt: i64 = row.try_get::<i64, _>("attempts")? + 1;
     let lease: i64 = row.try_get::<i64, _>("lease")? + 1;
-    if unsigned {
-        sqlx::query(TRY_RENDER)
-            .bind(&letter)
-            .execute(&mut *tx.connection)
-            .await?;
-    }
     sqlx::query(CLAIM)
         .bind(delivery.to_string())
         .bind(attempt)
@@ -127,6 +122,16 @@ async fn quarantine(tx: &mut Tx<'_>, row: &SqliteRow, tries: i64) -> Result<(), 
         Some(Observation::Quarantined { delivery }),
     )
     .await?;
+    Ok(())
+}
+
+/// Counts, before it begins, that a letter is made again. Letters are first made side by side, and a
+/// death of the daemon then tells nothing about any one of them; a second time each is made alone.
+pub(super) async fn making_again(tx: &mut Tx<'_>, letter: LetterId) -> Result<(), Fault> {
+    sqlx::query(TRY_RENDER)
+        .bind(letter.to_string())
+        .execute(&mut *tx.connection)
+        .await?;
     Ok(())
 }
 

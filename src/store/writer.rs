@@ -13,6 +13,7 @@ use super::{Accepted, Claim, Ended, NotAccepted, Post, RefusedPost, SignedLetter
 use super::{accept, directory_rows, open, outcomes, refuse};
 use crate::clock::Clock;
 use crate::referral::directory::Directory;
+use crate::referral::id::LetterId;
 use crate::referral::school::RouteName;
 use jiff::Timestamp;
 use sqlx::{Connection, SqliteConnection};
@@ -28,6 +29,7 @@ pub(super) enum Command {
     Accept(Box<Post>, Reply<Result<Accepted, NotAccepted>>),
     Refuse(Box<RefusedPost>, Reply<()>),
     Claim(RouteName, usize, Reply<Vec<Claim>>),
+    MakingAgain(LetterId, Reply<()>),
     Signed(Box<SignedLetter>, Reply<Vec<u8>>),
     Ended(Box<Ended>, Reply<()>),
     ImportDirectory(Box<Directory>, String, Reply<Option<u32>>),
@@ -69,7 +71,7 @@ const COMMIT: &str = "COMMIT";
 const SAVEPOINT: &str = "SAVEPOINT command";
 const RELEASE: &str = "RELEASE command";
 const BACK: &str = "ROLLBACK TO command";
-const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
+pub(super) const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const CHECKPOINT_LAST: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
 const SEQ_SAVE: &str = "UPDATE store SET fact_seq = $1 WHERE fact_seq <> $1";
 const BEAT: &str = "INSERT INTO heartbeat(one, n, at) VALUES (1, 1, $1) ON CONFLICT (one) DO UPDATE SET n = n + 1, at = $1 RETURNING n";
@@ -274,6 +276,10 @@ async fn perform(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, F
         }
         Command::Claim(route, most, reply) => {
             answer(reply, outcomes::claim(tx, &route, most).await?)
+        }
+        Command::MakingAgain(letter, reply) => {
+            outcomes::making_again(tx, letter).await?;
+            answer(reply, ())
         }
         Command::Signed(letter, reply) => answer(reply, outcomes::signed(tx, &letter).await?),
         Command::Ended(ended, reply) => {

@@ -16,6 +16,7 @@ mod directory_files;
 mod hostile_relays;
 mod house_rules;
 mod intake_rows;
+mod kills;
 mod letter;
 mod operators;
 mod payload;

@@ -102,6 +102,15 @@ impl Daemon {
 
     /// Starts the process, again after a stop or a kill, and waits until it is ready.
     pub(crate) fn begin(&mut self) {
+        self.launch();
+        self.wait_until_ready();
+    }
+
+    /// Starts the process and does not wait. What an earlier one still had to say is forgotten.
+    pub(crate) fn launch(&mut self) {
+        self.notify.set_nonblocking(true).unwrap();
+        while self.notify.recv(&mut [0; 512]).is_ok() {}
+        self.notify.set_nonblocking(false).unwrap();
         let log = File::options()
             .create(true)
             .append(true)
@@ -119,6 +128,9 @@ impl Daemon {
             .spawn()
             .unwrap();
         self.child = Some(child);
+    }
+
+    pub(crate) fn wait_until_ready(&self) {
         self.await_word("READY=1");
     }
 
