@@ -13,6 +13,7 @@ mod config_files;
 mod deadline;
 mod dialogues;
 mod directory_files;
+mod faults;
 mod house_rules;
 mod intake_rows;
 mod letter;
