@@ -67,7 +67,7 @@ fn fail(output: Output, stop: &Stop) -> Exit {
 async fn perform(arguments: Arguments, output: Output) -> Result<Exit, Stop> {
     let files = &arguments.config;
     match arguments.command {
-        Command::Serve => running::serve(&load(files, Look::AtFiles)?).await,
+        Command::Serve => running::serve(files, &load(files, Look::AtFiles)?).await,
         Command::Demo(demo) => night::demo(&demo, output).await,
         Command::CheckConfig => running::check_config(&load(files, Look::AtFiles)?, output).await,
         Command::Submit(submit) => submit::submit(&submit, output).await,

@@ -5,16 +5,17 @@ use super::exit::Exit;
 use super::output::Output;
 use crate::clock::Clock;
 use crate::config::{Config, LogFormat, LogSettings};
-use crate::service::{self, Blame, ServiceFault};
+use crate::service::{self, Blame, Running, ServiceFault};
 use serde_json::json;
 use std::io::IsTerminal;
-use tokio::signal::unix::{SignalKind, signal};
+use std::path::PathBuf;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tracing_subscriber::EnvFilter;
 
 /// Runs the daemon until SIGTERM or SIGINT.
-pub(super) async fn serve(config: &Config) -> Result<Exit, Stop> {
+pub(super) async fn serve(files: &[PathBuf], config: &Config) -> Result<Exit, Stop> {
     start_logging(&config.log)?;
     for warning in config.warnings() {
         tracing::warn!(%warning, "configuration");
@@ -23,6 +24,7 @@ pub(super) async fn serve(config: &Config) -> Result<Exit, Stop> {
     let mut listening = JoinSet::new();
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    let hangup = signal(SignalKind::hangup())?;
     listening.spawn(async move {
         tokio::select! {
             _ = terminate.recv() => {}
@@ -33,11 +35,32 @@ pub(super) async fn serve(config: &Config) -> Result<Exit, Stop> {
         // Kept until the daemon has drained: a dropped sender would look like an order to stop.
         std::future::pending::<()>().await;
     });
-    let (ready, _running) = oneshot::channel();
+    let (ready, running) = oneshot::channel();
+    listening.spawn(reread(files.to_vec(), hangup, running));
     let served = service::run(config.clone(), Clock::system(), ready, stopping).await;
     served
         .map(|()| Exit::Success)
         .map_err(|fault| stop_of(&fault))
+}
+
+/// SIGHUP: reads `store.size_bytes_max` again, so that a full store is given room without a restart.
+/// Every other key takes a restart; a configuration with a fault changes nothing.
+async fn reread(files: Vec<PathBuf>, mut hangup: Signal, running: oneshot::Receiver<Running>) {
+    let Ok(running) = running.await else { return };
+    while hangup.recv().await.is_some() {
+        match Config::load(&files) {
+            Ok(config) => {
+                let bytes = config.store.size_bytes_max;
+                running.store.set_size_bytes_max(bytes);
+                tracing::info!(size_bytes_max = bytes, "configuration read again");
+            }
+            Err(faults) => {
+                for fault in faults {
+                    tracing::error!(%fault, "configuration not read again");
+                }
+            }
+        }
+    }
 }
 
 /// Builds what `serve` builds, and tries the address.

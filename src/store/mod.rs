@@ -271,6 +271,7 @@ pub struct Store {
     directory: watch::Receiver<Arc<Directory>>,
     able: Arc<AtomicBool>,
     hints: watch::Receiver<u64>,
+    size_bytes_max: watch::Sender<u64>,
 }
 
 impl Store {
@@ -359,6 +360,12 @@ impl Store {
         } else {
             Err(NotStored)
         }
+    }
+
+    /// Bounds the database anew, from the next batch on. One that has outgrown a lower bound stays as
+    /// large as it is.
+    pub fn set_size_bytes_max(&self, bytes: u64) {
+        self.size_bytes_max.send_replace(bytes);
     }
 
     /// Commits what was asked, checkpoints and stops the writer.

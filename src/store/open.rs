@@ -12,7 +12,7 @@ use crate::referral::retry::RetrySettings;
 use crate::seal::random;
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{ConnectOptions, Row, SqliteConnection};
+use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
 use std::collections::HashMap;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
@@ -59,7 +59,8 @@ pub struct Options {
 #[derive(Debug)]
 pub(super) struct Opening {
     path: PathBuf,
-    size_bytes_max: u64,
+    size_bytes_max: watch::Receiver<u64>,
+    index: Option<SqliteConnection>,
     /// Held as long as the store is open.
     _lock: File,
 }
@@ -121,9 +122,11 @@ impl Store {
         disk.lay_ballast()
             .map_err(|e| OpenFault::File(folder.join("ballast"), e))?;
         let path = database(folder);
-        let opening = Opening {
+        let (size, size_now) = watch::channel(settings.size_bytes_max);
+        let mut opening = Opening {
             path: path.clone(),
-            size_bytes_max: settings.size_bytes_max,
+            size_bytes_max: size_now,
+            index: None,
             _lock: lock,
         };
         let damaged = |fault: Fault| OpenFault::Database(path.clone(), fault.to_string());
@@ -151,6 +154,7 @@ impl Store {
         begin(&mut connection, &mut state, options.clock.now())
             .await
             .map_err(damaged)?;
+        opening.keep_index().await.map_err(damaged)?;
         let readers = Readers::open(&path, vault)
             .await
             .map_err(|e| damaged(e.into()))?;
@@ -162,7 +166,7 @@ impl Store {
             opening,
             disk,
             connection,
-            (state, readers),
+            (state, readers, size),
         );
         Ok((store, writer.run()))
     }
@@ -175,7 +179,7 @@ fn assemble(
     opening: Opening,
     disk: Disk,
     connection: SqliteConnection,
-    (state, readers): (State, Readers),
+    (state, readers, size_bytes_max): (State, Readers, watch::Sender<u64>),
 ) -> (Store, Writer) {
     let (first, first_rx) = mpsc::channel(settings.queue_max);
     let (then, then_rx) = mpsc::channel(settings.queue_max);
@@ -190,6 +194,7 @@ fn assemble(
         directory: directory.subscribe(),
         able: Arc::clone(&able),
         hints: hints.subscribe(),
+        size_bytes_max,
     };
     let writer = Writer {
         connection: Some(connection),
@@ -212,23 +217,26 @@ fn assemble(
 impl Readers {
     /// Opens the database to read only, as the command line does beside or without a daemon.
     pub(super) async fn open(path: &Path, vault: Vault) -> Result<Self, sqlx::Error> {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .read_only(true)
-            .busy_timeout(BUSY)
-            .pragma("mmap_size", "0")
-            .disable_statement_logging();
         let pool = SqlitePoolOptions::new()
             .max_connections(READERS)
-            .connect_with(options)
+            .connect_with(to_read(path))
             .await?;
         Ok(Self { pool, vault })
     }
 }
 
+fn to_read(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
+        .filename(path)
+        .read_only(true)
+        .busy_timeout(BUSY)
+        .pragma("mmap_size", "0")
+        .disable_statement_logging()
+}
+
 impl Opening {
-    async fn connect(&self) -> Result<SqliteConnection, Fault> {
-        let pages = self.size_bytes_max / PAGE_BYTES;
+    async fn connect(&mut self) -> Result<SqliteConnection, Fault> {
+        let pages = *self.size_bytes_max.borrow_and_update() / PAGE_BYTES;
         let options = SqliteConnectOptions::new()
             .filename(&self.path)
             .create_if_missing(true)
@@ -245,9 +253,33 @@ impl Opening {
         Ok(options.connect().await?)
     }
 
-    /// After a failed batch: connects again and reads what is really there. A COMMIT that failed may
-    /// have reached the disk; a run that is not ours means that the lock was broken.
-    pub(super) async fn reopen(&self, state: &mut State) -> Result<SqliteConnection, Fault> {
+    /// Opens a connection that nobody uses, for as long as the store is open. SQLite's wal-index, which
+    /// says where the write-ahead log ends, lives as long as any connection. Without one it is made
+    /// anew from the log's file, and there a commit that failed at its sync can lie whole: a batch
+    /// whose callers were refused would come back.
+    async fn keep_index(&mut self) -> Result<(), Fault> {
+        let mut connection = to_read(&self.path).connect().await?;
+        sqlx::query(LAST_FACT).fetch_one(&mut connection).await?;
+        self.index = Some(connection);
+        Ok(())
+    }
+
+    /// Lets the wal-index go: the last connection then closes the database in order.
+    pub(super) async fn release_index(&mut self) -> Result<(), Fault> {
+        if let Some(connection) = self.index.take() {
+            connection.close().await?;
+        }
+        Ok(())
+    }
+
+    /// Whether the bound on the database's size was set anew since it was last opened.
+    pub(super) fn is_stale(&self) -> bool {
+        self.size_bytes_max.has_changed().unwrap_or(false)
+    }
+
+    /// After a failed batch: connects again and reads what is really there. A run that is not ours
+    /// means that the lock was broken.
+    pub(super) async fn reopen(&mut self, state: &mut State) -> Result<SqliteConnection, Fault> {
         let mut connection = self.connect().await?;
         let run = sqlx::query(INCARNATION_LAST)
             .fetch_one(&mut connection)

@@ -6,6 +6,13 @@
 //!
 //! Why is the connection dropped after any error but a constraint's? SQLite may have rolled back by
 //! itself (full, I/O error); sqlx does not notice, and the next statement would commit alone.
+//!
+//! Why is the database read before a failed COMMIT is answered? The error does not say whether the
+//! batch is kept. What SQLite shows afterwards was synced before (it moves the log's end only then),
+//! and is answered as kept. What it does not show may still lie whole behind the log's end, where a
+//! start after a crash would find it: so something is written over it before anybody is refused.
+//! While the disk takes no write at all that cannot be; then a crash may bring back what was answered
+//! with 503, and the repeat of the same key gets the first answer.
 
 use super::disk::Disk;
 use super::tx::{Fault, State, Tx};
@@ -61,6 +68,20 @@ enum Pending {
     Directory(Arc<Directory>, Reply<Option<u32>>),
 }
 
+/// Why a batch is not known to be kept.
+enum Failed {
+    /// Before COMMIT: nothing is kept.
+    Before(Fault),
+    /// At COMMIT, with what is to be done if it is kept all the same.
+    AtCommit(Fault, Vec<Pending>),
+}
+
+impl<F: Into<Fault>> From<F> for Failed {
+    fn from(fault: F) -> Self {
+        Self::Before(fault.into())
+    }
+}
+
 /// After a failed batch the database is opened again no faster than this.
 const REOPEN_PAUSE: Duration = Duration::from_millis(50);
 /// Idle for this long, the WAL is checkpointed.
@@ -113,6 +134,9 @@ impl Writer {
     }
 
     async fn batch(&mut self, command: Command) {
+        if self.opening.is_stale() {
+            self.connection = None;
+        }
         if self.connection.is_none() && !self.reopen().await {
             self.able.store(false, Ordering::Release);
             return;
@@ -120,24 +144,64 @@ impl Writer {
         self.state.full = self.disk.nearly_full();
         let before = self.state.fact_seq;
         match self.transact(command).await {
-            Ok(pending) => {
-                self.able.store(!self.state.full, Ordering::Release);
-                for one in pending {
-                    self.answer(one);
-                }
-                self.hints
-                    .send_modify(|batch| *batch = batch.wrapping_add(1));
-            }
-            Err(fault) => {
-                // Dropping the pending answers tells every caller "not stored".
-                tracing::error!(fault = %fault, "batch not stored; opening the database again");
+            Ok(pending) => self.kept(pending),
+            Err(failed) => {
                 self.able.store(false, Ordering::Release);
+                self.disk.release_ballast();
+                let meant = self.state.fact_seq;
                 self.state.fact_seq = before;
                 self.state.basis_rows.clear();
-                self.disk.release_ballast();
-                self.connection = None;
+                // Dropping the pending answers tells every caller "not stored".
+                match failed {
+                    Failed::Before(fault) => tracing::error!(fault = %fault, "batch not stored"),
+                    Failed::AtCommit(fault, pending) => {
+                        tracing::error!(fault = %fault, "commit failed; reading what is kept");
+                        if self.is_kept(before, meant).await {
+                            self.kept(pending);
+                        }
+                    }
+                }
             }
         }
+    }
+
+    fn kept(&mut self, pending: Vec<Pending>) {
+        self.able.store(!self.state.full, Ordering::Release);
+        for one in pending {
+            self.answer(one);
+        }
+        self.hints
+            .send_modify(|batch| *batch = batch.wrapping_add(1));
+    }
+
+    /// Whether a batch whose COMMIT failed is kept, by its last fact. If not, what it may have left
+    /// behind the log's end is written over as far as the disk lets us.
+    async fn is_kept(&mut self, before: i64, meant: i64) -> bool {
+        if !self.reopen().await {
+            return false;
+        }
+        if meant > before && self.state.fact_seq == meant {
+            return true;
+        }
+        if let Err(fault) = self.write_over().await {
+            tracing::error!(fault = %fault, "the log's end could not be written over");
+        }
+        false
+    }
+
+    async fn write_over(&mut self) -> Result<(), Fault> {
+        let Some(mut connection) = self.connection.take() else {
+            return Err(Fault::Damaged("no connection"));
+        };
+        let at = self.clock.now().as_microsecond();
+        sqlx::query(BEGIN).execute(&mut connection).await?;
+        sqlx::query(BEAT)
+            .bind(at)
+            .fetch_one(&mut connection)
+            .await?;
+        sqlx::query(COMMIT).execute(&mut connection).await?;
+        self.connection = Some(connection);
+        Ok(())
     }
 
     fn answer(&mut self, pending: Pending) {
@@ -153,9 +217,9 @@ impl Writer {
     }
 
     /// One transaction. Commands that arrive while the lock is waited for join it.
-    async fn transact(&mut self, command: Command) -> Result<Vec<Pending>, Fault> {
+    async fn transact(&mut self, command: Command) -> Result<Vec<Pending>, Failed> {
         let Some(mut connection) = self.connection.take() else {
-            return Err(Fault::Damaged("no connection"));
+            return Err(Fault::Damaged("no connection").into());
         };
         sqlx::query(BEGIN).execute(&mut connection).await?;
         let now = self.clock.now();
@@ -183,7 +247,9 @@ impl Writer {
             .bind(self.state.fact_seq)
             .execute(&mut connection)
             .await?;
-        sqlx::query(COMMIT).execute(&mut connection).await?;
+        if let Err(error) = sqlx::query(COMMIT).execute(&mut connection).await {
+            return Err(Failed::AtCommit(error.into(), pending));
+        }
         self.connection = Some(connection);
         Ok(pending)
     }
@@ -254,6 +320,9 @@ impl Writer {
             tracing::error!(fault = %fault, "the end of this run was not recorded");
         }
         self.checkpoint(CHECKPOINT_LAST).await;
+        if let Err(fault) = self.opening.release_index().await {
+            tracing::error!(fault = %fault, "closing the database failed");
+        }
         if let Some(connection) = self.connection.take()
             && let Err(error) = connection.close().await
         {

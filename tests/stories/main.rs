@@ -8,11 +8,14 @@
 )]
 
 mod peers;
+mod support;
 
+mod canary;
 mod config_files;
 mod deadline;
 mod dialogues;
 mod directory_files;
+mod faults;
 mod hostile_relays;
 mod house_rules;
 mod intake_rows;
@@ -20,6 +23,6 @@ mod kills;
 mod letter;
 mod operators;
 mod payload;
+mod postfix;
 mod relays;
 mod store_rules;
-mod support;
