@@ -9,10 +9,21 @@ use tempfile::TempDir;
 /// What a failing call looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum How {
-    IoError = 1,
-    NoSpace = 2,
+    IoError,
+    NoSpace,
     /// Half of one write is taken, nothing of what follows.
-    Short = 3,
+    Short,
+}
+
+impl How {
+    /// As the shim reads it.
+    fn number(self) -> i64 {
+        match self {
+            Self::IoError => 1,
+            Self::NoSpace => 2,
+            Self::Short => 3,
+        }
+    }
 }
 
 /// Which calls fail. Those of the first are counted among all calls, of the others among syncs.
@@ -84,7 +95,7 @@ impl Disk {
             Which::Sync(n) => (1, n, n),
             Which::FromSync(n) => (2, n, i64::MAX),
         };
-        self.tell([how as i64, which, first, last]);
+        self.tell([how.number(), which, first, last]);
     }
 
     /// Counts from nothing; nothing fails.
