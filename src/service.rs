@@ -261,6 +261,7 @@ async fn supervise(
     writing: &mut JoinSet<()>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), ServiceFault> {
+    let ordered = stop.clone();
     let stopped = async {
         while !*stop.borrow_and_update() {
             if stop.changed().await.is_err() {
@@ -268,14 +269,14 @@ async fn supervise(
             }
         }
     };
-    tokio::select! {
-        // In this order: a stage that ends because of the order to stop is no fault.
-        biased;
+    let ended = tokio::select! {
         () = stopped => Ok(()),
         Some(ended) = stages.join_next() => Err(ended_early(ended)),
         Some(ended) = besides.join_next() => Err(ended_early(ended)),
         _ = writing.join_next() => Err(ServiceFault::StageEnded("writer")),
-    }
+    };
+    // A stage may hear the order to stop, and end, before it has woken us: that is no fault.
+    if *ordered.borrow() { Ok(()) } else { ended }
 }
 
 fn ended_early(
