@@ -1,7 +1,7 @@
 //! What goes back when a request fails: `application/problem+json` (RFC 9457).
 
 use super::Settings;
-use crate::referral::read::Fault;
+use crate::referral::read::{FAULTS_MAX, Fault};
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::header::{CONNECTION, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
@@ -10,10 +10,6 @@ use jiff::Timestamp;
 use serde_json::json;
 use std::fmt;
 use std::time::Duration;
-
-/// Faults in one answer at most. A document that is wrong in more places is not corrected by
-/// reading on, and the answer must not grow with what was posted.
-const FAULTS_MAX: usize = 100;
 
 /// A UUIDv7 for one request: the problem's `instance`, a header, and the name of its log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -224,7 +220,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_thousand_faults_do_not_make_a_thousand_lines() {
+    async fn all_that_reading_finds_is_told_and_no_more() {
         let others = vec![fault("/b"); 1_000];
         let (_, document, _) =
             written(Problem::of(StatusCode::BAD_REQUEST, fault("/a"), others)).await;

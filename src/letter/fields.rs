@@ -70,12 +70,19 @@ impl Answer {
     }
 }
 
-/// What the subject may say: nothing of the referral, the child or the school reaches it.
+/// What the subject may say: of the referral only whether it corrects an earlier one, of the child and
+/// the school nothing.
 pub(super) fn subject(input: &LetterInput<'_>, answer: &Answer) -> Value {
     context! {
         reference => input.reference.to_string(),
+        corrected => corrected(input),
         answer => answer.value(),
     }
+}
+
+/// Whether the letter replaces an earlier one about the same event.
+fn corrected(input: &LetterInput<'_>) -> bool {
+    input.referral.supersedes.is_some()
 }
 
 /// What the body may say.
@@ -88,7 +95,8 @@ pub(super) fn body(input: &LetterInput<'_>, answer: &Answer, civil: &Civil) -> V
     }
 }
 
-/// Who writes, to whom, what to do: no field of the referral but the wish to be rung.
+/// Who writes, to whom, what to do: of the referral only whether it corrects an earlier one, and the
+/// wish to be rung.
 fn about_us(input: &LetterInput<'_>, answer: &Answer) -> Value {
     let policy = input.policy;
     let (n, m) = input.n_of_m;
@@ -102,6 +110,7 @@ fn about_us(input: &LetterInput<'_>, answer: &Answer) -> Value {
         reference => input.reference.to_string(),
         n,
         m,
+        corrected => corrected(input),
         answer => answer.value(),
         ask_call => input.referral.police_ask_call.word(),
         handling => sentence(&policy.handling),
@@ -160,7 +169,6 @@ fn from_standard(input: &LetterInput<'_>) -> Value {
     let (referral, child) = (input.referral, input.child);
     let allowed = input.policy.profile >= Profile::Standard;
     let when_allowed = |text: String| if allowed { text } else { String::new() };
-    let elsewhere = child.resides_in_force_area == Some(false);
     let interpreter = child
         .interpreter
         .as_deref()
@@ -171,7 +179,6 @@ fn from_standard(input: &LetterInput<'_>) -> Value {
         spoken_to => when_allowed(wording::spoken_to(child.spoken_to).to_owned()),
         interpreter => when_allowed(interpreter.unwrap_or_default()),
         social_care => allowed && child.social_care_referral == Made::Made,
-        other_force => allowed && elsewhere && referral.household_flags.is_empty(),
     }
 }
 

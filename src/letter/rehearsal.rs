@@ -54,6 +54,7 @@ pub(super) fn rehearse(templates: &Templates, policy: &Policy) -> Result<(), Tem
                         sample.also_held_by = also_held_by;
                         sample.n_of_m = n_of_m;
                         stage.play(&sample)?;
+                        stage.play(&sample.corrected())?;
                     }
                 }
             }
@@ -191,7 +192,6 @@ fn one_word_at_a_time() -> Vec<Sample> {
         }
     }
     with(&|sample| sample.referral.household_flags = vec![HouseholdFlag::SafeAddress]);
-    with(&|sample| sample.child.resides_in_force_area = Some(false));
     with(&|sample| sample.school_name = "X".to_owned());
     samples
 }

@@ -137,6 +137,13 @@ impl Sample {
         self
     }
 
+    /// It replaces an earlier one about the same event.
+    pub(super) fn corrected(mut self) -> Self {
+        let earlier = "018f0000-0000-7000-8000-000000000000";
+        self.referral.supersedes = Some(earlier.to_owned());
+        self
+    }
+
     /// The letter's input under a policy.
     pub(super) fn input<'a>(&'a self, policy: &'a Policy) -> LetterInput<'a> {
         LetterInput {

@@ -16,6 +16,9 @@ const EMBEDDED: [(&str, &str); 2] = [
     (SUBJECT, include_str!("templates/subject.txt")),
     (LETTER, include_str!("templates/letter.txt")),
 ];
+/// The names, in the order of `docs/letters.md`.
+#[cfg(test)]
+pub(super) const NAMES: [&str; 2] = [SUBJECT, LETTER];
 const SUBJECT: &str = "subject.txt";
 const LETTER: &str = "letter.txt";
 

@@ -11,7 +11,7 @@ use jiff::SignedDuration;
 use jiff::civil::date;
 use mail_parser::MessageParser;
 use proptest::prelude::*;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::Write;
 
@@ -37,7 +37,7 @@ fn cases() -> BTreeMap<&'static str, Case> {
         .collect()
 }
 
-fn by_profile_and_clock() -> [(&'static str, Case); 6] {
+fn by_profile_and_clock() -> [(&'static str, Case); 8] {
     [
         ("minimal", case(Sample::of_the_interface(), |_, _| {})),
         (
@@ -70,6 +70,16 @@ fn by_profile_and_clock() -> [(&'static str, Case); 6] {
             "holiday",
             case(Sample::of_the_interface().in_a_holiday(), |sample, _| {
                 sample.referral.incident.occurred_until = after_begin(sample, 35);
+            }),
+        ),
+        (
+            "corrected",
+            case(Sample::of_the_interface().corrected(), |_, _| {}),
+        ),
+        (
+            "corrected-full-in-a-holiday",
+            case(Sample::rich().in_a_holiday().corrected(), |_, policy| {
+                policy.profile = Profile::Full;
             }),
         ),
     ]
@@ -288,17 +298,55 @@ fn an_evening_referral_of_an_old_incident_is_not_asked_for_now() {
 }
 
 #[test]
-fn a_child_of_another_force_is_said_unless_the_household_is_flagged() {
-    let mut case = case(Sample::rich(), |_, policy| {
-        policy.profile = Profile::Standard
-    });
-    case.sample.child.resides_in_force_area = Some(false);
-    assert!(words_of(&case).contains("The child lives in another force's area"));
-    case.sample.referral.household_flags = vec![HouseholdFlag::Moved];
-    assert!(!words_of(&case).contains("another force"));
-    case.sample.referral.household_flags.clear();
-    case.policy.profile = Profile::Minimal;
-    assert!(!words_of(&case).contains("another force"));
+fn where_a_child_lives_changes_no_letter() {
+    let mut case = case(Sample::rich(), |_, _| {});
+    for profile in [Profile::Minimal, Profile::Standard, Profile::Full] {
+        case.policy.profile = profile;
+        let [at_home, elsewhere, not_known] = [Some(true), Some(false), None].map(|inside| {
+            case.sample.child.resides_in_force_area = inside;
+            words_of(&case)
+        });
+        assert!(
+            at_home == elsewhere && elsewhere == not_known,
+            "{profile:?}"
+        );
+    }
+}
+
+/// Who writes their own templates has the names from `docs/letters.md`.
+#[test]
+fn the_document_names_every_template_and_variable() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/letters.md");
+    let document = fs::read_to_string(path).unwrap();
+    let named = |start: &str| -> Vec<String> {
+        let rows = document.lines().filter_map(|line| line.strip_prefix(start));
+        rows.filter_map(|row| Some(row.split_once('`')?.0.to_owned()))
+            .collect()
+    };
+    let (case, civil) = (case(Sample::rich(), |_, _| {}), Civil::london().unwrap());
+    let input = case.sample.input(&case.policy);
+    let answer = fields::Answer::of(&input, &civil);
+    let body = names_in(&fields::body(&input, &answer, &civil), "");
+    let subject = names_in(&fields::subject(&input, &answer), "");
+    assert!(subject.is_subset(&body));
+    let mut told = named("| `");
+    assert_eq!(told.drain(..2).collect::<Vec<_>>(), templates::NAMES);
+    assert_eq!(told.into_iter().collect::<BTreeSet<_>>(), body);
+    let in_subject = document.lines().filter(|line| line.contains("| both |"));
+    assert_eq!(in_subject.count(), subject.len());
+}
+
+fn names_in(values: &minijinja::Value, before: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for key in values.try_iter().unwrap() {
+        let (value, name) = (values.get_item(&key).unwrap(), format!("{before}{key}"));
+        if value.kind() == minijinja::value::ValueKind::Map {
+            names.extend(names_in(&value, &format!("{name}.")));
+        } else {
+            names.insert(name);
+        }
+    }
+    names
 }
 
 fn settings() -> Settings {

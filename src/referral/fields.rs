@@ -126,6 +126,12 @@ pub const WORD_CHARACTERS_MAX: usize = 32;
 pub(crate) const WORD_CHARACTERS: &str = "a-z0-9_";
 
 impl Field {
+    /// Whether the member may be null. For an optional one that is the same as leaving it out:
+    /// serialisers write what they have no value for as null.
+    pub fn takes_null(&self) -> bool {
+        !self.required || self.kind.nullable()
+    }
+
     /// The place of the object that holds the field; empty for the document itself.
     pub fn parent(&self) -> &'static str {
         self.pointer
@@ -167,8 +173,8 @@ impl Kind {
         }
     }
 
-    /// Whether null stands for "not known".
-    pub fn nullable(&self) -> bool {
+    /// Whether null stands for "not known" where the member is required.
+    fn nullable(&self) -> bool {
         match self {
             Self::BoolOrNull | Self::DateOrNull => true,
             Self::Object

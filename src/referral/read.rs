@@ -15,8 +15,9 @@ use super::tree::Tree;
 use jiff::Timestamp;
 use values::{Node, Reader};
 
-/// Faults reported of one post at most: a full referral with every field wrong in every child has
-/// more, but nobody corrects from beyond this, and an answer must stay small.
+/// Faults told of one post at most, here and in intake's answer: a full referral with every field
+/// wrong in every child has more, but nobody corrects from beyond this, and an answer must not grow
+/// with what was posted.
 pub const FAULTS_MAX: usize = 256;
 
 /// One thing wrong with a post. Holds where and what, never the value.

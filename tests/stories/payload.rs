@@ -1,8 +1,9 @@
-//! The payload: what a force may post, what it is told when it may not, and that the document
-//! integrators read (`docs/interface.md`) says what the code does.
+//! The payload: what a force may post, and what it is told when it may not.
+
+mod document;
 
 use firstbell::intake::json;
-use firstbell::referral::fields::{FIELDS, Field, Form, Keeping, Kind, Printed};
+use firstbell::referral::fields::{FIELDS, Field, Form, Kind};
 use firstbell::referral::post::{Born, InvolvedPerson, Made, Referral, SpokenTo, TimePrecision};
 use firstbell::referral::read::{self, Code, Fault, Noted};
 use firstbell::referral::tree::Tree;
@@ -120,6 +121,56 @@ fn missing_knowledge_is_defaulted_and_never_refused() {
 }
 
 #[test]
+fn an_optional_member_that_is_null_is_one_that_was_left_out() {
+    let nulls = tree("null-where-nothing-is-known");
+    let (with_nulls, _) = good("null-where-nothing-is-known");
+    let mut lacking = nulls.clone();
+    for field in FIELDS.iter().filter(|field| !field.required) {
+        let at = field.pointer.replace('*', "0");
+        if find(&nulls, &at) == Some(&Tree::Null) {
+            remove(&mut lacking, &at);
+        }
+    }
+    assert_ne!(lacking, nulls);
+    let (without, _) = read::read(&lacking, now()).expect("a referral");
+    assert_eq!(with_nulls, without);
+
+    let full = tree("full");
+    for field in FIELDS {
+        let at = field.pointer.replace('*', "0");
+        let mut other = full.clone();
+        *find_mut(&mut other, &at) = Tree::Null;
+        let wrong = (!field.takes_null()).then_some(("wrong-type", &*at));
+        let faults = read::shape(&other);
+        assert_eq!(places(&faults), wrong.into_iter().collect::<Vec<_>>());
+        let says_so = field.kind.type_name().ends_with(" or null");
+        assert_eq!(field.takes_null(), !field.required || says_so, "{at}");
+    }
+}
+
+#[test]
+fn a_day_without_an_hour_cannot_end_before_it_began() {
+    let (referral, _) = good("dates-only");
+    let incident = referral.incident;
+    assert!(incident.occurred_until.unwrap() < incident.occurred_at);
+    assert_eq!(incident.time_precision, TimePrecision::DateOnly);
+    // The day before is another matter, and so is an hour that is known.
+    for (member, value) in [
+        ("occurred_until", "2026-11-21T23:59:59Z"),
+        ("time_precision", "approximate"),
+    ] {
+        let mut other = tree("dates-only");
+        let at = format!("/incident/{member}");
+        *find_mut(&mut other, &at) = Tree::Text(value.to_owned());
+        let faults = read::read(&other, now()).expect_err(member);
+        assert_eq!(
+            places(&faults),
+            [("range-reversed", "/incident/occurred_until")]
+        );
+    }
+}
+
+#[test]
 fn the_full_example_has_every_field_and_each_is_checked() {
     let (full, now) = (tree("full"), now());
     for field in FIELDS {
@@ -190,41 +241,6 @@ fn an_unknown_field_is_told_the_nearest_known_one() {
     );
     assert!(faults[0].detail.contains("`date_of_birth`") && !faults[0].detail.contains("brith"));
     assert_eq!(read::force_of(&tree), Some("essex"));
-}
-
-#[test]
-fn the_document_for_integrators_has_the_same_fields_and_codes() {
-    let document =
-        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/interface.md"))
-            .expect("docs/interface.md");
-    let rows = |first: &str| -> Vec<Vec<String>> {
-        document
-            .lines()
-            .filter(|line| line.starts_with(first))
-            .map(|line| {
-                line.split(" | ")
-                    .map(|cell| cell.trim_matches(['|', ' ']).into())
-                    .collect()
-            })
-            .collect()
-    };
-    let in_document: Vec<_> = rows("| `/")
-        .into_iter()
-        .map(|row| row[..6].to_vec())
-        .collect();
-    let in_code: Vec<Vec<String>> = FIELDS.iter().map(row).collect();
-    for (document, code) in in_document.iter().zip(&in_code) {
-        assert_eq!(document, code);
-    }
-    assert_eq!(in_document.len(), in_code.len());
-
-    let codes: Vec<_> = rows("| 4")
-        .into_iter()
-        .map(|row| row[..2].to_vec())
-        .collect();
-    let known = Code::WORDS.iter().filter_map(|word| Code::parse(word));
-    let known = known.map(|code| vec![code.status().to_string(), format!("`{}`", code.word())]);
-    assert_eq!(codes, known.collect::<Vec<_>>());
 }
 
 #[test]
@@ -304,29 +320,6 @@ fn refused(body: &[u8]) -> Vec<String> {
         format!("{status} {} {}", fault.code, fault.pointer)
     };
     faults.iter().map(line).collect()
-}
-
-fn row(field: &Field) -> Vec<String> {
-    let keeping = match field.keeping {
-        Keeping::Clear => "clear",
-        Keeping::Sealed => "sealed",
-        Keeping::ByMember => "-",
-    };
-    let printed = match field.printed {
-        Printed::From(profile) => profile.word(),
-        Printed::IfPolicySays => "if policy says so",
-        Printed::Never => "never",
-        Printed::NotInLetters => "no",
-        Printed::ByMember => "-",
-    };
-    vec![
-        format!("`{}`", field.pointer),
-        field.kind.type_name().to_owned(),
-        if field.required { "yes" } else { "no" }.to_owned(),
-        field.kind.to_string(),
-        keeping.to_owned(),
-        printed.to_owned(),
-    ]
 }
 
 /// A value of the right type that is wrong, where there is one.

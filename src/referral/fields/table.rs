@@ -140,30 +140,10 @@ pub static FIELDS: &[Field] = &[
         Sealed,
         NotInLetters,
     ),
-    may(
-        "/children/*/schools/*/town",
-        line(0, 80),
-        Sealed,
-        NotInLetters,
-    ),
-    may(
-        "/children/*/schools/*/postcode",
-        line(0, 12),
-        Sealed,
-        NotInLetters,
-    ),
-    may(
-        "/children/*/schools/*/la",
-        line(0, 80),
-        Sealed,
-        NotInLetters,
-    ),
-    may(
-        "/children/*/schools/*/site",
-        line(0, 120),
-        Sealed,
-        NotInLetters,
-    ),
+    may("/children/*/schools/*/town", HINT, Sealed, NotInLetters),
+    may("/children/*/schools/*/postcode", HINT, Sealed, NotInLetters),
+    may("/children/*/schools/*/la", HINT, Sealed, NotInLetters),
+    may("/children/*/schools/*/site", HINT, Sealed, NotInLetters),
     may(
         "/children/*/schools/*/involved_person",
         Words(InvolvedPerson::WORDS),
@@ -191,6 +171,10 @@ pub static FIELDS: &[Field] = &[
     may("/contact/phone", line(5, 24), Sealed, NotInLetters),
     may("/contact/email", line(0, 254), Sealed, NotInLetters),
 ];
+
+/// What helps to find a school. Records systems put whole addresses into such fields: a bound that
+/// refuses one would lose a child to a hint.
+const HINT: Kind = line(0, 200);
 
 /// RFC 5646 section 4.4.1: 35 characters hold every tag that is likely.
 const LANGUAGE: Kind = Text {

@@ -3,7 +3,7 @@
 use super::Code;
 use super::child::Times;
 use super::values::{Node, Reader};
-use crate::referral::post::{Connection, Education, Presence, SpokenTo};
+use crate::referral::post::{Connection, Education, Presence, SpokenTo, TimePrecision};
 use crate::referral::text;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -49,34 +49,38 @@ pub(super) fn submitted_by_now(
     }
 }
 
-/// What happened did so at most five minutes after `submitted_at`.
+/// What happened began at most five minutes after `submitted_at`. The other times of the incident are
+/// not held to it: a typing error there must not lose a child, and a time that lies ahead only lets an
+/// old incident pass for a recent one, which is sent.
 pub(super) fn before_submission(
     reader: &mut Reader,
     incident: &Node<'_>,
-    name: &str,
-    at: Option<Timestamp>,
+    occurred_at: Option<Timestamp>,
     submitted_at: Option<Timestamp>,
 ) {
-    let Some((at, submitted_at)) = at.zip(submitted_at) else {
-        return;
-    };
-    if at.duration_since(submitted_at) > CLOCK_SKEW_MAX {
+    let after = occurred_at
+        .zip(submitted_at)
+        .is_some_and(|(at, submitted_at)| at.duration_since(submitted_at) > CLOCK_SKEW_MAX);
+    if after {
         let detail = "More than 5 minutes after submitted_at.";
-        reader.fault(Code::AfterSubmission, incident.pointer_of(name), detail);
+        let at = incident.pointer_of("occurred_at");
+        reader.fault(Code::AfterSubmission, at, detail);
     }
 }
 
-/// A range ends at or after it begins.
+/// A range ends at or after it begins; where only dates are known, on or after the day it begins.
 pub(super) fn range_runs_forward(
     reader: &mut Reader,
     incident: &Node<'_>,
     occurred_at: Option<Timestamp>,
     occurred_until: Option<Timestamp>,
+    precision: TimePrecision,
 ) {
-    if occurred_at
-        .zip(occurred_until)
-        .is_some_and(|(from, until)| until < from)
-    {
+    let reversed = |(from, until)| match precision {
+        TimePrecision::Exact | TimePrecision::Approximate => until < from,
+        TimePrecision::DateOnly => civil_date(until) < civil_date(from),
+    };
+    if occurred_at.zip(occurred_until).is_some_and(reversed) {
         let detail = "Earlier than occurred_at.";
         reader.fault(
             Code::RangeReversed,

@@ -73,16 +73,10 @@ fn incident(
     let occurred_until = reader.instant(node, "occurred_until");
     let reported_at = reader.instant(node, "reported_at");
     let attended_at = reader.instant(node, "attended_at");
-    for (name, at) in [
-        ("occurred_at", occurred_at),
-        ("occurred_until", occurred_until),
-        ("reported_at", reported_at),
-        ("attended_at", attended_at),
-    ] {
-        cross::before_submission(reader, node, name, at, submitted_at);
-    }
-    cross::range_runs_forward(reader, node, occurred_at, occurred_until);
+    cross::before_submission(reader, node, occurred_at, submitted_at);
     let time_precision = reader.word(node, "time_precision", TimePrecision::parse);
+    let time_precision = time_precision.unwrap_or(TimePrecision::Exact);
+    cross::range_runs_forward(reader, node, occurred_at, occurred_until, time_precision);
     let classification = reader.word(node, "classification", Classification::parse);
     let risk_grade = reader.word(node, "risk_grade", RiskGrade::parse);
     let risk_tool = reader.word(node, "risk_tool", RiskTool::parse);
@@ -95,7 +89,7 @@ fn incident(
         occurred_until,
         reported_at,
         attended_at,
-        time_precision: time_precision.unwrap_or(TimePrecision::Exact),
+        time_precision,
         classification: classification?,
         risk_grade: risk_grade?,
         risk_tool,

@@ -70,6 +70,7 @@ impl Walk {
                 self.texts(at, list);
                 true
             }
+            (_, Tree::Null) => field.takes_null(),
             (kind, value) => fits(kind, value),
         };
         if !is_of_type {
@@ -110,18 +111,17 @@ impl Walk {
     }
 }
 
-/// Whether a value that holds no others is of the kind's type.
+/// Whether a value that holds no others and is not null is of the kind's type.
 fn fits(kind: Kind, value: &Tree) -> bool {
     match kind {
         Kind::Object | Kind::Objects { .. } | Kind::WordList(_) | Kind::Addresses { .. } => false,
-        Kind::Bool => matches!(value, Tree::Bool(_)),
-        Kind::BoolOrNull => matches!(value, Tree::Bool(_) | Tree::Null),
+        Kind::Bool | Kind::BoolOrNull => matches!(value, Tree::Bool(_)),
         Kind::Whole { .. } => matches!(value, Tree::Whole(_)),
-        Kind::DateOrNull => matches!(value, Tree::Text(_) | Tree::Null),
         Kind::Constant(_)
         | Kind::Words(_)
         | Kind::OpenWord
         | Kind::Instant
+        | Kind::DateOrNull
         | Kind::Uuid
         | Kind::Urn
         | Kind::Text { .. } => matches!(value, Tree::Text(_)),

@@ -311,7 +311,7 @@ impl Reader {
         let field = fields::member(&node.place, name)?;
         let at = node.pointer_of(name);
         match node.tree.get(name) {
-            Some(Tree::Null) if field.kind.nullable() => None,
+            Some(Tree::Null) if field.takes_null() => None,
             Some(value) => Some(Found { field, at, value }),
             None if field.required => {
                 self.push(missing(&at));
