@@ -201,5 +201,6 @@ fn asked_for(name: &str) -> Option<u64> {
 
 /// To the log of every run, also when the story succeeds and its output is not shown.
 fn say(line: &str) {
-    writeln!(std::io::stderr(), "{line}").unwrap();
+    let line = format!("{line}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
