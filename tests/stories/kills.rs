@@ -205,5 +205,6 @@ fn asked_for(name: &str) -> Option<u64> {
     reason = "eprintln! would be captured, and the figures not shown"
 )]
 fn say(line: &str) {
-    writeln!(std::io::stderr(), "{line}").unwrap();
+    let line = format!("{line}\n");
+    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }

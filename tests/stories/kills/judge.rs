@@ -1,6 +1,6 @@
 //! The judge: reads the journals when all is over.
 
-use super::field::{Answer, End, State, Transaction};
+use super::field::{Answer, End, State, Transaction, Try};
 use super::referrals::{Child, children, named_in};
 use crate::support::daemon::Daemon;
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ type Letters<'a> = BTreeMap<String, Vec<&'a Transaction>>;
 
 /// Fails at the first promise that was broken; gives the figures.
 pub(super) fn judge(journals: &State, daemon: &Daemon) -> String {
-    let referrals = accepted_once(journals);
+    let referrals = accepted_once(&journals.tries);
     let letters = by_child(journals);
     let mut notifications = BTreeMap::new();
     for (number, answer) in &referrals {
@@ -78,9 +78,9 @@ pub(super) fn judge(journals: &State, daemon: &Daemon) -> String {
 }
 
 /// Every referral was accepted in the end, and whenever it was, with the same words.
-fn accepted_once(journals: &State) -> BTreeMap<u32, Value> {
+fn accepted_once(tries: &[Try]) -> BTreeMap<u32, Value> {
     let mut bodies: BTreeMap<u32, Vec<&Answer>> = BTreeMap::new();
-    for one in &journals.tries {
+    for one in tries {
         let answers = bodies.entry(one.number).or_default();
         let accepted = one.answer.as_ref().filter(|answer| answer.status == 201);
         answers.extend(accepted);
@@ -250,4 +250,124 @@ fn attempts(name: &str, trace: &Value) -> Vec<Attempt> {
         }
     }
     attempts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(1_790_000_000 + second).unwrap()
+    }
+
+    fn accepted(number: u32, replayed: bool, id: &str) -> Try {
+        let answer = Answer {
+            status: 201,
+            replayed,
+            body: json!({ "id": id }).to_string().into_bytes(),
+        };
+        Try {
+            number,
+            answer: Some(answer),
+        }
+    }
+
+    fn judge_tries(tries: Vec<Try>) -> usize {
+        accepted_once(&tries).len()
+    }
+
+    fn copy(second: i64, message_id: &str, more: &str) -> Transaction {
+        Transaction {
+            route: "cjsm",
+            mail_at: at(second),
+            mail: "MAIL FROM:<replies@gateway.test> ENVID=x".to_owned(),
+            recipient: children(0)[0].key_adult.to_owned(),
+            bytes: format!("Message-ID: <{message_id}>\r\n\r\n{more}").into_bytes(),
+            complete: true,
+            end: End::Taken,
+        }
+    }
+
+    fn judge_copies(copies: &[Transaction]) {
+        let copies: Vec<_> = copies.iter().collect();
+        arrived_once(&children(0)[0], Some(&copies));
+    }
+
+    /// Two copies, and the outcome of the attempt before the second.
+    fn judge_repeat(result: &str, ended_at: i64) {
+        let fact = |kind: &str, attempt: u32, second: i64, result: &str| {
+            json!({ "kind": kind, "at": at(second).to_string(),
+                "body": { "delivery": "d", "attempt": attempt, "result": result } })
+        };
+        let trace = json!({
+            "deliveries": [{ "delivery": "d", "state": "relayed" }],
+            "facts": [
+                fact("delivery_claimed", 1, 0, ""),
+                fact("attempt_ended", 1, ended_at, result),
+                fact("delivery_claimed", 2, 8, ""),
+                fact("attempt_ended", 2, 11, "done"),
+            ]
+        });
+        let copies = [copy(1, "a", ""), copy(10, "a", "")];
+        repeats_are_explained("x", &copies.iter().collect::<Vec<_>>(), &trace);
+    }
+
+    #[test]
+    fn what_was_kept_passes() {
+        let unanswered = Try {
+            number: 2,
+            answer: None,
+        };
+        let tries = vec![
+            accepted(1, false, "r1"),
+            unanswered,
+            accepted(2, true, "r2"),
+        ];
+        assert_eq!(judge_tries(tries), 2);
+        judge_copies(&[copy(1, "a", ""), copy(2, "a", "")]);
+        judge_repeat("unknown", 5);
+    }
+
+    #[test]
+    #[should_panic(expected = "answered in two ways")]
+    fn a_second_referral_fails() {
+        judge_tries(vec![accepted(1, false, "r1"), accepted(1, true, "r2")]);
+    }
+
+    #[test]
+    #[should_panic(expected = "accepted twice")]
+    fn a_second_acceptance_fails() {
+        judge_tries(vec![accepted(1, false, "r1"), accepted(1, false, "r1")]);
+    }
+
+    #[test]
+    #[should_panic(expected = "lost")]
+    fn a_lost_letter_fails() {
+        arrived_once(&children(0)[0], None);
+    }
+
+    #[test]
+    #[should_panic(expected = "two letters")]
+    fn a_second_letter_fails() {
+        judge_copies(&[copy(1, "a", ""), copy(2, "b", "")]);
+    }
+
+    #[test]
+    #[should_panic(expected = "in other bytes")]
+    fn other_bytes_fail() {
+        judge_copies(&[copy(1, "a", ""), copy(2, "a", "b")]);
+    }
+
+    #[test]
+    #[should_panic(expected = "copies")]
+    fn a_repeat_after_a_known_outcome_fails() {
+        judge_repeat("later", 5);
+    }
+
+    #[test]
+    #[should_panic(expected = "repeated without an unknown outcome")]
+    fn a_repeat_before_the_outcome_was_recorded_fails() {
+        judge_repeat("unknown", 11);
+    }
 }
