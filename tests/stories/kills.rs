@@ -200,10 +200,6 @@ fn asked_for(name: &str) -> Option<u64> {
 }
 
 /// To the log of every run, also when the story succeeds and its output is not shown.
-#[expect(
-    clippy::explicit_write,
-    reason = "eprintln! would be captured, and the figures not shown"
-)]
 fn say(line: &str) {
     let line = format!("{line}\n");
     std::io::stderr().write_all(line.as_bytes()).unwrap();

@@ -1,6 +1,7 @@
 //! A second SQLite beside the daemon, another build of it in another process: holds the write lock
 //! so that posts gather behind it, and says what is really stored.
 
+use crate::support::waiting::until;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -46,10 +47,11 @@ impl Beside {
         assert_eq!(self.ask("ROLLBACK; SELECT 'free';"), ["free"]);
     }
 
-    /// Folds the log back and empties it: the next batch begins a new one.
+    /// Folds the log back and empties it: the next batch begins a new one. SQLite does not wait for
+    /// the daemon, which folds it back too when it is idle.
     pub(super) fn empty_log(&mut self) {
-        let done = self.ask("PRAGMA wal_checkpoint(TRUNCATE);");
-        assert_eq!(done, ["0|0|0"]);
+        let is_empty = |done: Vec<String>| done == ["0|0|0"];
+        until(|| is_empty(self.ask("PRAGMA wal_checkpoint(TRUNCATE);")).then_some(())).unwrap();
     }
 
     /// What is stored, once the facts were found without a gap and the store to remember the last.

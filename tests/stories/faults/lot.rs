@@ -76,6 +76,11 @@ impl Senders {
         self.answers(lot)
     }
 
+    pub(super) fn post_one(&mut self, number: usize) -> Answered {
+        let response = self.wires[0].ask(&request(self.begun, number));
+        Answered { number, response }
+    }
+
     /// Whether each is there for its sender, under the id that it was told.
     pub(super) fn assert_there(&mut self, answers: &[Answered]) {
         for (wire, answer) in self.wires.iter_mut().zip(answers) {
@@ -114,16 +119,25 @@ impl Senders {
     }
 }
 
-/// Whether no thread of the daemon has anything to do: what was sent is where it waits.
+/// Whether the daemon has read all that was sent and has nothing to do: it is where it waits.
 fn is_at_rest(daemon: &Daemon) -> bool {
+    let port = format!(":{:04X}", daemon.intake.port());
+    let sockets = fs::read_to_string("/proc/net/tcp").unwrap();
+    // proc(5): both ends' addresses, the state, and bytes not yet acknowledged and not yet read.
+    let is_read = sockets.lines().all(|socket| {
+        let fields: Vec<&str> = socket.split_whitespace().collect();
+        let is_ours = fields[1].ends_with(&port) || fields[2].ends_with(&port);
+        !is_ours || fields[4] == "00000000:00000000"
+    });
     let threads = fs::read_dir(format!("/proc/{}/task", daemon.process_id())).unwrap();
-    threads.into_iter().all(|thread| {
-        let about = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap_or_default();
-        // proc(5): the state follows the name, which stands in parentheses and may hold any.
-        about
-            .rsplit_once(") ")
-            .is_none_or(|(_, rest)| rest.starts_with('S'))
-    })
+    is_read
+        && threads.into_iter().all(|thread| {
+            let about = fs::read_to_string(thread.unwrap().path().join("stat")).unwrap_or_default();
+            // The state follows the name, which stands in parentheses and may hold any.
+            about
+                .rsplit_once(") ")
+                .is_none_or(|(_, rest)| rest.starts_with('S'))
+        })
 }
 
 /// A referral of one child. The school has no contact: the case is held for the desk and no letter
