@@ -72,7 +72,7 @@ pub struct Settings {
 }
 
 /// A post that passed all three passes, on its way into the store.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Post {
     /// The Idempotency-Key, without quotes.
     pub key: String,
@@ -127,14 +127,6 @@ pub struct RefusedPost {
     pub code: &'static str,
     /// What was posted, as far as it was read.
     pub body: Vec<u8>,
-}
-
-impl std::fmt::Debug for RefusedPost {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("RefusedPost")
-            .field("code", &self.code)
-            .finish_non_exhaustive()
-    }
 }
 
 /// A referral as its force may see it. Nothing personal.
@@ -193,7 +185,7 @@ pub struct Claim {
 }
 
 /// What a claim is about.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct LetterWork {
     /// To whom, as the letter's directory version names it.
     pub contact: Contact,
@@ -229,7 +221,7 @@ pub struct LetterJob {
 }
 
 /// A letter that was just made.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct SignedLetter {
     /// The letter.
     pub letter: LetterId,
@@ -260,6 +252,19 @@ pub struct Readers {
     pool: SqlitePool,
     vault: Vault,
 }
+
+macro_rules! hidden {
+    ($($name:ident),+) => {$(
+        /// Holds what must never be printed by accident.
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(concat!(stringify!($name), "(..)"))
+            }
+        }
+    )+};
+}
+
+hidden!(Post, LetterWork, SignedLetter, RefusedPost);
 
 /// A handle to the store; cheap to clone.
 #[derive(Debug, Clone)]

@@ -21,9 +21,15 @@ const TRY_RENDER: &str = "UPDATE letter SET render_tries = render_tries + 1 WHER
 const LETTER: &str = "SELECT l.item, l.notification, l.contact, c.content_key, i.sealed FROM letter l JOIN notification n ON n.id = l.notification JOIN child c ON c.id = n.child LEFT JOIN item i ON i.id = l.item WHERE l.id = $1";
 const SIGNED: &str = "UPDATE letter SET item = $2, bytes_digest = $3, signer = $4, signed_at = $5, profile = $6 WHERE id = $1";
 const DELIVERY: &str = "SELECT d.notification, c.content_key FROM delivery d JOIN notification n ON n.id = d.notification JOIN child c ON c.id = n.child WHERE d.id = $1";
-const ATTEMPT_ENDED_AT: &str = "SELECT ended_at FROM attempt WHERE delivery = $1 AND n = $2";
+const ATTEMPT_ENDED_AT: &str =
+    "SELECT ended_at, result FROM attempt WHERE delivery = $1 AND n = $2";
 const ATTEMPT_SAVE: &str = "UPDATE attempt SET ended_at = $3, result = $4, phase = $5, code = $6, enhanced = $7, tls = $8, chain_digest = $9, words = $10 WHERE delivery = $1 AND n = $2";
 const SENDING: &str = "SELECT d.id, d.attempts, l.item IS NULL AS unsigned FROM delivery d JOIN letter l ON l.id = d.letter WHERE d.state = 'sending' AND d.incarnation < $1 ORDER BY d.id";
+
+const SET_ASIDE: &str = "UPDATE delivery SET state = 'held', quarantined = 1 WHERE id = $1";
+const SAVEPOINT: &str = "SAVEPOINT delivery";
+const RELEASE: &str = "RELEASE delivery";
+const BACK: &str = "ROLLBACK TO delivery";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
@@ -37,6 +43,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     ATTEMPT_ENDED_AT,
     ATTEMPT_SAVE,
     SENDING,
+    SET_ASIDE,
 ];
 
 /// A letter that was made again this often, alone, and never got done is set aside, and the next goes
@@ -57,15 +64,45 @@ pub(super) async fn claim(
         .await?;
     let mut claims = Vec::new();
     for row in rows {
-        let unsigned: bool = row.try_get("unsigned")?;
-        let tries: i64 = row.try_get("render_tries")?;
-        if unsigned && tries >= RENDER_TRIES_MAX {
-            quarantine(tx, &row, tries).await?;
-        } else {
-            claims.push(claim_one(tx, &row).await?);
+        let before = tx.state.fact_seq;
+        sqlx::query(SAVEPOINT).execute(&mut *tx.connection).await?;
+        match claim_or_quarantine(tx, &row).await {
+            Ok(claim) => claims.extend(claim),
+            Err(fault) if fault.fails_alone() => set_aside(tx, &row, before, &fault).await?,
+            Err(fault) => return Err(fault),
         }
+        sqlx::query(RELEASE).execute(&mut *tx.connection).await?;
     }
     Ok(claims)
+}
+
+/// A delivery whose record is damaged stops nobody else's: it is set aside and shown.
+async fn set_aside(
+    tx: &mut Tx<'_>,
+    row: &SqliteRow,
+    before: i64,
+    fault: &Fault,
+) -> Result<(), Fault> {
+    let delivery: String = row.try_get("id")?;
+    tracing::error!(%delivery, %fault, "set aside");
+    sqlx::query(BACK).execute(&mut *tx.connection).await?;
+    tx.state.fact_seq = before;
+    tx.state.basis_rows.clear();
+    sqlx::query(SET_ASIDE)
+        .bind(delivery)
+        .execute(&mut *tx.connection)
+        .await?;
+    Ok(())
+}
+
+async fn claim_or_quarantine(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<Option<Claim>, Fault> {
+    let unsigned: bool = row.try_get("unsigned")?;
+    let tries: i64 = row.try_get("render_tries")?;
+    if unsigned && tries >= RENDER_TRIES_MAX {
+        quarantine(tx, row, tries).await?;
+        return Ok(None);
+    }
+    claim_one(tx, row).await.map(Some)
 }
 
 async fn claim_one(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<Claim, Fault> {
@@ -190,6 +227,17 @@ pub(super) async fn ended(tx: &mut Tx<'_>, ended: &Ended) -> Result<(), Fault> {
         .await?;
     let notification = notification_id(row.try_get("notification")?)?;
     let attempted = &ended.attempted;
+    let earlier = sqlx::query(ATTEMPT_ENDED_AT)
+        .bind(&delivery)
+        .bind(i64::from(ended.attempt))
+        .fetch_one(&mut *tx.connection)
+        .await?;
+    let result: Option<String> = earlier.try_get(1)?;
+    let earlier: Option<i64> = earlier.try_get(0)?;
+    // Said again, because its first answer was lost: recorded already.
+    if result.as_deref() == Some(attempted.result.word()) {
+        return Ok(());
+    }
     let words = if attempted.words.is_empty() {
         None
     } else {
@@ -200,12 +248,6 @@ pub(super) async fn ended(tx: &mut Tx<'_>, ended: &Ended) -> Result<(), Fault> {
                 .0,
         )
     };
-    let earlier = sqlx::query(ATTEMPT_ENDED_AT)
-        .bind(&delivery)
-        .bind(i64::from(ended.attempt))
-        .fetch_one(&mut *tx.connection)
-        .await?;
-    let earlier: Option<i64> = earlier.try_get(0)?;
     if earlier.is_none() {
         save_attempt(tx, ended, words.map(|item| item.to_string())).await?;
     }
@@ -268,34 +310,46 @@ pub(super) async fn recover(tx: &mut Tx<'_>) -> Result<usize, Fault> {
         .fetch_all(&mut *tx.connection)
         .await?;
     for row in &rows {
-        let unsigned: bool = row.try_get("unsigned")?;
-        let result = if unsigned {
-            AttemptResult::Later
-        } else {
-            AttemptResult::Unknown
-        };
-        let attempted = Attempted {
-            result,
-            phase: Phase::Daemon,
-            why: AttemptWhy::DaemonStopped,
-            code: None,
-            enhanced: None,
-            tls: None,
-            words: Vec::new(),
-        };
-        let attempt = u32::try_from(row.try_get::<i64, _>("attempts")?);
-        let attempt = attempt.map_err(|_| Fault::Damaged("attempts"))?;
-        ended(
-            tx,
-            &Ended {
-                delivery: delivery_id(row)?,
-                attempt,
-                attempted,
-            },
-        )
-        .await?;
+        let before = tx.state.fact_seq;
+        sqlx::query(SAVEPOINT).execute(&mut *tx.connection).await?;
+        match recover_one(tx, row).await {
+            Ok(()) => {}
+            Err(fault) if fault.fails_alone() => set_aside(tx, row, before, &fault).await?,
+            Err(fault) => return Err(fault),
+        }
+        sqlx::query(RELEASE).execute(&mut *tx.connection).await?;
     }
     Ok(rows.len())
+}
+
+async fn recover_one(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<(), Fault> {
+    let unsigned: bool = row.try_get("unsigned")?;
+    let result = if unsigned {
+        AttemptResult::Later
+    } else {
+        AttemptResult::Unknown
+    };
+    let attempted = Attempted {
+        result,
+        phase: Phase::Daemon,
+        why: AttemptWhy::DaemonStopped,
+        code: None,
+        enhanced: None,
+        tls: None,
+        words: Vec::new(),
+    };
+    let attempt = u32::try_from(row.try_get::<i64, _>("attempts")?);
+    let attempt = attempt.map_err(|_| Fault::Damaged("attempts"))?;
+    let delivery = delivery_id(row)?;
+    ended(
+        tx,
+        &Ended {
+            delivery,
+            attempt,
+            attempted,
+        },
+    )
+    .await
 }
 
 fn delivery_id(row: &SqliteRow) -> Result<DeliveryId, Fault> {

@@ -40,12 +40,24 @@ impl Fault {
     pub(super) fn fails_alone(&self) -> bool {
         match self {
             Self::Vault(_) | Self::Damaged(_) => true,
+            // SQLITE_CONSTRAINT.
+            Self::Sql(_) => self.sqlite_code() == Some(19),
+        }
+    }
+
+    /// Whether there was no room: SQLITE_FULL.
+    pub(super) fn is_full(&self) -> bool {
+        self.sqlite_code() == Some(13)
+    }
+
+    /// SQLite's primary result code: the low byte of an extended one.
+    fn sqlite_code(&self) -> Option<i64> {
+        match self {
             Self::Sql(sqlx::Error::Database(error)) => {
-                // SQLITE_CONSTRAINT is 19; the extended codes hold it in their low byte.
                 let code = error.code().and_then(|code| code.parse::<i64>().ok());
-                code.is_some_and(|code| code & 0xFF == 19)
+                code.map(|code| code & 0xFF)
             }
-            Self::Sql(_) => false,
+            Self::Sql(_) | Self::Vault(_) | Self::Damaged(_) => None,
         }
     }
 }

@@ -76,6 +76,14 @@ enum Failed {
     AtCommit(Fault, Vec<Pending>),
 }
 
+impl Failed {
+    fn for_want_of_room(&self) -> bool {
+        match self {
+            Self::Before(fault) | Self::AtCommit(fault, _) => fault.is_full(),
+        }
+    }
+}
+
 impl<F: Into<Fault>> From<F> for Failed {
     fn from(fault: F) -> Self {
         Self::Before(fault.into())
@@ -147,7 +155,9 @@ impl Writer {
             Ok(pending) => self.kept(pending),
             Err(failed) => {
                 self.able.store(false, Ordering::Release);
-                self.disk.release_ballast();
+                if failed.for_want_of_room() || self.disk.nearly_full() {
+                    self.disk.release_ballast();
+                }
                 let meant = self.state.fact_seq;
                 self.state.fact_seq = before;
                 self.state.basis_rows.clear();
@@ -362,6 +372,7 @@ async fn perform(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, F
             }
         }
         Command::Heartbeat(reply) => {
+            refuse::forget(tx).await?;
             let at = tx.now.as_microsecond();
             let row = sqlx::query(BEAT)
                 .bind(at)

@@ -195,7 +195,7 @@ impl Drop for Killed {
 fn a_second_daemon_on_the_same_state_is_refused() {
     let daemon = Daemon::start();
     let second = daemon.command(&["serve"]);
-    assert_eq!(second.status.code(), Some(78), "{}", words(&second));
+    assert_eq!(second.status.code(), Some(69), "{}", words(&second));
     assert!(
         words(&second).contains("holds the lock"),
         "{}",

@@ -11,8 +11,8 @@ use firstbell::referral::read;
 use firstbell::referral::retry::RetrySettings;
 use firstbell::referral::school::RouteName;
 use firstbell::store::{
-    Accepted, Basis, Claim, Ended, OpenFault, Options, Post, ReferralView, Settings, SignedLetter,
-    Store,
+    Accepted, Basis, Claim, Ended, OpenFault, Options, Post, ReferralView, RefusedPost, Settings,
+    SignedLetter, Store,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -349,12 +349,14 @@ async fn a_letter_that_was_not_yet_signed_cannot_have_left() {
 async fn a_letter_that_stops_the_daemon_three_times_is_set_aside_and_the_deputy_is_next() {
     let (folder, clock, mut opened) = one_accepted().await;
     let first = opened.claim().await.unwrap();
-    for _ in 0..2 {
+    // First made beside others; then three times alone, and each time the daemon dies of it.
+    for _ in 0..3 {
         opened.kill().await;
         opened = open(folder.path(), &clock).await;
         clock.advance_to(clock.now() + SignedDuration::from_mins(11));
         let again = opened.claim().await.unwrap();
         assert_eq!(again.delivery, first.delivery);
+        opened.store.making_again(again.letter).await.unwrap();
     }
     opened.kill().await;
     opened = open(folder.path(), &clock).await;
@@ -407,6 +409,52 @@ async fn a_referral_that_supersedes_stops_what_has_not_left() {
         opened.claim().await.is_none(),
         "the first referral's letter is cancelled"
     );
+}
+
+#[tokio::test]
+async fn a_refused_post_is_kept_once_and_seven_days() {
+    use sqlx::Row;
+    let (folder, clock, opened) = one_accepted().await;
+    for _ in 0..3 {
+        let refused = RefusedPost {
+            force: ForceName::parse("essex").unwrap(),
+            status: 422,
+            code: "out-of-bounds",
+            body: b"the same bad body".to_vec(),
+        };
+        assert!(opened.store.refuse(refused).await.is_ok());
+    }
+    let mut connection = database(folder.path()).await;
+    let kept = "SELECT (SELECT COUNT(*) FROM refused_post), (SELECT COUNT(*) FROM item WHERE kind = 'refused_post' AND sealed IS NOT NULL), (SELECT COUNT(*) FROM fact WHERE kind = 'intake_refused')";
+    let row = sqlx::query(kept).fetch_one(&mut connection).await.unwrap();
+    let counts: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
+    assert_eq!(counts, [1, 1, 1]);
+    clock.advance_to(clock.now() + SignedDuration::from_hours(7 * 24 + 1));
+    opened.store.heartbeat().await.unwrap();
+    let row = sqlx::query(kept).fetch_one(&mut connection).await.unwrap();
+    let counts: [i64; 3] = [row.get(0), row.get(1), row.get(2)];
+    assert_eq!(counts, [0, 0, 1], "the body is gone, the fact stays");
+}
+
+#[tokio::test]
+async fn the_same_outcome_said_twice_is_recorded_once() {
+    let (_folder, clock, opened) = one_accepted().await;
+    let claim = opened.claim().await.unwrap();
+    opened.sign(&claim, b"a letter").await;
+    for _ in 0..2 {
+        opened.end(&claim, AttemptResult::Never).await;
+    }
+    let now = clock.now();
+    let trace = opened
+        .store
+        .readers()
+        .show_trace(claim.notification, now)
+        .await;
+    let facts = trace.unwrap().unwrap().facts;
+    let ended = facts
+        .iter()
+        .filter(|line| line.fact.kind() == "attempt_ended");
+    assert_eq!(ended.count(), 1);
 }
 
 #[tokio::test]

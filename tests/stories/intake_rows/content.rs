@@ -285,3 +285,27 @@ fn row_22_what_is_code_elsewhere_is_a_name_here() {
         assert!(!answer.text().contains(name));
     }
 }
+
+/// Every file of the JSON test suite, posted: what must not parse is a 400, and nothing is a 5xx.
+#[test]
+fn rows_08_to_11_the_json_test_suite_on_the_wire() {
+    let Some(corpora) = std::env::var_os("FIRSTBELL_CORPORA") else {
+        eprintln!("skipped: FIRSTBELL_CORPORA is not set");
+        return;
+    };
+    let folder = std::path::Path::new(&corpora).join("json/test_parsing");
+    let daemon = Daemon::start();
+    let mut posted = 0;
+    for entry in std::fs::read_dir(&folder).expect("the corpora hold the JSON test suite") {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        let answer = post_text(&daemon, "suite", &std::fs::read(&path).unwrap());
+        let status = answer.status;
+        assert!(
+            status == 400 || (status < 500 && !name.starts_with("n_")),
+            "{name}: {status}"
+        );
+        posted += 1;
+    }
+    assert!(posted > 300, "{posted} files");
+}
