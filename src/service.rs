@@ -11,12 +11,14 @@ use crate::letter::{Signer, SignerFault, TemplateFault, Templates};
 use crate::referral::directory::Directory;
 use crate::referral::school::RouteName;
 use crate::seal::epoch::read_credential;
-use crate::store::{Basis, OpenFault, Options, Store, VaultFault};
+use crate::store::{Basis, OpenFault, Options, Store, Stuck, VaultFault};
+use crate::watch::{Watch, sweeper};
 use crate::{admin, intake};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use sd_notify::NotifyState;
 use std::io;
 use std::net::SocketAddr;
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
@@ -53,6 +55,9 @@ pub enum ServiceFault {
     /// The host refused to keep memory out of core dumps.
     #[error("core dumps could not be switched off: {0}")]
     CoreDumps(io::Error),
+    /// The sweeper's thread could not be started.
+    #[error("the sweeper could not be started: {0}")]
+    Sweeper(io::Error),
     /// Nothing was imported: every child would be held.
     #[error("there is no directory yet; run: firstbell directory import --initial FOLDER")]
     NoDirectory,
@@ -80,7 +85,9 @@ impl ServiceFault {
             | Self::Store(OpenFault::Vault(_)) => Blame::Settings,
             Self::Store(OpenFault::Locked(_)) | Self::Socket(..) => Blame::Taken,
             Self::Store(OpenFault::File(..) | OpenFault::Database(..)) => Blame::Disk,
-            Self::CoreDumps(_) | Self::StageEnded(_) | Self::Attempt(_) => Blame::Ours,
+            Self::CoreDumps(_) | Self::Sweeper(_) | Self::StageEnded(_) | Self::Attempt(_) => {
+                Blame::Ours
+            }
         }
     }
 }
@@ -178,6 +185,13 @@ pub async fn run(
             stage.run(until).await.map_err(ServiceFault::from),
         )
     });
+    let watching = Watch::new(store.clone(), config.delivery.poll);
+    let until = halt.subscribe();
+    stages.spawn(async move {
+        watching.run(until).await;
+        ("watch", Ok(()))
+    });
+    let (sweeper, stuck) = start_sweeper(&config, &store, late.clone())?;
     let mut besides: JoinSet<(&'static str, Result<(), ServiceFault>)> = JoinSet::new();
     let (for_admin, operators, until) = (
         store.clone(),
@@ -185,7 +199,7 @@ pub async fn run(
         late.clone(),
     );
     besides.spawn(async move {
-        admin::serve(socket, for_admin, operators, until).await;
+        admin::serve(socket, for_admin, operators, stuck, until).await;
         ("admin", Ok(()))
     });
     let for_heart = store.clone();
@@ -212,11 +226,31 @@ pub async fn run(
     late_stop.send_replace(true);
     besides.shutdown().await;
     stages.shutdown().await;
+    if sweeper.join().is_err() {
+        tracing::error!("the sweeper panicked");
+    }
     if store.close().await.is_err() {
         tracing::error!("the store did not close in order");
     }
     drop(std::fs::remove_file(&config.operators.socket));
     outcome
+}
+
+/// The sweeper looks from outside the stages, on its own thread and connection.
+fn start_sweeper(
+    config: &Config,
+    store: &Store,
+    late: watch::Receiver<bool>,
+) -> Result<(JoinHandle<()>, watch::Receiver<Stuck>), ServiceFault> {
+    let (found, stuck) = watch::channel(Stuck::default());
+    let settings = sweeper::Settings {
+        state_dir: config.store.state_dir.clone(),
+        credential: config.store.credential.clone(),
+        lease: config.delivery.lease,
+    };
+    let sweeper = sweeper::start(settings, store.clock().clone(), late, found);
+    let sweeper = sweeper.map_err(ServiceFault::Sweeper)?;
+    Ok((sweeper, stuck))
 }
 
 /// Binds intake's address; the port may be 0, so the address is asked back.
@@ -245,6 +279,7 @@ fn options(config: &Config, maker: &Maker, clock: Clock) -> Options {
         clock,
         retry: config.delivery.retries,
         message_id_host: config.letter.host_name.clone(),
+        policies: config.policies.clone(),
         basis: Basis {
             templates_digest: maker.templates.digest(),
             tzdb: crate::clock::zone_data_version(),

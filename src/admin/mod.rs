@@ -4,7 +4,7 @@
 pub mod reads;
 
 use crate::referral::post::words;
-use crate::store::Store;
+use crate::store::{Store, Stuck};
 use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
@@ -14,6 +14,7 @@ use axum::serve::IncomingStream;
 use axum::{Json, Router};
 use reads::{Answer, Question};
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -87,9 +88,14 @@ pub async fn serve(
     listener: UnixListener,
     store: Store,
     operators: Vec<Operator>,
+    stuck: watch::Receiver<Stuck>,
     mut stop: watch::Receiver<bool>,
 ) {
-    let desk = Arc::new(Desk { store, operators });
+    let desk = Arc::new(Desk {
+        store,
+        operators,
+        stuck,
+    });
     let router = Router::new()
         .route("/v1/read", post(read))
         .layer(DefaultBodyLimit::max(QUESTION_BYTES_MAX))
@@ -139,6 +145,8 @@ pub fn own_user_name() -> Option<String> {
 struct Desk {
     store: Store,
     operators: Vec<Operator>,
+    /// What the sweeper found last.
+    stuck: watch::Receiver<Stuck>,
 }
 
 impl Desk {
@@ -163,7 +171,20 @@ async fn read(
     let now = desk.store.clock().now();
     let directory = desk.store.directory();
     match reads::answer(desk.store.readers(), &directory, now, &question).await {
-        Ok(Answer::Found(found)) => Json(found).into_response(),
+        Ok(Answer::Found(mut found)) => {
+            // Only a running daemon has a sweeper to ask.
+            if let (Question::Queue, Some(queue)) = (&question, found.as_object_mut()) {
+                let stuck = *desk.stuck.borrow();
+                let stuck = json!({
+                    "timers": stuck.timers,
+                    "deliveries": stuck.deliveries,
+                    "attempts": stuck.attempts,
+                    "inbound": stuck.inbound,
+                });
+                queue.insert("stuck".to_owned(), stuck);
+            }
+            Json(found).into_response()
+        }
         Ok(Answer::NotThere(error)) => {
             (StatusCode::NOT_FOUND, Json(Refused { error })).into_response()
         }

@@ -1,20 +1,25 @@
 //! Deciding: what follows from an observation about one notification. Given the case, the instant
 //! and a random number, it draws neither and does nothing: the store carries its decisions out.
 
+mod answers;
+mod letters;
+mod time;
+
+use super::answer::{Clash, Verdict};
 use super::attempt::AttemptResult;
-use super::fact::TaskKind;
+use super::fact::{Message, ReleasedBy, Settlement, TaskKind};
 use super::fold::Case;
-use super::id::{ContactId, DeliveryId};
-use super::plan::{HoldReason, RouteReason};
-use super::retry::{RetrySettings, in_doubt_again, next_attempt};
-use super::school::RouteName;
-use super::state::DeliveryState;
+use super::id::{ContactId, DeliveryId, InboundId, TaskId};
+use super::ladder::Rung;
+use super::report::Action;
+use super::retry::RetrySettings;
+use super::school::{RouteName, Urn};
 use jiff::Timestamp;
 
 /// Something that happened to one notification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Observation {
-    /// It was opened by an accepted referral.
+    /// It was opened by an accepted referral, or as another's successor.
     Opened,
     /// An attempt of one of its deliveries ended.
     AttemptEnded {
@@ -32,13 +37,65 @@ pub enum Observation {
     },
     /// A later referral of the sender replaces it.
     Superseded,
+    /// Its timer came.
+    Timer,
+    /// A person's reply came in.
+    Answered {
+        /// The mail.
+        inbound: InboundId,
+    },
+    /// A person of ours read a reply.
+    Read {
+        /// The mail.
+        inbound: InboundId,
+        /// What it says.
+        verdict: Verdict,
+    },
+    /// A delivery report came in.
+    Reported {
+        /// The mail.
+        inbound: InboundId,
+        /// The delivery.
+        delivery: DeliveryId,
+        /// What it says.
+        action: Action,
+    },
+    /// A contact is away when somebody must know.
+    Absent {
+        /// Who.
+        contact: ContactId,
+    },
+    /// A person of ours recorded what the school said, or settled a contradiction.
+    Recorded,
+    /// The school said by voice that the child is not on its roll.
+    NotOnRoll,
+    /// A person of ours told the school by voice.
+    Told,
+    /// A person released the hold.
+    Released,
+    /// A person chose the school.
+    RouteChosen {
+        /// Which.
+        urn: Urn,
+    },
+}
+
+/// Where a successor goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RerouteTo {
+    /// To this school, as a person chose.
+    School(Urn),
+    /// Nowhere yet, a person chooses: the establishment said NOT OURS.
+    Nowhere,
 }
 
 /// Something to be done about it, in the same transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Decision {
-    /// Queue a letter to a contact that has none yet.
-    QueueLetter {
+    /// Queue a message to a contact.
+    Queue {
+        /// What.
+        message: Message,
         /// To whom.
         contact: ContactId,
         /// Over which route.
@@ -69,6 +126,51 @@ pub enum Decision {
         /// By when.
         wanted_by: Timestamp,
     },
+    /// A task is no longer open.
+    SettleTask {
+        /// Which.
+        task: TaskId,
+        /// Why.
+        settlement: Settlement,
+    },
+    /// A person's word counts.
+    Believe {
+        /// The mail.
+        inbound: InboundId,
+        /// What it says.
+        verdict: Verdict,
+    },
+    /// Two things cannot both be true.
+    FindContradiction {
+        /// What clashes.
+        clash: Clash,
+        /// The mail that brought it.
+        inbound: InboundId,
+    },
+    /// Send nothing more to an address.
+    Block {
+        /// Whose.
+        contact: ContactId,
+        /// The mail that brought it.
+        inbound: InboundId,
+    },
+    /// A step of the ladder is taken.
+    Fire {
+        /// Which.
+        rung: Rung,
+    },
+    /// `act_by` has passed.
+    NoteLate,
+    /// A hold ends.
+    Release {
+        /// How.
+        by: ReleasedBy,
+    },
+    /// Open a successor, which carries the duty on.
+    Reroute {
+        /// Where to.
+        to: RerouteTo,
+    },
     /// End it.
     Close {
         /// How.
@@ -85,165 +187,73 @@ pub fn decide(
     random: u64,
 ) -> Vec<Decision> {
     match observation {
-        Observation::Opened => opened(case, now),
+        Observation::Opened => letters::opened(case, now),
         Observation::AttemptEnded {
             delivery,
             attempt,
             result,
-        } => attempt_ended(case, (delivery, attempt), result, retry, now, random),
-        Observation::Quarantined { .. } if !case.live() => Vec::new(),
-        Observation::Quarantined { .. } => {
-            let read = Decision::OpenTask {
-                kind: TaskKind::ReadQuarantined,
-                wanted_by: now,
-            };
-            next_contact(case, now).into_iter().chain([read]).collect()
-        }
-        Observation::Superseded => superseded(case),
-    }
-}
-
-/// Send at once, at any hour (s.49A: as soon as is reasonably practicable); or open the hold's task.
-fn opened(case: &Case, now: Timestamp) -> Vec<Decision> {
-    let mut decisions = match case.hold {
-        Some(hold) => {
-            vec![Decision::OpenTask {
-                kind: task_of(hold.reason),
-                wanted_by: hold.at,
-            }]
-        }
-        None => next_contact(case, now),
-    };
-    if case.reasons.contains(&RouteReason::OtherForceArea) {
-        decisions.push(Decision::OpenTask {
-            kind: TaskKind::TellHomeForce,
-            wanted_by: case.act_by,
-        });
-    }
-    decisions
-}
-
-/// The task that a hold opens.
-fn task_of(reason: HoldReason) -> TaskKind {
-    match reason {
-        HoldReason::NeedsRouting => TaskKind::ChooseSchool,
-        HoldReason::OutsidePolicy => TaskKind::RecordWhoTold,
-        HoldReason::NeedsAName => TaskKind::NameChild,
-        HoldReason::BornNotKnown | HoldReason::IncidentOld => TaskKind::ConfirmHold,
-        HoldReason::NameUnlikeRegister
-        | HoldReason::Conflict
-        | HoldReason::Restricted
-        | HoldReason::ChildIsSuspect
-        | HoldReason::NobodyToNotify => TaskKind::RingSchool,
-    }
-}
-
-/// A letter to the first contact that has none; a call when there is nobody left.
-fn next_contact(case: &Case, now: Timestamp) -> Vec<Decision> {
-    let has_letter = |contact: &ContactId| case.deliveries.values().any(|d| d.contact == *contact);
-    let next = case
-        .contacts
-        .iter()
-        .find(|(contact, _, _)| !has_letter(contact));
-    let step = case
-        .deliveries
-        .values()
-        .map(|delivery| delivery.step + 1)
-        .max()
-        .unwrap_or(0);
-    vec![match next {
-        Some((contact, _, route)) => Decision::QueueLetter {
-            contact: *contact,
-            route: route.clone(),
-            step,
-            not_before: now,
-        },
-        None => Decision::OpenTask {
-            kind: TaskKind::RingSchool,
-            wanted_by: case.act_by,
-        },
-    }]
-}
-
-fn attempt_ended(
-    case: &Case,
-    (delivery, attempt): (DeliveryId, u32),
-    result: AttemptResult,
-    retry: &RetrySettings,
-    now: Timestamp,
-    random: u64,
-) -> Vec<Decision> {
-    let Some(known) = case.deliveries.get(&delivery) else {
-        return Vec::new();
-    };
-    if !case.live() {
-        // What it was for has ended while it was on its way: not again.
-        return match known.state() {
-            DeliveryState::Queued | DeliveryState::InDoubt => vec![Decision::Cancel { delivery }],
-            DeliveryState::Sending
-            | DeliveryState::Relayed
-            | DeliveryState::Delivered
-            | DeliveryState::Delayed
-            | DeliveryState::Failed
-            | DeliveryState::Held
-            | DeliveryState::Cancelled => Vec::new(),
-        };
-    }
-    let again = |not_before| {
-        vec![Decision::QueueAgain {
+        } => letters::attempt_ended(case, (delivery, attempt), result, retry, now, random),
+        Observation::Quarantined { delivery } => letters::quarantined(case, delivery, now),
+        Observation::Superseded => letters::superseded(case),
+        Observation::Timer => time::timer(case, now),
+        Observation::Answered { inbound } => answers::answered(case, inbound, now),
+        Observation::Read { inbound, verdict } => answers::read(case, inbound, verdict, now),
+        Observation::Reported {
+            inbound,
             delivery,
-            after_attempt: attempt,
-            not_before,
-        }]
-    };
-    // The state, not this outcome alone, decides: a stale "later" after a "250" asks for nothing.
-    match (known.state(), result) {
-        (DeliveryState::Queued | DeliveryState::InDoubt, AttemptResult::Later) => {
-            again(next_attempt(retry, attempt, now, Some(case.act_by), random))
-        }
-        (DeliveryState::InDoubt, AttemptResult::Unknown) => {
-            again(in_doubt_again(retry, known.repeats(), now, case.act_by))
-        }
-        (DeliveryState::Failed, AttemptResult::Never) => next_contact(case, now),
-        (
-            DeliveryState::Queued
-            | DeliveryState::Sending
-            | DeliveryState::InDoubt
-            | DeliveryState::Relayed
-            | DeliveryState::Delivered
-            | DeliveryState::Delayed
-            | DeliveryState::Failed
-            | DeliveryState::Held
-            | DeliveryState::Cancelled,
-            AttemptResult::Done
-            | AttemptResult::Later
-            | AttemptResult::Never
-            | AttemptResult::Unknown,
-        ) => Vec::new(),
+            action,
+        } => letters::reported(case, inbound, delivery, action, now),
+        Observation::Absent { contact } => letters::absent(case, contact, now),
+        Observation::Recorded => answers::recorded(case),
+        Observation::NotOnRoll => answers::not_on_roll(case),
+        Observation::Told => answers::told(case, now),
+        Observation::Released => letters::released(case, now),
+        Observation::RouteChosen { urn } => letters::route_chosen(case, urn),
     }
 }
 
-/// What has not left is stopped; what has left cannot be called back here.
-fn superseded(case: &Case) -> Vec<Decision> {
-    let waiting = case
-        .deliveries
-        .iter()
-        .filter(|(_, delivery)| match delivery.state() {
-            DeliveryState::Queued | DeliveryState::InDoubt => true,
-            DeliveryState::Sending
-            | DeliveryState::Relayed
-            | DeliveryState::Delivered
-            | DeliveryState::Delayed
-            | DeliveryState::Failed
-            | DeliveryState::Held
-            | DeliveryState::Cancelled => false,
-        });
-    waiting
-        .map(|(delivery, _)| Decision::Cancel {
-            delivery: *delivery,
-        })
-        .chain([Decision::Close {
-            closed_as: "superseded",
-        }])
-        .collect()
+/// What has not left is stopped, and what a person was to do about it is no longer to be done; what
+/// has left cannot be called back here.
+fn ending(case: &Case) -> Vec<Decision> {
+    let waiting = case.letters().filter(|(_, letter)| letter.waits());
+    let cancelled = waiting.map(|(delivery, _)| Decision::Cancel {
+        delivery: *delivery,
+    });
+    cancelled.chain(settled(case, ends_with_duty)).collect()
+}
+
+/// Settles the open tasks of some kinds, because what they were for has ended.
+fn settled(case: &Case, which: fn(TaskKind) -> bool) -> impl Iterator<Item = Decision> + '_ {
+    let tasks = case
+        .people
+        .open_tasks()
+        .filter(move |(_, task)| which(task.kind));
+    tasks.map(|(task, _)| Decision::SettleTask {
+        task,
+        settlement: Settlement::Ended,
+    })
+}
+
+/// Whether a task of this kind is about the duty itself, and ends with it.
+fn ends_with_duty(kind: TaskKind) -> bool {
+    match kind {
+        TaskKind::ChooseSchool
+        | TaskKind::RingSchool
+        | TaskKind::RecordWhoTold
+        | TaskKind::NameChild
+        | TaskKind::ConfirmHold
+        | TaskKind::CallUnclaimed
+        | TaskKind::ChooseEnding
+        | TaskKind::SettleContradiction => true,
+        TaskKind::TellHomeForce
+        | TaskKind::CompleteRefusedPost
+        | TaskKind::ReadQuarantined
+        | TaskKind::ReadReply
+        | TaskKind::CheckSender => false,
+    }
+}
+
+/// A task, unless one of its kind is open already.
+fn task(case: &Case, kind: TaskKind, wanted_by: Timestamp) -> Option<Decision> {
+    (!case.people.has_open(kind)).then_some(Decision::OpenTask { kind, wanted_by })
 }

@@ -1,6 +1,7 @@
 //! The directory as the core sees it: one version of schools, contacts and calendars, in memory.
 
 use super::calendar::{CalendarRow, DayHours, Scope};
+use super::id::ContactId;
 use super::name_index::NameIndex;
 use super::school::{Contact, LaCode, Role, RouteName, School, Urn};
 use jiff::civil::Date;
@@ -62,6 +63,8 @@ pub struct Directory {
     pub bank_holidays: BTreeSet<Date>,
     /// Schools that have signed up; empty when the force keeps no such list.
     pub participation: HashMap<Urn, Participation>,
+    /// Contacts whose address is suspended: outside the versions, because narrowing takes effect at once.
+    pub suspended: BTreeSet<ContactId>,
     /// Finds schools by name; built from `schools` when first asked, or by [`Directory::index`].
     pub name_index: NameIndex,
 }

@@ -4,12 +4,15 @@
 //! addresses or names: those are sealed items that the fact names by id and commitment. Changing
 //! a fact's fields is a new version `v` of its kind, never an edit.
 
+use super::answer::{CallOutcome, Clash, SchoolWord, Strength, Verdict};
 use super::attempt::{AttemptResult, AttemptWhy, Phase};
 use super::deadline::DueReason;
 use super::field::{Digest, Field};
 use super::id::*;
+use super::ladder::RungWhat;
 use super::plan::{HoldReason, RouteReason, Target, WillHappen};
 use super::post::words;
+use super::report::{Action, Sub};
 use super::school::{Role, RouteName, Urn};
 use super::tree::Tree;
 use jiff::Timestamp;
@@ -33,6 +36,41 @@ words! {
         CompleteRefusedPost = "complete_refused_post",
         /// Look at a letter that could not be made three times.
         ReadQuarantined = "read_quarantined",
+        /// Read what a school wrote.
+        ReadReply = "read_reply",
+        /// Somebody answered from an address we do not hold.
+        CheckSender = "check_sender",
+        /// Find out which of two things is true.
+        SettleContradiction = "settle_contradiction",
+        /// A call that nobody has claimed, for a supervisor.
+        CallUnclaimed = "call_unclaimed",
+        /// Choose how it ends: visit, trust or authority lead, ring on, or an honest `not_told`.
+        ChooseEnding = "choose_ending",
+    }
+    /// What a message of ours is. Only the letter may name a child.
+    Message {
+        /// The letter.
+        Letter = "letter",
+        /// To all who had the letter: answered, nobody else needs to.
+        Receipt = "receipt",
+        /// To the Key Adult: we rang and told somebody.
+        AfterCall = "after_call",
+        /// To listed contacts: somebody answered from an address we do not hold.
+        NotCounted = "not_counted",
+    }
+    /// How a hold ended.
+    ReleasedBy {
+        /// Its default happened.
+        Default = "default",
+        /// A person released it.
+        Person = "person",
+    }
+    /// Why a task is no longer open.
+    Settlement {
+        /// A person did it.
+        Done = "done",
+        /// What it was for has ended.
+        Ended = "ended",
     }
 }
 
@@ -155,9 +193,17 @@ facts! {
         late_on_arrival: bool,
         /// The rules that applied.
         reasons: Vec<DueReason>,
+        /// The ladder's steps, in order of time.
+        steps: Vec<RungWhat>,
+        /// When each is.
+        steps_at: Vec<Timestamp>,
+        /// Those whose hours allowed no time before `act_by`.
+        steps_lost: Vec<bool>,
     }
     /// It waits for a person or its default.
     Held = "held" v 1 {
+        /// Which hold of this notification, from 1; the highest is the one that counts.
+        hold: u32,
         /// Why.
         reason: HoldReason,
         /// What happens by itself.
@@ -165,10 +211,131 @@ facts! {
         /// When.
         will_happen_at: Timestamp,
     }
+    /// A hold ended.
+    Released = "released" v 1 {
+        /// Which.
+        hold: u32,
+        /// By whom.
+        by: ReleasedBy,
+        /// What the person said about it, sealed.
+        reason: Option<ItemId>,
+    }
+    /// Another notification carries the duty on.
+    Rerouted = "rerouted" v 1 {
+        /// The successor.
+        to: NotificationId,
+    }
     /// It was closed.
     Closed = "closed" v 1 {
-        /// How: `superseded`.
+        /// How: `superseded`, `rerouted`.
         closed_as: String,
+    }
+    /// A step of the ladder was taken at its time.
+    StepFired = "step_fired" v 1 {
+        /// Which.
+        step: RungWhat,
+        /// Its time, which with the step names the rung.
+        due: Timestamp,
+    }
+    /// `act_by` passed and nobody had answered.
+    LateNoted = "late_noted" v 1 {
+        /// It.
+        act_by: Timestamp,
+    }
+    /// A person's reply came in.
+    AnswerReceived = "answer_received" v 1 {
+        /// The mail.
+        inbound: InboundId,
+        /// The letter it answers, when it names one.
+        letter: Option<LetterId>,
+        /// Whose address it came from; none for an address we do not hold.
+        contact: Option<ContactId>,
+        /// What it says.
+        verdict: Verdict,
+        /// It says more than that.
+        has_message: bool,
+        /// How surely it belongs here.
+        strength: Strength,
+        /// When it reached us.
+        received_at: Timestamp,
+    }
+    /// A person's word counts.
+    AnswerBelieved = "answer_believed" v 1 {
+        /// Which belief of this notification, from 1.
+        belief: u32,
+        /// The mail; none for what a person of ours recorded.
+        inbound: Option<InboundId>,
+        /// What was said.
+        verdict: Verdict,
+        /// Why a person of ours recorded it, sealed.
+        reason: Option<ItemId>,
+    }
+    /// A person of ours has read a reply.
+    AnswerRead = "answer_read" v 1 {
+        /// The mail.
+        inbound: InboundId,
+        /// What it says, as they read it.
+        verdict: Verdict,
+    }
+    /// A delivery report came in (RFC 3464).
+    ReportReceived = "report_received" v 1 {
+        /// The mail.
+        inbound: InboundId,
+        /// The delivery it reports on.
+        delivery: DeliveryId,
+        /// What it says.
+        action: Action,
+        /// The status code (RFC 3463).
+        status: Option<String>,
+    }
+    /// A receipt or an automatic reply came in: a note, which proves and settles nothing.
+    ReceiptReceived = "receipt_received" v 1 {
+        /// The mail.
+        inbound: InboundId,
+        /// The letter, when it names one.
+        letter: Option<LetterId>,
+        /// What an automatic reply is about; none for a receipt.
+        sub: Option<Sub>,
+    }
+    /// A contact is away.
+    AbsenceNoted = "absence_noted" v 1 {
+        /// The mail that says so.
+        inbound: InboundId,
+        /// Who.
+        contact: ContactId,
+        /// Until the beginning of this instant, when it says.
+        until: Option<Timestamp>,
+        /// It covers the time by which somebody must know.
+        covers: bool,
+    }
+    /// Two things cannot both be true.
+    ContradictionFound = "contradiction_found" v 1 {
+        /// Which contradiction of this notification, from 1.
+        contradiction: u32,
+        /// What clashes.
+        clash: Clash,
+        /// The mail that brought it.
+        inbound: InboundId,
+    }
+    /// A person found out.
+    ContradictionSettled = "contradiction_settled" v 1 {
+        /// Which.
+        contradiction: u32,
+        /// What the school says.
+        verdict: Verdict,
+        /// The beliefs it settles: those up to this number.
+        beliefs: u32,
+        /// What the person said about it, sealed.
+        reason: Option<ItemId>,
+    }
+    /// A person of ours told the school by voice.
+    Told = "told" v 1 {
+        /// The call.
+        task: Option<TaskId>,
+        /// The role they gave.
+        role: Role,
+        /// Their school word.
+        word: SchoolWord,
     }
     /// A person must do something.
     TaskOpened = "task_opened" v 1 {
@@ -179,17 +346,33 @@ facts! {
         /// By when.
         wanted_by: Timestamp,
     }
+    /// A person took it on.
+    TaskClaimed = "task_claimed" v 1 {
+        /// The task.
+        task: TaskId,
+    }
+    /// It is no longer open.
+    TaskSettled = "task_settled" v 1 {
+        /// The task.
+        task: TaskId,
+        /// Why.
+        settlement: Settlement,
+        /// What came of a call.
+        outcome: Option<CallOutcome>,
+    }
     /// A letter waits for its route, for the first time or again.
     DeliveryQueued = "delivery_queued" v 1 {
         /// The delivery.
         delivery: DeliveryId,
         /// Its letter.
         letter: LetterId,
+        /// What it is.
+        message: Message,
         /// To this contact.
         contact: ContactId,
         /// Over this route.
         route: RouteName,
-        /// The step of the ladder that sends it.
+        /// The step of the ladder that sends it: 0 the first letter, 1 the next contacts'.
         step: u32,
         /// After this attempt; 0 at first. Names what it settles.
         after_attempt: u32,
@@ -267,6 +450,13 @@ facts! {
         schools: u32,
         /// Contacts in it.
         contacts: u32,
+    }
+    /// An address, a route or a contact is blocked: nothing is sent there.
+    Blocked = "blocked" v 1 {
+        /// The contact.
+        contact: ContactId,
+        /// The mail that brought it; none for an operator's act.
+        inbound: Option<InboundId>,
     }
     /// A daemon's run began.
     DaemonStarted = "daemon_started" v 1 {

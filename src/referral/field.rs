@@ -1,10 +1,13 @@
 //! How values stand in facts: each as a plain value, and back.
 
+use super::answer::{CallOutcome, Clash, SchoolWord, Strength, Verdict};
 use super::attempt::{AttemptResult, AttemptWhy, Phase};
 use super::deadline::DueReason;
-use super::fact::TaskKind;
+use super::fact::{Message, ReleasedBy, Settlement, TaskKind};
 use super::id::*;
+use super::ladder::RungWhat;
 use super::plan::{HoldReason, RouteReason, Target, WillHappen};
+use super::report::{Action, Sub};
 use super::school::{LaCode, Role, RouteName, Urn};
 use super::tree::Tree;
 use jiff::Timestamp;
@@ -89,6 +92,7 @@ text_fields! {
     DeliveryId: |t| DeliveryId::parse(t).ok();
     ItemId: |t| ItemId::parse(t).ok();
     TaskId: |t| TaskId::parse(t).ok();
+    InboundId: |t| InboundId::parse(t).ok();
     ContactId: |t| ContactId::parse(t).ok();
     RefusedPostId: |t| RefusedPostId::parse(t).ok();
     RouteName: RouteName::parse;
@@ -114,6 +118,17 @@ word_fields!(
     RouteReason,
     WillHappen,
     TaskKind,
+    Message,
+    ReleasedBy,
+    Settlement,
+    RungWhat,
+    Verdict,
+    Strength,
+    CallOutcome,
+    Clash,
+    SchoolWord,
+    Action,
+    Sub,
     Role
 );
 

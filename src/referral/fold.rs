@@ -1,75 +1,25 @@
 //! Folding: from a notification's facts to what is known of it. A function of the *set* of facts:
 //! any order gives the same case, because every fact that settles something names what it settles.
 
-use super::attempt::AttemptResult;
+mod delivery;
+mod people;
+
+pub use delivery::DeliveryCase;
+pub use people::{AnswerCase, People, TaskCase};
+
 use super::deadline::DueReason;
 use super::fact::Fact;
-use super::id::{ChildId, ContactId, DeliveryId, LetterId, NotificationId, ReferralId};
-use super::plan::{Hold, RouteReason, Target};
+use super::id::{ChildId, ContactId, DeliveryId, NotificationId, ReferralId};
+use super::ladder::{Rung, RungWhat};
+use super::plan::{Hold, RouteReason, Target, WillHappen};
 use super::school::{Role, RouteName};
 use super::state::{DeliveryState, Duty, Proof, Timing, Word, word};
-use jiff::Timestamp;
-use std::collections::BTreeMap;
+use delivery::Gathered;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// A delivery as its facts tell it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeliveryCase {
-    /// Its letter.
-    pub letter: LetterId,
-    /// To whom.
-    pub contact: ContactId,
-    /// Over which route.
-    pub route: RouteName,
-    /// The step that sends it.
-    pub step: u32,
-    /// Attempts claimed, each with its outcome once it ended.
-    pub attempts: BTreeMap<u32, Option<AttemptResult>>,
-    /// It may be tried from then on: as the decision after its latest attempt says, the soonest of
-    /// several.
-    pub not_before: Timestamp,
-    /// Set aside.
-    pub quarantined: bool,
-    /// Ended with what it was for.
-    pub cancelled: bool,
-}
-
-impl DeliveryCase {
-    /// Where it stands. A "250" counts whenever it is recorded: forgetting one would send twice.
-    pub fn state(&self) -> DeliveryState {
-        let ended = |wanted| self.attempts.values().any(|result| *result == Some(wanted));
-        if ended(AttemptResult::Done) {
-            return DeliveryState::Relayed;
-        }
-        if ended(AttemptResult::Never) {
-            return DeliveryState::Failed;
-        }
-        if self.quarantined {
-            return DeliveryState::Held;
-        }
-        match self.attempts.values().next_back() {
-            Some(None) => DeliveryState::Sending,
-            _ if self.cancelled => DeliveryState::Cancelled,
-            // A later refusal does not undo a doubt: the letter may be there already.
-            _ if ended(AttemptResult::Unknown) => DeliveryState::InDoubt,
-            Some(Some(_)) | None => DeliveryState::Queued,
-        }
-    }
-
-    /// How often the letter went out whole, or may have, after an unknown outcome: what a school may
-    /// have received twice.
-    pub fn repeats(&self) -> u32 {
-        let whole = |result: &&Option<AttemptResult>| {
-            matches!(result, Some(AttemptResult::Unknown | AttemptResult::Done))
-        };
-        let after_doubt = self
-            .attempts
-            .values()
-            .skip_while(|result| **result != Some(AttemptResult::Unknown))
-            .skip(1);
-        let repeats = after_doubt.filter(whole).count();
-        u32::try_from(repeats).unwrap_or(u32::MAX)
-    }
-}
+/// With every step of the ladder taken, a case that is still live is looked at again this often.
+const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 
 /// A notification as its facts tell it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,10 +50,20 @@ pub struct Case {
     pub late_on_arrival: bool,
     /// Why the deadline is what it is.
     pub due_reasons: Vec<DueReason>,
+    /// The ladder's steps, in order of time.
+    pub rungs: Vec<Rung>,
+    /// Those taken, by time and step.
+    pub fired: BTreeSet<(Timestamp, RungWhat)>,
     /// Waiting, and why.
     pub hold: Option<Hold>,
+    /// The highest number of a hold so far.
+    pub holds: u32,
     /// How it was closed, once it was.
     pub closed_as: Option<String>,
+    /// Its successor, which carries the duty on.
+    pub rerouted_to: Option<NotificationId>,
+    /// What people said and did.
+    pub people: People,
     /// Its deliveries.
     pub deliveries: BTreeMap<DeliveryId, DeliveryCase>,
 }
@@ -114,7 +74,7 @@ impl Case {
         if self.closed_as.is_some() {
             Duty::Closed
         } else {
-            Duty::Open
+            self.people.duty()
         }
     }
 
@@ -126,34 +86,66 @@ impl Case {
         }
     }
 
+    /// Whether a person's reply waits to be read: nothing climbs meanwhile.
+    pub fn reading(&self) -> bool {
+        self.live() && self.people.reading()
+    }
+
+    /// The letters' deliveries; notes and receipts prove nothing.
+    pub fn letters(&self) -> impl Iterator<Item = (&DeliveryId, &DeliveryCase)> {
+        self.deliveries
+            .iter()
+            .filter(|(_, delivery)| delivery.is_letter())
+    }
+
     /// What is proved of delivery.
     pub fn proof(&self) -> Proof {
-        let states: Vec<_> = self.deliveries.values().map(DeliveryCase::state).collect();
-        if states.contains(&DeliveryState::Delivered) {
+        let has = |wanted| self.letters().any(|(_, letter)| letter.state() == wanted);
+        if has(DeliveryState::Delivered) {
             Proof::Delivered
-        } else if states.contains(&DeliveryState::Relayed) {
+        } else if has(DeliveryState::Relayed) || has(DeliveryState::Delayed) {
             Proof::HandedOver
         } else {
             Proof::None
         }
     }
 
-    /// Against `act_by`, at `now`.
+    /// Against `act_by`, at `now`. At risk: the last safe moment of mail, which is the first call's,
+    /// has come and nothing proves that a letter arrived.
     pub fn timing(&self, now: Timestamp) -> Timing {
-        if now > self.act_by {
+        if now >= self.act_by {
             Timing::Late
+        } else if now >= self.last_safe_mail() && self.proof() == Proof::None && !self.reading() {
+            Timing::AtRisk
         } else {
             Timing::InTime
         }
     }
 
-    /// How far the ladder has climbed: the highest step that sent anything.
+    /// The last safe moment of mail: when the first person is to be rung.
+    pub fn last_safe_mail(&self) -> Timestamp {
+        let calls = self.rungs.iter().filter(|rung| match rung.what {
+            RungWhat::CallFirst | RungWhat::Call => !rung.lost,
+            RungWhat::Deputies | RungWhat::Supervisor | RungWhat::Hour | RungWhat::Choose => false,
+        });
+        calls
+            .map(|rung| rung.at)
+            .min()
+            .unwrap_or(self.act_by)
+            .min(self.act_by)
+    }
+
+    /// How far the ladder has climbed: 1 with a letter beyond the first, 2 with a call, 3 before a
+    /// supervisor, 4 with a supervisor's choice to make.
     pub fn step(&self) -> u32 {
-        self.deliveries
-            .values()
-            .map(|delivery| delivery.step)
-            .max()
-            .unwrap_or(0)
+        let mailed = self.letters().map(|(_, letter)| letter.step.min(1)).max();
+        let fired = self.fired.iter().map(|(_, what)| match what {
+            RungWhat::Deputies | RungWhat::Hour => 0,
+            RungWhat::CallFirst | RungWhat::Call => 2,
+            RungWhat::Supervisor => 3,
+            RungWhat::Choose => 4,
+        });
+        mailed.into_iter().chain(fired).max().unwrap_or(0)
     }
 
     /// The state in one word, at `now`.
@@ -161,11 +153,34 @@ impl Case {
         word(
             self.duty(),
             self.hold.is_some(),
-            false,
+            self.reading(),
             self.proof(),
             self.step(),
             self.timing(now),
         )
+    }
+
+    /// The steps of the ladder that are still to be taken, soonest first. While a person's reply is
+    /// read nobody at the school is mailed or rung; the desk still hears of the time.
+    pub fn ahead(&self) -> impl Iterator<Item = Rung> + '_ {
+        let reading = self.reading();
+        self.rungs
+            .iter()
+            .filter(|rung| !self.fired.contains(&(rung.at, rung.what)))
+            .filter(move |rung| match rung.what {
+                RungWhat::Deputies | RungWhat::CallFirst | RungWhat::Call => !reading,
+                RungWhat::Supervisor | RungWhat::Hour | RungWhat::Choose => true,
+            })
+            .copied()
+    }
+
+    /// The hold whose default is to happen by itself. One that climbs has no moment of its own: the
+    /// ladder's steps are its default.
+    pub fn default_ahead(&self) -> Option<Hold> {
+        self.hold.filter(|hold| match hold.will_happen {
+            WillHappen::Send | WillHappen::SendToAuthority => true,
+            WillHappen::Climb => false,
+        })
     }
 
     /// The next timer and what it is for; none when the duty has ended. At or before `act_by` until
@@ -174,11 +189,20 @@ impl Case {
         if !self.live() {
             return None;
         }
-        let hold = self.hold.map(|hold| (hold.at, "hold"));
-        let next = hold
-            .filter(|(at, _)| *at > now)
-            .unwrap_or((self.act_by, "act_by"));
-        Some((next.0.min(self.act_by), next.1))
+        let hold = self.default_ahead().map(|hold| (hold.at, "hold"));
+        let step = self.ahead().next().map(|rung| (rung.at, rung.what.word()));
+        let next = hold.into_iter().chain(step).min();
+        let again = || {
+            let again = now.checked_add(AGAIN).unwrap_or(Timestamp::MAX);
+            (again, "again")
+        };
+        let (at, what) = next.unwrap_or_else(again);
+        let at = if self.timing(now) == Timing::Late {
+            at
+        } else {
+            at.min(self.act_by)
+        };
+        Some((at, what))
     }
 }
 
@@ -196,38 +220,52 @@ pub fn fold<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Result<Case, NotAC
         match fact {
             Fact::NotificationOpened { .. } => opened = Some(fact),
             Fact::DeadlineSet { .. } => deadline = Some(fact),
-            Fact::Held {
-                reason,
-                will_happen,
-                will_happen_at,
-            } => {
-                rest.hold = Some(Hold {
-                    reason: *reason,
-                    will_happen: *will_happen,
-                    at: *will_happen_at,
-                });
+            Fact::Held { .. } | Fact::Released { .. } => rest.hold(fact),
+            Fact::Closed { closed_as } => {
+                let known = rest.closed_as.get_or_insert_with(|| closed_as.clone());
+                if closed_as < known {
+                    known.clone_from(closed_as);
+                }
             }
-            Fact::Closed { closed_as } => rest.closed_as = Some(closed_as.clone()),
+            Fact::Rerouted { to } => {
+                rest.rerouted_to = Some(rest.rerouted_to.map_or(*to, |known| known.min(*to)));
+            }
+            Fact::StepFired { step, due } => {
+                rest.fired.insert((*due, *step));
+            }
             Fact::ReferralAccepted { .. }
             | Fact::ReferralSuperseded { .. }
             | Fact::IntakeRefused { .. }
-            | Fact::TaskOpened { .. }
             | Fact::LetterSigned { .. }
+            | Fact::LateNoted { .. }
+            | Fact::ReceiptReceived { .. }
             | Fact::DirectoryApproved { .. }
             | Fact::DaemonStarted { .. }
             | Fact::DaemonStopped { .. } => {}
+            Fact::AnswerReceived { .. }
+            | Fact::AnswerBelieved { .. }
+            | Fact::AnswerRead { .. }
+            | Fact::AbsenceNoted { .. }
+            | Fact::ContradictionFound { .. }
+            | Fact::ContradictionSettled { .. }
+            | Fact::Told { .. }
+            | Fact::Blocked { .. }
+            | Fact::TaskOpened { .. }
+            | Fact::TaskClaimed { .. }
+            | Fact::TaskSettled { .. } => rest.people.take(fact),
             Fact::DeliveryQueued { .. }
             | Fact::DeliveryClaimed { .. }
             | Fact::AttemptEnded { .. }
+            | Fact::ReportReceived { .. }
             | Fact::DeliveryQuarantined { .. }
-            | Fact::DeliveryCancelled { .. } => rest.delivery(fact),
+            | Fact::DeliveryCancelled { .. } => rest.deliveries.take(fact),
         }
     }
     build(opened.ok_or(NotACase)?, deadline.ok_or(NotACase)?, rest)
 }
 
-fn build(opened: &Fact, deadline: &Fact, mut rest: Rest) -> Result<Case, NotACase> {
-    let deliveries = rest.deliveries();
+fn build(opened: &Fact, deadline: &Fact, rest: Rest) -> Result<Case, NotACase> {
+    let (holds, hold) = rest.current_hold();
     match (opened, deadline) {
         (
             Fact::NotificationOpened {
@@ -250,6 +288,9 @@ fn build(opened: &Fact, deadline: &Fact, mut rest: Rest) -> Result<Case, NotACas
                 assumed,
                 late_on_arrival,
                 reasons: due,
+                steps,
+                steps_at,
+                steps_lost,
             },
         ) => Ok(Case {
             notification: *notification,
@@ -270,133 +311,76 @@ fn build(opened: &Fact, deadline: &Fact, mut rest: Rest) -> Result<Case, NotACas
             assumed: *assumed,
             late_on_arrival: *late_on_arrival,
             due_reasons: due.clone(),
-            hold: rest.hold,
+            rungs: rungs(steps, steps_at, steps_lost),
+            fired: rest.fired,
+            hold,
+            holds,
             closed_as: rest.closed_as,
-            deliveries,
+            rerouted_to: rest.rerouted_to,
+            people: rest.people.joined(),
+            deliveries: rest.deliveries.deliveries(),
         }),
         _ => Err(NotACase),
     }
 }
 
-/// An attempt that was given up as unknown may still report: the outcome that says most wins,
-/// whichever fact is read first.
-trait Weigh {
-    fn max_by_weight(self, other: AttemptResult) -> Self;
-}
-
-impl Weigh for Option<AttemptResult> {
-    fn max_by_weight(self, other: AttemptResult) -> Self {
-        let weight = |result: AttemptResult| match result {
-            AttemptResult::Later => 0,
-            AttemptResult::Unknown => 1,
-            AttemptResult::Never => 2,
-            AttemptResult::Done => 3,
-        };
-        match self {
-            Some(known) if weight(known) >= weight(other) => Some(known),
-            Some(_) | None => Some(other),
-        }
-    }
-}
-
-/// What a delivery's queueing says: to whom, and from when after which attempt.
-struct Queued {
-    letter: LetterId,
-    contact: ContactId,
-    route: RouteName,
-    step: u32,
-    after_attempt: u32,
-    not_before: Timestamp,
+fn rungs(steps: &[RungWhat], at: &[Timestamp], lost: &[bool]) -> Vec<Rung> {
+    let joined = steps.iter().zip(at).zip(lost);
+    let mut rungs: Vec<Rung> = joined
+        .map(|((what, at), lost)| Rung {
+            at: *at,
+            what: *what,
+            lost: *lost,
+        })
+        .collect();
+    rungs.sort();
+    rungs
 }
 
 /// What is gathered in one pass, whatever the order.
 #[derive(Default)]
 struct Rest {
-    hold: Option<Hold>,
+    holds: BTreeMap<u32, Hold>,
+    released: BTreeSet<u32>,
     closed_as: Option<String>,
-    queued: BTreeMap<DeliveryId, Queued>,
-    attempts: BTreeMap<DeliveryId, BTreeMap<u32, Option<AttemptResult>>>,
-    quarantined: Vec<DeliveryId>,
-    cancelled: Vec<DeliveryId>,
+    rerouted_to: Option<NotificationId>,
+    fired: BTreeSet<(Timestamp, RungWhat)>,
+    people: People,
+    deliveries: Gathered,
 }
 
 impl Rest {
     #[expect(
         clippy::wildcard_enum_match_arm,
-        reason = "the other kinds say nothing of deliveries"
+        reason = "the other kinds say nothing of holds"
     )]
-    fn delivery(&mut self, fact: &Fact) {
+    fn hold(&mut self, fact: &Fact) {
         match fact {
-            Fact::DeliveryQueued {
-                delivery,
-                letter,
-                contact,
-                route,
-                step,
-                after_attempt,
-                not_before,
+            Fact::Held {
+                hold,
+                reason,
+                will_happen,
+                will_happen_at,
             } => {
-                let known = self.queued.entry(*delivery).or_insert_with(|| Queued {
-                    letter: *letter,
-                    contact: *contact,
-                    route: route.clone(),
-                    step: *step,
-                    after_attempt: *after_attempt,
-                    not_before: *not_before,
-                });
-                if *after_attempt > known.after_attempt {
-                    known.after_attempt = *after_attempt;
-                    known.not_before = *not_before;
-                } else if *after_attempt == known.after_attempt {
-                    known.not_before = known.not_before.min(*not_before);
-                }
+                let held = Hold {
+                    reason: *reason,
+                    will_happen: *will_happen,
+                    at: *will_happen_at,
+                };
+                self.holds.insert(*hold, held);
             }
-            Fact::DeliveryClaimed {
-                delivery, attempt, ..
-            } => {
-                self.attempts
-                    .entry(*delivery)
-                    .or_default()
-                    .entry(*attempt)
-                    .or_insert(None);
+            Fact::Released { hold, .. } => {
+                self.released.insert(*hold);
             }
-            Fact::AttemptEnded {
-                delivery,
-                attempt,
-                result,
-                ..
-            } => {
-                let known = self
-                    .attempts
-                    .entry(*delivery)
-                    .or_default()
-                    .entry(*attempt)
-                    .or_insert(None);
-                *known = (*known).max_by_weight(*result);
-            }
-            Fact::DeliveryQuarantined { delivery, .. } => self.quarantined.push(*delivery),
-            Fact::DeliveryCancelled { delivery } => self.cancelled.push(*delivery),
             _ => {}
         }
     }
 
-    fn deliveries(&mut self) -> BTreeMap<DeliveryId, DeliveryCase> {
-        std::mem::take(&mut self.queued)
-            .into_iter()
-            .map(|(id, queued)| {
-                let case = DeliveryCase {
-                    letter: queued.letter,
-                    contact: queued.contact,
-                    route: queued.route,
-                    step: queued.step,
-                    not_before: queued.not_before,
-                    attempts: self.attempts.remove(&id).unwrap_or_default(),
-                    quarantined: self.quarantined.contains(&id),
-                    cancelled: self.cancelled.contains(&id),
-                };
-                (id, case)
-            })
-            .collect()
+    /// The highest number, and the hold it names unless that was released.
+    fn current_hold(&self) -> (u32, Option<Hold>) {
+        let last = self.holds.iter().next_back();
+        let held = last.filter(|(n, _)| !self.released.contains(n));
+        (last.map_or(0, |(n, _)| *n), held.map(|(_, hold)| *hold))
     }
 }
 

@@ -1,19 +1,17 @@
 //! Accepting a post: all of it in one command, or none of it. What was accepted before is found
 //! before the first write; so a refusal is a value and leaves nothing behind.
 
-use super::cases::{Opening, open_case};
 use super::json;
+use super::opening::{NewNotification, open_notification};
 use super::superseded::supersede;
 use super::tx::{By, Fault, Stream, Tx};
-use super::views::{notification_view, referral_view};
-use super::{Accepted, NotAccepted, NotificationView, Post, ReferralView};
+use super::views::referral_view;
+use super::{Accepted, NotAccepted, Post, ReferralView};
 use crate::referral::fact::Fact;
 use crate::referral::field::Digest;
 use crate::referral::id::{ChildId, NotificationId, ReferralId};
-use crate::referral::plan::{Planned, RouteReason, plan};
+use crate::referral::plan::{RouteReason, plan};
 use crate::referral::post::{Born, Child};
-use crate::referral::reference::Reference;
-use crate::referral::school::Recipient;
 use crate::referral::tree::Tree;
 use sqlx::Row;
 
@@ -204,7 +202,20 @@ async fn open(
         let Some((child, known)) = children.get(planned.child) else {
             return Err(Fault::Damaged("a plan for a child that is not there"));
         };
-        notifications.push(open_notification(tx, post, id, *child, *known, planned, &by).await?);
+        let mut planned = planned;
+        if *known {
+            planned.reasons.push(RouteReason::RepeatWithOtherContent);
+        }
+        let child_ref = post.referral.children.get(planned.child);
+        let new = NewNotification {
+            notification: tx.new_id(NotificationId::from_parts)?,
+            referral: id,
+            child: *child,
+            child_ref: child_ref.map_or_else(String::new, |child| child.child_ref.clone()),
+            rerouted_from: None,
+            planned,
+        };
+        notifications.push(open_notification(tx, new, &by).await?);
     }
     Ok(ReferralView {
         id,
@@ -213,73 +224,6 @@ async fn open(
         duplicate_of: None,
         notifications,
     })
-}
-
-async fn open_notification(
-    tx: &mut Tx<'_>,
-    post: &Post,
-    referral: ReferralId,
-    child: ChildId,
-    came_before: bool,
-    planned: Planned,
-    by: &By,
-) -> Result<NotificationView, Fault> {
-    let notification = tx.new_id(NotificationId::from_parts)?;
-    let mut reasons = planned.reasons;
-    if came_before {
-        reasons.push(RouteReason::RepeatWithOtherContent);
-    }
-    let contacts = planned.recipients.iter().map(Recipient::contact);
-    let mut facts = vec![
-        Fact::NotificationOpened {
-            notification,
-            referral,
-            child,
-            target: planned.target,
-            reasons,
-            suggestions: planned.suggestions,
-            contacts: contacts.clone().map(|contact| contact.id).collect(),
-            roles: contacts.clone().map(|contact| contact.role).collect(),
-            routes: contacts.map(|contact| contact.route.clone()).collect(),
-            directory_version: tx.state.directory.version,
-            n: u32::from(planned.n_of_m.0),
-            m: u32::from(planned.n_of_m.1),
-        },
-        Fact::DeadlineSet {
-            due_at: planned.deadline.due_at,
-            act_by: planned.deadline.act_by,
-            assumed: planned.deadline.assumed,
-            late_on_arrival: planned.deadline.late_on_arrival,
-            reasons: planned.deadline.reasons,
-        },
-    ];
-    if let Some(hold) = planned.hold {
-        facts.push(Fact::Held {
-            reason: hold.reason,
-            will_happen: hold.will_happen,
-            will_happen_at: hold.at,
-        });
-    }
-    let reference = Reference::from_random(tx.random_u64()?);
-    let case = open_case(
-        tx,
-        Opening {
-            reference,
-            by: by.clone(),
-        },
-        facts,
-    )
-    .await?;
-    let child_ref = post
-        .referral
-        .children
-        .get(planned.child)
-        .map(|child| child.child_ref.clone());
-    Ok(notification_view(
-        &case,
-        child_ref.unwrap_or_default(),
-        tx.now,
-    ))
 }
 
 /// Children's rows and sealed content; with each, whether the same child came before under the

@@ -1,42 +1,27 @@
 //! One notification: load its facts, fold, decide, append, save. Everything that happens to a
 //! notification goes through [`apply`]; [`open_case`] begins one.
 
+use super::carrying::{carry_out, write_rows};
 use super::json;
+use super::opening::successor;
 use super::tx::{By, Fault, Stream, Tx};
-use crate::referral::decide::{Decision, Observation, decide};
-use crate::referral::fact::{Fact, TaskKind};
+use crate::referral::decide::{Observation, decide};
+use crate::referral::fact::Fact;
 use crate::referral::fold::{Case, fold};
-use crate::referral::id::{ContactId, DeliveryId, LetterId, NotificationId, TaskId};
+use crate::referral::id::NotificationId;
 use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
 use crate::referral::reference::Reference;
-use crate::referral::school::RouteName;
-use crate::seal::random;
-use jiff::Timestamp;
 use sqlx::Row;
 
 const FACTS: &str = "SELECT kind, v, body, force, basis FROM fact WHERE stream = $1 ORDER BY n";
-const NOTIFICATION_ADD: &str = "INSERT INTO notification(id, reference, force, referral, child, target, urn, la_code, duty, closed_as, hold, proof, step, timing, word, due_at, act_by, assumed, late_on_arrival, next_at, next_what, live, basis, directory_version, facts, accepted_at, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)";
-const NOTIFICATION_SAVE: &str = "UPDATE notification SET duty = $2, closed_as = $3, hold = $4, proof = $5, step = $6, timing = $7, word = $8, next_at = $9, next_what = $10, live = $11, facts = $12, changed_at = $13 WHERE id = $1";
-const LETTER_ADD: &str = "INSERT INTO letter(id, kind, notification, contact, directory_version, token, message_id, basis) VALUES ($1, 'notification', $2, $3, $4, $5, $6, $7)";
-const DELIVERY_ADD: &str = "INSERT INTO delivery(id, letter, notification, cause, lane, route, state, last_safe_at, not_before) VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8)";
+const NOTIFICATION_ADD: &str = "INSERT INTO notification(id, reference, force, referral, child, target, urn, la_code, rerouted_from, duty, closed_as, hold, reading, proof, step, timing, word, due_at, act_by, assumed, late_on_arrival, last_safe_mail_at, next_at, next_what, live, basis, directory_version, facts, accepted_at, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)";
+const NOTIFICATION_SAVE: &str = "UPDATE notification SET duty = $2, closed_as = $3, hold = $4, reading = $5, proof = $6, step = $7, timing = $8, word = $9, next_at = $10, next_what = $11, live = $12, facts = $13, changed_at = $14 WHERE id = $1";
 const DELIVERY_SAVE: &str =
     "UPDATE delivery SET state = $2, not_before = $3, quarantined = $4 WHERE id = $1";
-const TASK_ADD: &str = "INSERT INTO task(id, kind, notification, subject, force, opened_at, wanted_by) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[
-    FACTS,
-    NOTIFICATION_ADD,
-    NOTIFICATION_SAVE,
-    LETTER_ADD,
-    DELIVERY_ADD,
-    DELIVERY_SAVE,
-    TASK_ADD,
-];
-
-/// Letters about children go before everything else; later lanes are for notes and drills.
-const LANE_LETTERS: i64 = 0;
+pub(super) const STATEMENTS: &[&str] = &[FACTS, NOTIFICATION_ADD, NOTIFICATION_SAVE, DELIVERY_SAVE];
 
 /// The stream of a notification's facts.
 pub(super) fn stream_of(notification: NotificationId) -> String {
@@ -67,6 +52,12 @@ pub(super) async fn load(
     Ok((facts, Stream { name, count }, by))
 }
 
+/// A notification as it stands inside the batch.
+pub(super) async fn case_of(tx: &mut Tx<'_>, notification: NotificationId) -> Result<Case, Fault> {
+    let (facts, ..) = load(tx, notification).await?;
+    fold(&facts).map_err(|_| Fault::Damaged("facts of a notification"))
+}
+
 /// A fact of a row with `kind`, `v` and `body`.
 pub(super) fn read_fact(row: &sqlx::sqlite::SqliteRow) -> Result<Fact, Fault> {
     let kind: String = row.try_get("kind")?;
@@ -83,6 +74,7 @@ pub(super) fn read_fact(row: &sqlx::sqlite::SqliteRow) -> Result<Fact, Fault> {
 pub(super) struct Opening {
     pub(super) reference: Reference,
     pub(super) by: By,
+    pub(super) rerouted_from: Option<NotificationId>,
 }
 
 /// Begins a notification: its row, facts, first letter or task. One instant throughout. `facts` are
@@ -95,7 +87,7 @@ pub(super) async fn open_case(
     let case = fold(&facts).map_err(|_| Fault::Damaged("opening facts"))?;
     let random = tx.random_u64()?;
     let decisions = decide(&case, Observation::Opened, &tx.state.retry, tx.now, random);
-    let rows = carry_out(tx, &case, decisions, &mut facts)?;
+    let carried = carry_out(tx, &case, decisions, &mut facts, &opening.by).await?;
     let case = fold(&facts).map_err(|_| Fault::Damaged("opening facts"))?;
     insert(tx, &case, &opening, facts.len()).await?;
     let mut stream = Stream {
@@ -105,14 +97,46 @@ pub(super) async fn open_case(
     for fact in &facts {
         tx.append(&mut stream, fact, &opening.by, None).await?;
     }
-    write_rows(tx, &case, rows, &opening.by).await?;
+    write_rows(tx, &case, carried.rows, &opening.by).await?;
     Ok(case)
 }
 
-/// What an observation brings: its fact, and the outside event it comes from.
+/// What an observation brings: its fact, the outside event it comes from, and who brought it.
+#[derive(Default)]
 pub(super) struct Observed {
-    pub(super) fact: Fact,
+    /// None for the passing of time, which is no fact until something follows from it.
+    pub(super) fact: Option<Fact>,
     pub(super) cause: Option<String>,
+    /// None for the daemon itself.
+    pub(super) actor: Option<String>,
+}
+
+impl Observed {
+    /// A fact that comes from an outside event, which becomes a fact once.
+    pub(super) fn caused(fact: Fact, cause: String) -> Self {
+        Self {
+            fact: Some(fact),
+            cause: Some(cause),
+            actor: None,
+        }
+    }
+
+    /// A fact of the daemon's own.
+    pub(super) fn plain(fact: Fact) -> Self {
+        Self {
+            fact: Some(fact),
+            ..Self::default()
+        }
+    }
+
+    /// What an operator did.
+    pub(super) fn by(actor: &str, fact: Fact) -> Self {
+        Self {
+            fact: Some(fact),
+            cause: None,
+            actor: Some(actor.to_owned()),
+        }
+    }
 }
 
 /// Applies an observation to one notification, inside the batch.
@@ -122,24 +146,38 @@ pub(super) async fn apply(
     observed: Observed,
     observation: Option<Observation>,
 ) -> Result<Case, Fault> {
-    let (mut facts, mut stream, by) = load(tx, notification).await?;
+    let (mut facts, mut stream, daemon) = load(tx, notification).await?;
     let known = facts.len();
-    facts.push(observed.fact);
+    let observations = observed.fact.iter().count();
+    facts.extend(observed.fact);
     let case = fold(&facts).map_err(|_| Fault::Damaged("facts of a notification"))?;
     let random = tx.random_u64()?;
     let decisions = match observation {
         Some(observation) => decide(&case, observation, &tx.state.retry, tx.now, random),
         None => Vec::new(),
     };
-    let rows = carry_out(tx, &case, decisions, &mut facts)?;
+    let carried = carry_out(tx, &case, decisions, &mut facts, &daemon).await?;
     let case = fold(&facts).map_err(|_| Fault::Damaged("facts of a notification"))?;
+    let observer = By {
+        actor: observed.actor.unwrap_or_else(|| daemon.actor.clone()),
+        ..daemon.clone()
+    };
     let mut cause = observed.cause;
-    for fact in facts.iter().skip(known) {
-        tx.append(&mut stream, fact, &by, cause.take().as_deref())
+    for (n, fact) in facts.iter().skip(known).enumerate() {
+        let by = if n < observations { &observer } else { &daemon };
+        tx.append(&mut stream, fact, by, cause.take().as_deref())
             .await?;
     }
     save(tx, &case, stream.count).await?;
-    write_rows(tx, &case, rows, &by).await?;
+    write_rows(tx, &case, carried.rows, &daemon).await?;
+    save_deliveries(tx, &case).await?;
+    if let Some((id, to)) = carried.successor {
+        Box::pin(successor(tx, &case, id, to, &daemon)).await?;
+    }
+    Ok(case)
+}
+
+async fn save_deliveries(tx: &mut Tx<'_>, case: &Case) -> Result<(), Fault> {
     for (delivery, known) in &case.deliveries {
         sqlx::query(DELIVERY_SAVE)
             .bind(delivery.to_string())
@@ -149,194 +187,7 @@ pub(super) async fn apply(
             .execute(&mut *tx.connection)
             .await?;
     }
-    Ok(case)
-}
-
-/// A letter with its first delivery.
-struct NewLetter {
-    letter: LetterId,
-    delivery: DeliveryId,
-    contact: ContactId,
-    route: RouteName,
-    not_before: Timestamp,
-    cause: String,
-}
-
-/// A row that a decision asks for.
-enum NewRow {
-    Letter(Box<NewLetter>),
-    Task {
-        task: TaskId,
-        kind: TaskKind,
-        wanted_by: Timestamp,
-    },
-}
-
-/// Gives decisions their ids and turns them into facts and rows.
-fn carry_out(
-    tx: &Tx<'_>,
-    case: &Case,
-    decisions: Vec<Decision>,
-    facts: &mut Vec<Fact>,
-) -> Result<Vec<NewRow>, Fault> {
-    let mut rows = Vec::new();
-    for decision in decisions {
-        let fact = match decision {
-            Decision::QueueLetter {
-                contact,
-                route,
-                step,
-                not_before,
-            } => {
-                let letter = tx.new_id(LetterId::from_parts)?;
-                let delivery = tx.new_id(DeliveryId::from_parts)?;
-                // One letter a step and contact, held by the unique index on `cause`.
-                let cause = format!("{}:{step}:{contact}", case.notification);
-                rows.push(NewRow::Letter(Box::new(NewLetter {
-                    letter,
-                    delivery,
-                    contact,
-                    route: route.clone(),
-                    not_before,
-                    cause,
-                })));
-                Fact::DeliveryQueued {
-                    delivery,
-                    letter,
-                    contact,
-                    route,
-                    step,
-                    after_attempt: 0,
-                    not_before,
-                }
-            }
-            Decision::QueueAgain {
-                delivery,
-                after_attempt,
-                not_before,
-            } => {
-                let known = case
-                    .deliveries
-                    .get(&delivery)
-                    .ok_or(Fault::Damaged("delivery"))?;
-                Fact::DeliveryQueued {
-                    delivery,
-                    letter: known.letter,
-                    contact: known.contact,
-                    route: known.route.clone(),
-                    step: known.step,
-                    after_attempt,
-                    not_before,
-                }
-            }
-            Decision::Cancel { delivery } => Fact::DeliveryCancelled { delivery },
-            Decision::OpenTask { kind, wanted_by } => {
-                let task = tx.new_id(TaskId::from_parts)?;
-                rows.push(NewRow::Task {
-                    task,
-                    kind,
-                    wanted_by,
-                });
-                Fact::TaskOpened {
-                    task,
-                    task_kind: kind,
-                    wanted_by,
-                }
-            }
-            Decision::Close { closed_as } => Fact::Closed {
-                closed_as: closed_as.to_owned(),
-            },
-        };
-        facts.push(fact);
-    }
-    Ok(rows)
-}
-
-async fn write_rows(tx: &mut Tx<'_>, case: &Case, rows: Vec<NewRow>, by: &By) -> Result<(), Fault> {
-    let notification = case.notification.to_string();
-    for row in rows {
-        match row {
-            NewRow::Letter(new) => write_letter(tx, case, &new, by).await?,
-            NewRow::Task {
-                task,
-                kind,
-                wanted_by,
-            } => {
-                add_task(
-                    tx,
-                    task,
-                    kind,
-                    Some(&notification),
-                    &notification,
-                    by,
-                    wanted_by,
-                )
-                .await?;
-            }
-        }
-    }
     Ok(())
-}
-
-async fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) -> Result<(), Fault> {
-    let notification = case.notification.to_string();
-    let token = token()?;
-    let message_id = format!("{token}@{}", tx.state.message_id_host);
-    sqlx::query(LETTER_ADD)
-        .bind(new.letter.to_string())
-        .bind(&notification)
-        .bind(new.contact.to_string())
-        .bind(i64::from(case.directory_version))
-        .bind(&token)
-        .bind(message_id)
-        .bind(by.basis)
-        .execute(&mut *tx.connection)
-        .await?;
-    sqlx::query(DELIVERY_ADD)
-        .bind(new.delivery.to_string())
-        .bind(new.letter.to_string())
-        .bind(&notification)
-        .bind(&new.cause)
-        .bind(LANE_LETTERS)
-        .bind(new.route.as_str())
-        .bind(case.act_by.as_microsecond())
-        .bind(new.not_before.as_microsecond())
-        .execute(&mut *tx.connection)
-        .await?;
-    Ok(())
-}
-
-/// Opens a task; the same kind about the same subject is open once.
-pub(super) async fn add_task(
-    tx: &mut Tx<'_>,
-    task: TaskId,
-    kind: TaskKind,
-    notification: Option<&str>,
-    subject: &str,
-    by: &By,
-    wanted_by: Timestamp,
-) -> Result<(), Fault> {
-    sqlx::query(TASK_ADD)
-        .bind(task.to_string())
-        .bind(kind.word())
-        .bind(notification)
-        .bind(subject)
-        .bind(by.force.as_ref().map(ForceName::as_str))
-        .bind(tx.now.as_microsecond())
-        .bind(wanted_by.as_microsecond())
-        .execute(&mut *tx.connection)
-        .await?;
-    Ok(())
-}
-
-/// A reply token: 130 random bits as 26 lower-case base32 characters. Secret; never printed.
-fn token() -> Result<String, Fault> {
-    let bytes: [u8; 26] = random()?;
-    let alphabet: Vec<char> = "0123456789abcdefghjkmnpqrstvwxyz".chars().collect();
-    Ok(bytes
-        .iter()
-        .filter_map(|byte| alphabet.get(usize::from(byte & 31)))
-        .collect())
 }
 
 async fn insert(
@@ -361,9 +212,11 @@ async fn insert(
         .bind(target)
         .bind(urn)
         .bind(la_code)
+        .bind(opening.rerouted_from.map(|id| id.to_string()))
         .bind(case.duty().word())
         .bind(&case.closed_as)
         .bind(case.hold.map(|hold| hold.reason.word()))
+        .bind(case.reading())
         .bind(case.proof().word())
         .bind(i64::from(case.step()))
         .bind(case.timing(now).word())
@@ -372,6 +225,7 @@ async fn insert(
         .bind(case.act_by.as_microsecond())
         .bind(case.assumed)
         .bind(case.late_on_arrival)
+        .bind(case.last_safe_mail().as_microsecond())
         .bind(timer.map(|(at, _)| at.as_microsecond()))
         .bind(timer.map(|(_, what)| what))
         .bind(case.live())
@@ -393,6 +247,7 @@ async fn save(tx: &mut Tx<'_>, case: &Case, facts: i64) -> Result<(), Fault> {
         .bind(case.duty().word())
         .bind(&case.closed_as)
         .bind(case.hold.map(|hold| hold.reason.word()))
+        .bind(case.reading())
         .bind(case.proof().word())
         .bind(i64::from(case.step()))
         .bind(case.timing(now).word())

@@ -7,12 +7,12 @@ use super::views::{case, instant};
 use super::{Claim, LetterJob, LetterWork, Readers};
 use crate::referral::fold::Case;
 use crate::referral::plan::Target;
-use crate::referral::post::ForceName;
+use crate::referral::post::{ForceName, Referral};
 use crate::referral::read;
 use crate::referral::reference::Reference;
 use crate::referral::school::{LaCode, Role, RouteName, Urn};
-use crate::referral::state::DeliveryState;
 use crate::referral::tree::Tree;
+use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection};
 
 const LETTER: &str = "SELECT l.contact, l.directory_version, l.token, l.message_id, l.item, i.sealed, n.referral, n.child, n.reference, n.force, c.content_key AS child_key, d.route FROM letter l JOIN delivery d ON d.letter = l.id JOIN notification n ON n.id = l.notification JOIN child c ON c.id = n.child LEFT JOIN item i ON i.id = l.item WHERE d.id = $1";
@@ -118,27 +118,17 @@ impl Readers {
         connection: &mut SqliteConnection,
         referral: &str,
         child: &str,
-    ) -> Result<crate::referral::post::Referral, Fault> {
+    ) -> Result<Referral, Fault> {
         let incident = self.content(connection, referral, "incident").await?;
         let police = self
             .content(connection, referral, "police_reference")
             .await?;
         let child = self.content(connection, child, "child").await?;
-        let parse = |bytes: &[u8]| json::parse(bytes).ok_or(Fault::Damaged("sealed content"));
-        let Tree::Map(mut members) = parse(&incident)? else {
-            return Err(Fault::Damaged("sealed content"));
-        };
-        members.push(("children".to_owned(), Tree::List(vec![parse(&child)?])));
-        let police = String::from_utf8(police).map_err(|_| Fault::Damaged("sealed content"))?;
-        members.push(("police_reference".to_owned(), Tree::Text(police)));
         let row = sqlx::query(RECEIVED)
             .bind(referral)
             .fetch_one(&mut *connection)
             .await?;
-        let received_at = instant(row.try_get(0)?);
-        let (referral, _) = read::read(&Tree::Map(members), received_at)
-            .map_err(|_| Fault::Damaged("a referral that no longer reads"))?;
-        Ok(referral)
+        joined(&incident, police, &child, instant(row.try_get(0)?))
     }
 
     /// The one item of an owner and kind, opened.
@@ -160,7 +150,7 @@ impl Readers {
             .await
     }
 
-    async fn open_item(
+    pub(super) async fn open_item(
         &self,
         connection: &mut SqliteConnection,
         key: String,
@@ -180,20 +170,31 @@ impl Readers {
     }
 }
 
+/// A referral as it was posted, joined from what was sealed apart, with one child.
+pub(super) fn joined(
+    incident: &[u8],
+    police_reference: Vec<u8>,
+    child: &[u8],
+    received_at: Timestamp,
+) -> Result<Referral, Fault> {
+    let parse = |bytes: &[u8]| json::parse(bytes).ok_or(Fault::Damaged("sealed content"));
+    let Tree::Map(mut members) = parse(incident)? else {
+        return Err(Fault::Damaged("sealed content"));
+    };
+    members.push(("children".to_owned(), Tree::List(vec![parse(child)?])));
+    let police = String::from_utf8(police_reference);
+    let police = police.map_err(|_| Fault::Damaged("sealed content"))?;
+    members.push(("police_reference".to_owned(), Tree::Text(police)));
+    let (referral, _) = read::read(&Tree::Map(members), received_at)
+        .map_err(|_| Fault::Damaged("a referral that no longer reads"))?;
+    Ok(referral)
+}
+
 /// Who has this letter already, or may have: a deputy's copy says so. Somebody whose letter was
 /// refused is not among them, or each would wait for the other.
 fn also_held_by(case: &Case, claim: &Claim) -> Vec<Role> {
     let others = case.deliveries.iter().filter(|(id, delivery)| {
-        **id != claim.delivery
-            && match delivery.state() {
-                DeliveryState::Relayed | DeliveryState::Delivered | DeliveryState::InDoubt => true,
-                DeliveryState::Queued
-                | DeliveryState::Sending
-                | DeliveryState::Delayed
-                | DeliveryState::Failed
-                | DeliveryState::Held
-                | DeliveryState::Cancelled => false,
-            }
+        **id != claim.delivery && delivery.is_letter() && delivery.may_have_arrived()
     });
     others
         .flat_map(|(_, delivery)| {

@@ -6,39 +6,50 @@
 //! Why is there no trait? There is one store. A second (PostgreSQL, for two sites) would make one.
 
 mod accept;
+mod acts;
+mod answers;
+mod carrying;
 mod cases;
 mod directory_load;
 mod directory_rows;
 mod disk;
+mod inbound;
+mod inbound_views;
 pub mod json;
 mod letters;
 mod open;
+mod opening;
 mod outcomes;
 mod refuse;
 mod superseded;
+mod tasks;
+mod timers;
 mod tx;
 mod vault;
 mod views;
 mod writer;
 
+pub use acts::{Act, NotActed};
+pub use inbound_views::ReplyLine;
 pub use open::{OpenFault, Options};
 pub use tx::{Basis, policy_digest, sha256};
 pub use vault::VaultFault;
-pub use views::{LetterLine, LiveLine, QueueLine, ReferralLine, TaskLine, Trace, TraceLine};
+pub use views::{LetterLine, LiveLine, QueueLine, ReferralLine, Stuck, TaskLine, Trace, TraceLine};
 
 use crate::clock::Clock;
+use crate::referral::answer::{Strength, Verdict};
 use crate::referral::attempt::Attempted;
 use crate::referral::deadline::DueReason;
 use crate::referral::directory::Directory;
 use crate::referral::fold::Case;
-use crate::referral::id::{DeliveryId, LetterId};
+use crate::referral::id::{DeliveryId, InboundId, LetterId};
 use crate::referral::id::{NotificationId, ReferralId};
 use crate::referral::plan::WillHappen;
 use crate::referral::policy::Policy;
 use crate::referral::post::{ForceName, Referral};
 use crate::referral::reference::Reference;
-use crate::referral::school::Contact;
-use crate::referral::school::{LaCode, Role, RouteName, Urn};
+use crate::referral::report::{Action, Kind, Sub};
+use crate::referral::school::{Address, Contact, LaCode, Role, RouteName, Urn};
 use crate::referral::tree::Tree;
 use jiff::Timestamp;
 use sqlx::SqlitePool;
@@ -246,6 +257,101 @@ pub struct Ended {
     pub attempted: Attempted,
 }
 
+/// A mail that came back, with its envelope.
+#[derive(Clone, PartialEq, Eq)]
+pub struct InboundMail {
+    /// The way in: `smtp`, or a mailbox's name.
+    pub source: String,
+    /// Its envelope sender; none when that is empty, as a report's is.
+    pub mail_from: Option<String>,
+    /// Its envelope recipients.
+    pub rcpt_to: Vec<String>,
+    /// Its bytes, exactly as they came.
+    pub bytes: Vec<u8>,
+}
+
+/// What an inbound mail belongs to, and how surely.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Matched {
+    /// The letter, when it names one.
+    pub letter: Option<LetterId>,
+    /// The notification.
+    pub notification: NotificationId,
+    /// How surely.
+    pub strength: Strength,
+}
+
+/// What came by a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Came {
+    /// A person's word.
+    Answer {
+        /// What it says.
+        verdict: Verdict,
+        /// It is about every open notification of that school and referral.
+        all: bool,
+        /// It says more than that.
+        has_message: bool,
+    },
+    /// A delivery report.
+    Report {
+        /// What it says.
+        action: Action,
+        /// The status code (RFC 3463).
+        status: Option<String>,
+    },
+    /// A receipt, or an automatic reply that moves nobody.
+    Receipt {
+        /// What an automatic reply is about.
+        sub: Option<Sub>,
+    },
+    /// Somebody is away.
+    Absence {
+        /// Until the beginning of this instant, when it says.
+        until: Option<Timestamp>,
+    },
+    /// Nobody can say.
+    Unclassified,
+}
+
+/// An inbound mail that was read, with what it brings.
+#[derive(Clone)]
+pub struct Settled {
+    /// The mail.
+    pub inbound: InboundId,
+    /// Its kind.
+    pub kind: Kind,
+    /// What it brings.
+    pub came: Came,
+    /// What it belongs to; none when that cannot be said.
+    pub matched: Option<Matched>,
+    /// The address in its From header.
+    pub sender: Option<Address>,
+}
+
+impl Settled {
+    /// A mail that could not be read: a person looks.
+    pub fn unclassified(inbound: InboundId) -> Self {
+        Self {
+            inbound,
+            kind: Kind::Unclassified,
+            came: Came::Unclassified,
+            matched: None,
+            sender: None,
+        }
+    }
+
+    fn verdict(&self) -> Option<Verdict> {
+        match self.came {
+            Came::Answer { verdict, .. } => Some(verdict),
+            Came::Report { .. }
+            | Came::Receipt { .. }
+            | Came::Absence { .. }
+            | Came::Unclassified => None,
+        }
+    }
+}
+
 /// The reading side: what the command line opens when no daemon runs.
 #[derive(Debug, Clone)]
 pub struct Readers {
@@ -264,7 +370,14 @@ macro_rules! hidden {
     )+};
 }
 
-hidden!(Post, LetterWork, SignedLetter, RefusedPost);
+hidden!(
+    Post,
+    LetterWork,
+    SignedLetter,
+    RefusedPost,
+    InboundMail,
+    Settled
+);
 
 /// A handle to the store; cheap to clone.
 #[derive(Debug, Clone)]
@@ -342,6 +455,39 @@ impl Store {
         ask(&self.first, |reply| Command::Ended(ended, reply)).await
     }
 
+    /// Keeps a mail that came back, once, and gives its id: it is on disk when this answers.
+    pub async fn keep_inbound(&self, mail: InboundMail) -> Result<InboundId, NotStored> {
+        let mail = Box::new(mail);
+        ask(&self.first, |reply| Command::Keep(mail, reply)).await
+    }
+
+    /// Counts that a mail is read, before it is. False: it is settled, or was tried too often and is
+    /// set aside.
+    pub async fn try_inbound(&self, inbound: InboundId) -> Result<bool, NotStored> {
+        ask(&self.first, |reply| Command::TryInbound(inbound, reply)).await
+    }
+
+    /// Settles a mail with what it brings.
+    pub async fn settle(&self, settled: Settled) -> Result<(), NotStored> {
+        let settled = Box::new(settled);
+        ask(&self.first, |reply| Command::Settle(settled, reply)).await
+    }
+
+    /// Applies the timers that are due, at most so many; gives how many were.
+    pub async fn fire_timers(&self, most: usize) -> Result<usize, NotStored> {
+        ask(&self.first, |reply| Command::Timers(most, reply)).await
+    }
+
+    /// Does what an operator asks; gives the notifications it was about.
+    pub async fn act(
+        &self,
+        act: Act,
+        operator: &str,
+    ) -> Result<Result<Vec<NotificationId>, NotActed>, NotStored> {
+        let (act, operator) = (Box::new(act), operator.to_owned());
+        ask(&self.first, |reply| Command::Act(act, operator, reply)).await
+    }
+
     /// Saves a directory as the next version. None: referrals were accepted, so this takes two people.
     pub async fn import_directory(
         &self,
@@ -407,6 +553,11 @@ impl Store {
         stored(self.readers.letter_work(claim).await)
     }
 
+    /// When the next timer is due; none when nothing is live.
+    pub async fn next_timer(&self) -> Result<Option<Timestamp>, NotStored> {
+        stored(self.readers.next_timer().await)
+    }
+
     /// When the next delivery of a route is due; none when nothing waits.
     pub async fn next_due(&self, route: &RouteName) -> Result<Option<Timestamp>, NotStored> {
         stored(self.readers.next_due(route).await)
@@ -461,6 +612,54 @@ impl Readers {
     /// Live notifications.
     pub async fn list_live(&self, now: Timestamp) -> Result<Vec<LiveLine>, NotStored> {
         stored(self.live(now).await)
+    }
+
+    /// Mails that wait to be classified, at most so many.
+    pub async fn list_inbound(&self, most: usize) -> Result<Vec<InboundId>, NotStored> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        stored(self.open_inbound(most).await)
+    }
+
+    /// A mail as it came, and when.
+    pub async fn show_inbound(
+        &self,
+        id: InboundId,
+    ) -> Result<Option<(InboundMail, Timestamp)>, NotStored> {
+        stored(self.inbound_mail(id).await)
+    }
+
+    /// The letter that bears this reply token.
+    pub async fn find_token(&self, token: &str) -> Result<Option<Matched>, NotStored> {
+        stored(self.letter_by_token(token).await)
+    }
+
+    /// The letter of this Message-ID, without angle brackets.
+    pub async fn find_message_id(&self, id: &str) -> Result<Option<Matched>, NotStored> {
+        stored(self.letter_by_message_id(id).await)
+    }
+
+    /// The notification of this public code.
+    pub async fn find_reference(&self, code: &Reference) -> Result<Option<Matched>, NotStored> {
+        stored(self.notification_by(code).await)
+    }
+
+    /// Whether any letter bears this reply token.
+    pub async fn knows_token(&self, token: &str) -> Result<bool, NotStored> {
+        stored(self.token_known(token).await)
+    }
+
+    /// Replies, latest first; those that a person has read too when `all`.
+    pub async fn list_replies(&self, all: bool) -> Result<Vec<ReplyLine>, NotStored> {
+        stored(self.replies(all).await)
+    }
+
+    /// Work past its time.
+    pub async fn find_stuck(
+        &self,
+        before: Timestamp,
+        claimed_before: Timestamp,
+    ) -> Result<Stuck, NotStored> {
+        stored(self.stuck(before, claimed_before).await)
     }
 
     /// Open tasks.

@@ -8,6 +8,8 @@ use super::writer::{CHECKPOINT, Writer};
 use super::{Readers, Settings, Store, directory_load, outcomes, refuse};
 use crate::clock::Clock;
 use crate::referral::fact::Fact;
+use crate::referral::policy::Policy;
+use crate::referral::post::ForceName;
 use crate::referral::retry::RetrySettings;
 use crate::seal::random;
 use jiff::Timestamp;
@@ -53,6 +55,8 @@ pub struct Options {
     pub message_id_host: String,
     /// What facts rest on.
     pub basis: Basis,
+    /// The policy of each force.
+    pub policies: HashMap<ForceName, Arc<Policy>>,
 }
 
 /// How the writer's connection is opened, at start and again after a failed batch.
@@ -146,6 +150,7 @@ impl Store {
             retry: options.retry,
             message_id_host: options.message_id_host,
             directory: Arc::default(),
+            policies: options.policies,
             incarnation: 0,
             fact_seq: 0,
             basis_rows: HashMap::new(),

@@ -13,7 +13,7 @@ use crate::referral::school::RouteName;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-const NEXT: &str = "SELECT d.id, d.letter, d.notification, d.attempts, d.lease, l.item IS NULL AS unsigned, l.render_tries FROM delivery d JOIN letter l ON l.id = d.letter WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND d.not_before <= $2 ORDER BY d.lane, d.last_safe_at, d.id LIMIT $3";
+const NEXT: &str = "SELECT d.id, d.letter, d.notification, d.attempts, d.lease, l.item IS NULL AS unsigned, l.render_tries FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND d.not_before <= $2 AND (n.hold IS NULL OR l.kind <> 'notification') ORDER BY d.lane, d.last_safe_at, d.id LIMIT $3";
 const CLAIM: &str = "UPDATE delivery SET state = 'sending', attempts = $2, lease = $3, incarnation = $4 WHERE id = $1";
 const ATTEMPT_ADD: &str =
     "INSERT INTO attempt(delivery, n, lease, started_at) VALUES ($1, $2, $3, $4)";
@@ -132,7 +132,7 @@ async fn claim_one(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<Claim, Fault> {
         incarnation,
     };
     let notification = notification_id(row.try_get("notification")?)?;
-    apply(tx, notification, Observed { fact, cause: None }, None).await?;
+    apply(tx, notification, Observed::plain(fact), None).await?;
     let letter = LetterId::parse(&letter).map_err(|_| Fault::Damaged("a letter's id"))?;
     Ok(Claim {
         delivery,
@@ -148,10 +148,7 @@ async fn quarantine(tx: &mut Tx<'_>, row: &SqliteRow, tries: i64) -> Result<(), 
     let notification = notification_id(row.try_get("notification")?)?;
     let tries = u32::try_from(tries).unwrap_or(u32::MAX);
     let fact = Fact::DeliveryQuarantined { delivery, tries };
-    let observed = Observed {
-        fact,
-        cause: Some(format!("quarantine:{delivery}")),
-    };
+    let observed = Observed::caused(fact, format!("quarantine:{delivery}"));
     apply(
         tx,
         notification,
@@ -204,10 +201,7 @@ pub(super) async fn signed(tx: &mut Tx<'_>, signed: &SignedLetter) -> Result<Vec
         bytes_digest: Digest(signed.digest),
         signer: signed.signer.clone(),
     };
-    let observed = Observed {
-        fact,
-        cause: Some(format!("signed:{id}")),
-    };
+    let observed = Observed::caused(fact, format!("signed:{id}"));
     apply(
         tx,
         notification_id(row.try_get("notification")?)?,
@@ -270,10 +264,7 @@ pub(super) async fn ended(tx: &mut Tx<'_>, ended: &Ended) -> Result<(), Fault> {
         chain_digest: attempted.tls.as_ref().map(|tls| Digest(tls.chain_digest)),
         words,
     };
-    let observed = Observed {
-        fact,
-        cause: Some(format!("{cause}:{delivery}:{}", ended.attempt)),
-    };
+    let observed = Observed::caused(fact, format!("{cause}:{delivery}:{}", ended.attempt));
     let observation = Observation::AttemptEnded {
         delivery: ended.delivery,
         attempt: ended.attempt,

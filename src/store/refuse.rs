@@ -1,7 +1,7 @@
 //! Posts of known forces that were refused: sealed, kept seven days, put before the desk.
 
 use super::RefusedPost;
-use super::cases::add_task;
+use super::tasks;
 use super::tx::{By, Fault, Stream, Tx};
 use crate::referral::fact::{Fact, TaskKind};
 use crate::referral::id::{RefusedPostId, TaskId};
@@ -104,7 +104,7 @@ async fn keep(tx: &mut Tx<'_>, refused: &RefusedPost, digest: &[u8; 32]) -> Resu
     let subject = format!("refused:{}", refused.force);
     let (kind, now) = (TaskKind::CompleteRefusedPost, tx.now);
     // One open task a force, however many posts wait behind it.
-    add_task(tx, task, kind, None, &subject, &by, now).await
+    tasks::add(tx, task, kind, None, &subject, &by, now).await
 }
 
 /// Destroys what was kept long enough: the key, the sealed body and the row. The fact stays.

@@ -49,10 +49,7 @@ pub(super) async fn supersede(
     for row in rows {
         let id: String = row.try_get(0)?;
         let id = NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))?;
-        let observed = Observed {
-            fact: fact.clone(),
-            cause: None,
-        };
+        let observed = Observed::plain(fact.clone());
         apply(tx, id, observed, Some(Observation::Superseded)).await?;
     }
     Ok(())

@@ -5,7 +5,7 @@ use super::json;
 use super::vault::{ContentKey, Vault, VaultFault};
 use crate::referral::directory::Directory;
 use crate::referral::fact::Fact;
-use crate::referral::id::{ContentKeyId, ItemId};
+use crate::referral::id::{ContactId, ContentKeyId, ItemId};
 use crate::referral::policy::Policy;
 use crate::referral::post::ForceName;
 use crate::referral::retry::RetrySettings;
@@ -83,11 +83,20 @@ pub(super) struct State {
     pub(super) retry: RetrySettings,
     pub(super) message_id_host: String,
     pub(super) directory: Arc<Directory>,
+    /// The policy of each force: what a successor is planned with.
+    pub(super) policies: HashMap<ForceName, Arc<Policy>>,
     pub(super) incarnation: i64,
     pub(super) fact_seq: i64,
     pub(super) basis_rows: HashMap<[u8; 32], i64>,
     /// The database file may be written, but new work is refused: the disk is nearly full.
     pub(super) full: bool,
+}
+
+impl State {
+    /// Sends nothing more to a contact: narrowing takes effect at once.
+    pub(super) fn suspend(&mut self, contact: ContactId) {
+        Arc::make_mut(&mut self.directory).suspended.insert(contact);
+    }
 }
 
 /// A stream of facts and how many it holds.

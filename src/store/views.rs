@@ -25,7 +25,9 @@ const SHOW: &str = "SELECT n.id, n.reference, n.force, n.referral, n.child, c.ch
 const TRACE: &str =
     "SELECT seq, n, kind, v, at, actor, body FROM fact WHERE stream = $1 ORDER BY n";
 const LETTERS: &str = "SELECT id, contact, directory_version, message_id, bytes_digest, signer, signed_at FROM letter WHERE notification = $1 ORDER BY id";
-const NEXT_DUE: &str = "SELECT MIN(not_before) FROM delivery WHERE route = $1 AND state IN ('queued','in_doubt') AND quarantined = 0";
+const NEXT_DUE: &str = "SELECT MIN(d.not_before) FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND (n.hold IS NULL OR l.kind <> 'notification')";
+const NEXT_TIMER: &str = "SELECT MIN(next_at) FROM notification WHERE live = 1";
+const STUCK: &str = "SELECT (SELECT COUNT(*) FROM notification WHERE live = 1 AND (next_at IS NULL OR next_at < $1)), (SELECT COUNT(*) FROM delivery d JOIN notification n ON n.id = d.notification WHERE d.state = 'queued' AND d.attempts = 0 AND d.quarantined = 0 AND d.not_before < $1 AND n.hold IS NULL), (SELECT COUNT(*) FROM attempt a JOIN delivery d ON d.id = a.delivery WHERE d.state = 'sending' AND a.ended_at IS NULL AND a.started_at < $2), (SELECT COUNT(*) FROM inbound WHERE settled_at IS NULL AND received_at < $1)";
 const BEAT: &str = "SELECT n FROM heartbeat WHERE one = 1";
 
 #[cfg(test)]
@@ -42,6 +44,8 @@ pub(super) const STATEMENTS: &[&str] = &[
     TRACE,
     LETTERS,
     NEXT_DUE,
+    NEXT_TIMER,
+    STUCK,
     BEAT,
 ];
 
@@ -268,6 +272,26 @@ pub struct Trace {
     pub letters: Vec<LetterLine>,
 }
 
+/// Work past its time, counted by what it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stuck {
+    /// Live notifications without a timer, or with one long past.
+    pub timers: i64,
+    /// Letters that were never tried although they are due.
+    pub deliveries: i64,
+    /// Attempts that outlast their lease.
+    pub attempts: i64,
+    /// Mails that nobody has classified.
+    pub inbound: i64,
+}
+
+impl Stuck {
+    /// Whether nothing is.
+    pub fn is_nothing(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Lists are cut here; whoever needs more narrows the question.
 const LINES_MAX: i64 = 1_000;
 
@@ -473,6 +497,31 @@ impl Readers {
             .fetch_one(&self.pool)
             .await?;
         Ok(row.try_get::<Option<i64>, _>(0)?.map(instant))
+    }
+
+    /// When the next timer is due.
+    pub(super) async fn next_timer(&self) -> Result<Option<Timestamp>, Fault> {
+        let row = sqlx::query(NEXT_TIMER).fetch_one(&self.pool).await?;
+        Ok(row.try_get::<Option<i64>, _>(0)?.map(instant))
+    }
+
+    /// Work past its time: due before `before`, or claimed before `claimed_before` and not ended.
+    pub(super) async fn stuck(
+        &self,
+        before: Timestamp,
+        claimed_before: Timestamp,
+    ) -> Result<Stuck, Fault> {
+        let row = sqlx::query(STUCK)
+            .bind(before.as_microsecond())
+            .bind(claimed_before.as_microsecond())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(Stuck {
+            timers: row.try_get(0)?,
+            deliveries: row.try_get(1)?,
+            attempts: row.try_get(2)?,
+            inbound: row.try_get(3)?,
+        })
     }
 
     /// The heartbeat as it stands on disk.

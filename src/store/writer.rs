@@ -16,11 +16,12 @@
 
 use super::disk::Disk;
 use super::tx::{Fault, State, Tx};
-use super::{Accepted, Claim, Ended, NotAccepted, Post, RefusedPost, SignedLetter};
-use super::{accept, directory_rows, open, outcomes, refuse};
+use super::{Accepted, Act, Claim, Ended, InboundMail, NotAccepted, NotActed, Post, RefusedPost};
+use super::{Settled, SignedLetter};
+use super::{accept, acts, directory_rows, inbound, open, outcomes, refuse, timers};
 use crate::clock::Clock;
 use crate::referral::directory::Directory;
-use crate::referral::id::LetterId;
+use crate::referral::id::{InboundId, LetterId, NotificationId};
 use crate::referral::school::RouteName;
 use jiff::Timestamp;
 use sqlx::{Connection, SqliteConnection};
@@ -39,6 +40,15 @@ pub(super) enum Command {
     MakingAgain(LetterId, Reply<()>),
     Signed(Box<SignedLetter>, Reply<Vec<u8>>),
     Ended(Box<Ended>, Reply<()>),
+    Keep(Box<InboundMail>, Reply<InboundId>),
+    TryInbound(InboundId, Reply<bool>),
+    Settle(Box<Settled>, Reply<()>),
+    Timers(usize, Reply<usize>),
+    Act(
+        Box<Act>,
+        String,
+        Reply<Result<Vec<NotificationId>, NotActed>>,
+    ),
     ImportDirectory(Box<Directory>, String, Reply<Option<u32>>),
     Heartbeat(Reply<i64>),
     /// Last command: commit what went before, checkpoint, stop.
@@ -365,6 +375,14 @@ async fn perform(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, F
             outcomes::ended(tx, &ended).await?;
             answer(reply, ())
         }
+        Command::Keep(mail, reply) => answer(reply, inbound::keep(tx, &mail).await?),
+        Command::TryInbound(id, reply) => answer(reply, inbound::try_inbound(tx, id).await?),
+        Command::Settle(settled, reply) => {
+            inbound::settle(tx, &settled).await?;
+            answer(reply, ())
+        }
+        Command::Timers(most, reply) => answer(reply, timers::fire(tx, most).await?),
+        Command::Act(act, operator, reply) => answer(reply, acts::act(tx, &act, &operator).await?),
         Command::ImportDirectory(directory, operator, reply) => {
             match directory_rows::import(tx, *directory, &operator).await? {
                 Some(directory) => Some(Pending::Directory(Arc::new(directory), reply)),

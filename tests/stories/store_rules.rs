@@ -17,6 +17,7 @@ use firstbell::store::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use sqlx::{Connection, SqliteConnection};
+use std::collections::HashMap;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
@@ -68,6 +69,7 @@ async fn try_open(folder: &Path, clock: &Clock) -> Result<Opened, OpenFault> {
             in_doubt: Duration::from_secs(120),
         },
         message_id_host: "gateway.test".to_owned(),
+        policies: HashMap::default(),
         basis: Basis {
             templates_digest: [1; 32],
             tzdb: "test".to_owned(),

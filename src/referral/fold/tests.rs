@@ -1,7 +1,9 @@
 //! Any order of facts gives the same case, and no recorded outcome is forgotten.
 
 use super::*;
-use crate::referral::attempt::{AttemptWhy, Phase};
+use crate::referral::attempt::{AttemptResult, AttemptWhy, Phase};
+use crate::referral::fact::Message;
+use crate::referral::id::LetterId;
 use proptest::prelude::*;
 
 fn id<T>(make: fn(u64, [u8; 10]) -> T) -> T {
@@ -55,10 +57,14 @@ fn opened() -> Vec<Fact> {
             assumed: false,
             late_on_arrival: false,
             reasons: vec![],
+            steps: vec![],
+            steps_at: vec![],
+            steps_lost: vec![],
         },
         Fact::DeliveryQueued {
             delivery: id(DeliveryId::from_parts),
             letter: id(LetterId::from_parts),
+            message: Message::Letter,
             contact: id(ContactId::from_parts),
             route: RouteName::parse("cjsm").unwrap(),
             step: 0,

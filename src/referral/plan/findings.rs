@@ -1,7 +1,7 @@
 //! What is found about a referral and its children, wherever they go to school: what policy
 //! refuses, and what a person should look at first.
 
-use super::super::post::{Born, Child, Connection};
+use super::super::post::{AskCall, Born, Child, Connection};
 use super::{Given, HoldReason, RouteReason};
 use jiff::SignedDuration;
 use jiff::civil::Date;
@@ -64,6 +64,9 @@ pub(super) fn of_referral(given: &Given<'_>) -> Findings {
     }
     if !policy.grades.contains(&referral.incident.risk_grade) {
         found.hold(HoldReason::OutsidePolicy, RouteReason::GradeOutsidePolicy);
+    }
+    if referral.police_ask_call != AskCall::None {
+        found.note(RouteReason::PoliceAskCall);
     }
     if is_old(given) {
         found.hold(HoldReason::IncidentOld, RouteReason::NotRecentlyReported);

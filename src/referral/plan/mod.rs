@@ -10,6 +10,7 @@ mod tests;
 
 use super::deadline::{Deadline, Whose, deadline};
 use super::directory::Directory;
+use super::ladder::{LadderHours, Rung, ladder};
 use super::policy::Policy;
 use super::post::{Referral, words};
 use super::school::{LaCode, Recipient, Urn, Withheld};
@@ -45,6 +46,8 @@ words! {
         IncidentOld = "incident-old",
         /// Neither birth date nor age is known.
         BornNotKnown = "born-not-known",
+        /// An operator holds it back.
+        ByOperator = "by-operator",
     }
     /// What happens by itself to a hold that nobody decides.
     WillHappen {
@@ -86,6 +89,10 @@ words! {
         AddressWithheld = "address-withheld",
         /// No Key Adult, deputy or hub may be sent a letter today.
         NoContact = "no-contact",
+        /// The police ask for a call before the letter is answered.
+        PoliceAskCall = "police-ask-call",
+        /// A contact's address is suspended: passed over.
+        AddressSuspended = "address-suspended",
         /// Only one contact can be sent a letter.
         SingleContact = "single-contact",
         /// The child is at no establishment, or at one that nobody knows.
@@ -158,6 +165,8 @@ pub struct Planned {
     pub suggestions: Vec<Urn>,
     /// The clocks.
     pub deadline: Deadline,
+    /// The ladder's steps, in order of time.
+    pub rungs: Vec<Rung>,
     /// Who may be sent the letter, in order; empty when nobody may. Those of a held notification
     /// are mailed only once a person releases it, or its default sends it.
     pub recipients: Vec<Recipient>,
@@ -203,7 +212,9 @@ fn plan_with(
             route.findings.add(&about_child);
             route.findings.add(&about_referral);
             let deadline = deadline_of(route.whose);
-            notifications.push(planned(index, route, deadline, now));
+            let hours = LadderHours::default();
+            let rungs = ladder(directory, route.whose, &hours, now, &deadline);
+            notifications.push(planned(index, route, deadline, rungs, now));
         }
     }
     number(&mut notifications);
@@ -248,7 +259,13 @@ fn london_date(at: Timestamp) -> Date {
     at.to_zoned(london).date()
 }
 
-fn planned(child: usize, route: Route, deadline: Deadline, now: Timestamp) -> Planned {
+fn planned(
+    child: usize,
+    route: Route,
+    deadline: Deadline,
+    rungs: Vec<Rung>,
+    now: Timestamp,
+) -> Planned {
     let hold = route.findings.strongest().map(|reason| Hold {
         reason,
         will_happen: default_of(reason, &route),
@@ -265,6 +282,7 @@ fn planned(child: usize, route: Route, deadline: Deadline, now: Timestamp) -> Pl
         reasons: route.findings.into_reasons(),
         suggestions: route.suggestions,
         deadline,
+        rungs,
         recipients: route.recipients,
         n_of_m: (1, 1),
     }
@@ -281,7 +299,8 @@ fn default_of(reason: HoldReason, route: &Route) -> WillHappen {
         | HoldReason::NeedsAName
         | HoldReason::OutsidePolicy
         | HoldReason::NameUnlikeRegister
-        | HoldReason::NobodyToNotify => WillHappen::Climb,
+        | HoldReason::NobodyToNotify
+        | HoldReason::ByOperator => WillHappen::Climb,
     }
 }
 

@@ -19,6 +19,9 @@ pub(super) fn recipients(
     let mut recipients = Vec::new();
     for contact in given.directory.contacts_of(whose) {
         match Recipient::of(contact, &given.withheld, given.today) {
+            Ok(_) if given.directory.suspended.contains(&contact.id) => {
+                findings.note(RouteReason::AddressSuspended);
+            }
             Ok(_) if pass_over_surname.is_some_and(|name| bears(&contact.name, name)) => {
                 findings.note(RouteReason::ContactSharesSurname);
             }

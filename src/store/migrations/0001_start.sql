@@ -158,6 +158,8 @@ CREATE TABLE letter(
   id TEXT PRIMARY KEY,
   kind TEXT NOT NULL CHECK (kind IN ('notification','nudge','note','receipt','withdrawal','drill','canary','alarm')),
   notification TEXT REFERENCES notification(id),
+  -- What it is: letter, receipt, after_call, not_counted.
+  message TEXT NOT NULL,
   contact TEXT NOT NULL,
   directory_version INTEGER NOT NULL,
   profile TEXT,
@@ -213,13 +215,21 @@ CREATE TABLE inbound(
   source_key TEXT NOT NULL,
   received_at INTEGER NOT NULL,
   raw TEXT NOT NULL REFERENCES item(id),
+  envelope TEXT NOT NULL REFERENCES item(id),
   size_bytes INTEGER NOT NULL,
+  -- Committed before parsing: a mail that stops the daemon three times is set aside.
   parse_tries INTEGER NOT NULL DEFAULT 0,
   kind TEXT,
   verdict TEXT,
   strength TEXT,
   letter TEXT REFERENCES letter(id),
+  notification TEXT REFERENCES notification(id),
+  contact TEXT,
   settled_at INTEGER,
+  -- Once a person has read it: who, when and as what.
+  read_by TEXT,
+  read_at INTEGER,
+  read_as TEXT,
   UNIQUE(source, source_key)
 ) STRICT;
 CREATE INDEX inbound_open ON inbound(received_at) WHERE settled_at IS NULL;
@@ -239,12 +249,20 @@ CREATE TABLE task(
   opened_at INTEGER NOT NULL,
   wanted_by INTEGER NOT NULL,
   claimed_by TEXT,
+  claimed_at INTEGER,
   settled_at INTEGER,
   settled_by TEXT,
   settlement TEXT
 ) STRICT;
 CREATE UNIQUE INDEX task_open ON task(kind, subject) WHERE settled_at IS NULL;
 CREATE INDEX task_board ON task(wanted_by) WHERE settled_at IS NULL;
+-- The notifications a task is about: a call is one for all children of a school.
+CREATE TABLE task_member(
+  task TEXT NOT NULL REFERENCES task(id),
+  notification TEXT NOT NULL REFERENCES notification(id),
+  PRIMARY KEY(task, notification)
+) STRICT;
+CREATE INDEX task_member_notification ON task_member(notification);
 
 -- directory: a row lives from one version to the next change; nothing is copied, nothing is edited
 -- SHA-256(previous digest || canonical change list)

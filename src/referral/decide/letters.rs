@@ -1,0 +1,249 @@
+//! Letters: to whom next, and what an outcome or a report asks for.
+
+use super::{Decision, RerouteTo, ending, task};
+use crate::referral::answer::{Clash, Verdict};
+use crate::referral::attempt::AttemptResult;
+use crate::referral::fact::{Message, TaskKind};
+use crate::referral::fold::Case;
+use crate::referral::id::{ContactId, DeliveryId, InboundId, LetterId};
+use crate::referral::plan::{HoldReason, RouteReason};
+use crate::referral::report::Action;
+use crate::referral::retry::{RetrySettings, in_doubt_again, next_attempt};
+use crate::referral::school::{Role, RouteName, Urn};
+use crate::referral::state::{DeliveryState, Duty};
+use jiff::Timestamp;
+
+/// Send at once, at any hour (s.49A: as soon as is reasonably practicable); or open the hold's task.
+pub(super) fn opened(case: &Case, now: Timestamp) -> Vec<Decision> {
+    let mut decisions = match case.hold {
+        Some(hold) => {
+            vec![Decision::OpenTask {
+                kind: task_of(hold.reason),
+                wanted_by: hold.at,
+            }]
+        }
+        None => next_contact(case, now),
+    };
+    if case.reasons.contains(&RouteReason::OtherForceArea) {
+        decisions.push(Decision::OpenTask {
+            kind: TaskKind::TellHomeForce,
+            wanted_by: case.act_by,
+        });
+    }
+    decisions
+}
+
+/// The task that a hold opens.
+fn task_of(reason: HoldReason) -> TaskKind {
+    match reason {
+        HoldReason::NeedsRouting => TaskKind::ChooseSchool,
+        HoldReason::OutsidePolicy => TaskKind::RecordWhoTold,
+        HoldReason::NeedsAName => TaskKind::NameChild,
+        HoldReason::BornNotKnown | HoldReason::IncidentOld | HoldReason::ByOperator => {
+            TaskKind::ConfirmHold
+        }
+        HoldReason::NameUnlikeRegister
+        | HoldReason::Conflict
+        | HoldReason::Restricted
+        | HoldReason::ChildIsSuspect
+        | HoldReason::NobodyToNotify => TaskKind::RingSchool,
+    }
+}
+
+fn letter_to(contact: ContactId, route: &RouteName, step: u32, now: Timestamp) -> Decision {
+    Decision::Queue {
+        message: Message::Letter,
+        contact,
+        route: route.clone(),
+        step,
+        not_before: now,
+    }
+}
+
+/// Those who may still be sent a letter: nobody twice, and nobody whose address is suspended.
+fn without_letter(case: &Case) -> impl Iterator<Item = &(ContactId, Role, RouteName)> {
+    case.contacts.iter().filter(|(contact, ..)| {
+        !case.letters().any(|(_, letter)| letter.contact == *contact)
+            && !case.people.blocked.contains(contact)
+    })
+}
+
+/// A letter to the first contact that has none, an absent one only when there is nobody else; a call
+/// when there is nobody left.
+pub(super) fn next_contact(case: &Case, now: Timestamp) -> Vec<Decision> {
+    let step = u32::from(case.letters().next().is_some());
+    let here = without_letter(case).find(|(contact, ..)| !case.people.absent.contains(contact));
+    match here.or_else(|| without_letter(case).next()) {
+        Some((contact, _, route)) => vec![letter_to(*contact, route, step, now)],
+        None => {
+            let wanted_by = case.last_safe_mail().max(now);
+            task(case, TaskKind::RingSchool, wanted_by)
+                .into_iter()
+                .collect()
+        }
+    }
+}
+
+/// A letter to every deputy and hub that has none.
+pub(super) fn deputies(case: &Case, now: Timestamp) -> Vec<Decision> {
+    without_letter(case)
+        .filter(|(_, role, _)| match role {
+            Role::Deputy | Role::Hub => true,
+            Role::KeyAdult | Role::Office => false,
+        })
+        .map(|(contact, _, route)| letter_to(*contact, route, 1, now))
+        .collect()
+}
+
+pub(super) fn attempt_ended(
+    case: &Case,
+    (delivery, attempt): (DeliveryId, u32),
+    result: AttemptResult,
+    retry: &RetrySettings,
+    now: Timestamp,
+    random: u64,
+) -> Vec<Decision> {
+    let Some(known) = case.deliveries.get(&delivery) else {
+        return Vec::new();
+    };
+    if known.is_letter() && !case.live() {
+        // What it was for has ended while it was on its way: not again.
+        let cancel = Decision::Cancel { delivery };
+        return known.waits().then_some(cancel).into_iter().collect();
+    }
+    let again = |not_before| {
+        vec![Decision::QueueAgain {
+            delivery,
+            after_attempt: attempt,
+            not_before,
+        }]
+    };
+    let safe = case.last_safe_mail();
+    let safe = if safe > now { safe } else { case.act_by };
+    // The state, not this outcome alone, decides: a stale "later" after a "250" asks for nothing.
+    match (known.state(), result) {
+        (DeliveryState::Queued | DeliveryState::InDoubt, AttemptResult::Later) => {
+            again(next_attempt(retry, attempt, now, Some(safe), random))
+        }
+        (DeliveryState::InDoubt, AttemptResult::Unknown) => {
+            again(in_doubt_again(retry, known.repeats(), now, case.act_by))
+        }
+        (DeliveryState::Failed, AttemptResult::Never) if known.is_letter() => {
+            next_contact(case, now)
+        }
+        (
+            DeliveryState::Queued
+            | DeliveryState::Sending
+            | DeliveryState::InDoubt
+            | DeliveryState::Relayed
+            | DeliveryState::Delivered
+            | DeliveryState::Delayed
+            | DeliveryState::Failed
+            | DeliveryState::Held
+            | DeliveryState::Cancelled,
+            AttemptResult::Done
+            | AttemptResult::Later
+            | AttemptResult::Never
+            | AttemptResult::Unknown,
+        ) => Vec::new(),
+    }
+}
+
+pub(super) fn quarantined(case: &Case, delivery: DeliveryId, now: Timestamp) -> Vec<Decision> {
+    let letter = case.deliveries.get(&delivery).is_none_or(|d| d.is_letter());
+    if !case.live() || !letter {
+        return Vec::new();
+    }
+    let read = task(case, TaskKind::ReadQuarantined, now);
+    next_contact(case, now).into_iter().chain(read).collect()
+}
+
+pub(super) fn superseded(case: &Case) -> Vec<Decision> {
+    let close = Decision::Close {
+        closed_as: "superseded",
+    };
+    ending(case).into_iter().chain([close]).collect()
+}
+
+/// A report of failure sends the letter to the next contact at once; one that comes after somebody
+/// answered that very letter, or after it was reported delivered, contradicts what was known.
+pub(super) fn reported(
+    case: &Case,
+    inbound: InboundId,
+    delivery: DeliveryId,
+    action: Action,
+    now: Timestamp,
+) -> Vec<Decision> {
+    let failed = match action {
+        Action::Failed => true,
+        Action::Delivered | Action::Relayed | Action::Expanded | Action::Delayed => false,
+    };
+    let Some(known) = case.deliveries.get(&delivery) else {
+        return Vec::new();
+    };
+    if !failed || !known.is_letter() {
+        return Vec::new();
+    }
+    let find = Decision::FindContradiction {
+        clash: Clash::LateFailure,
+        inbound,
+    };
+    let settle = task(case, TaskKind::SettleContradiction, now);
+    match case.duty() {
+        Duty::Open if known.reports.contains(&Action::Delivered) => {
+            let found = [find].into_iter().chain(settle);
+            found.chain(next_contact(case, now)).collect()
+        }
+        Duty::Open | Duty::Contradicted if case.hold.is_none() => next_contact(case, now),
+        Duty::Acknowledged if was_answered(case, known.letter) => {
+            let found = [find].into_iter().chain(settle);
+            found.chain(next_contact(case, now)).collect()
+        }
+        Duty::Open
+        | Duty::Contradicted
+        | Duty::Acknowledged
+        | Duty::Refused
+        | Duty::Told
+        | Duty::Closed => Vec::new(),
+    }
+}
+
+/// Whether somebody acknowledged by answering this very letter.
+fn was_answered(case: &Case, letter: LetterId) -> bool {
+    case.people.answers.values().any(|answer| {
+        answer.letter == Some(letter)
+            && answer.contact.is_some()
+            && answer.read.unwrap_or(answer.verdict) == Verdict::Received
+    })
+}
+
+/// Somebody who had the letter is away: the next contact at once.
+pub(super) fn absent(case: &Case, contact: ContactId, now: Timestamp) -> Vec<Decision> {
+    let had_it = case.letters().any(|(_, letter)| letter.contact == contact);
+    if case.live() && !case.reading() && case.hold.is_none() && had_it {
+        next_contact(case, now)
+    } else {
+        Vec::new()
+    }
+}
+
+/// Released: sent at once, unless it was before it was held.
+pub(super) fn released(case: &Case, now: Timestamp) -> Vec<Decision> {
+    let had_none = case.letters().next().is_none();
+    if case.live() && case.hold.is_none() && had_none {
+        let confirmed = super::settled(case, |kind| kind == TaskKind::ConfirmHold);
+        confirmed.chain(next_contact(case, now)).collect()
+    } else {
+        Vec::new()
+    }
+}
+
+/// A person chose the school: this one ends, its successor carries the duty on.
+pub(super) fn route_chosen(case: &Case, urn: Urn) -> Vec<Decision> {
+    let close = Decision::Close {
+        closed_as: "rerouted",
+    };
+    let to = RerouteTo::School(urn);
+    let reroute = [Decision::Reroute { to }, close];
+    ending(case).into_iter().chain(reroute).collect()
+}

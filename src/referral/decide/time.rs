@@ -1,0 +1,113 @@
+//! Time: holds take their default, and the ladder its steps.
+
+use super::letters::{deputies, next_contact};
+use super::{Decision, task};
+use crate::referral::fact::{ReleasedBy, TaskKind};
+use crate::referral::fold::Case;
+use crate::referral::ladder::{Rung, RungWhat};
+use crate::referral::plan::{RouteReason, Target, WillHappen};
+use crate::referral::state::{Duty, Proof};
+use jiff::Timestamp;
+
+/// Its timer came: everything that is due by `now`, in order.
+pub(super) fn timer(case: &Case, now: Timestamp) -> Vec<Decision> {
+    if !case.live() {
+        return Vec::new();
+    }
+    let mut decisions = Vec::new();
+    let mut held = case.hold.is_some();
+    if let Some(hold) = case.default_ahead().filter(|hold| hold.at <= now) {
+        match hold.will_happen {
+            WillHappen::Send | WillHappen::SendToAuthority => {
+                held = false;
+                decisions.push(Decision::Release {
+                    by: ReleasedBy::Default,
+                });
+                decisions.extend(super::settled(case, of_hold));
+                decisions.extend(next_contact(case, now));
+            }
+            WillHappen::Climb => {}
+        }
+    }
+    for rung in case.ahead().filter(|rung| rung.at <= now) {
+        decisions.push(Decision::Fire { rung });
+        for decision in fired(case, rung, held, now) {
+            // A letter or task that an earlier step of this moment has asked for already.
+            if !decisions.iter().any(|known| same(known, &decision)) {
+                decisions.push(decision);
+            }
+        }
+    }
+    if case.ahead().next().is_none() && case.default_ahead().is_none() {
+        decisions.extend(task(case, TaskKind::ChooseEnding, now));
+    }
+    decisions
+}
+
+/// Whether a task asks about a hold whose default sends.
+fn of_hold(kind: TaskKind) -> bool {
+    matches!(kind, TaskKind::ConfirmHold | TaskKind::ChooseSchool)
+}
+
+/// What a step asks for, as things stand.
+fn fired(case: &Case, rung: Rung, held: bool, now: Timestamp) -> Vec<Decision> {
+    let mut decisions = Vec::new();
+    match rung.what {
+        RungWhat::Deputies if !held => decisions.extend(deputies(case, now)),
+        RungWhat::Deputies => {}
+        RungWhat::CallFirst | RungWhat::Call if rung.lost => {
+            decisions.extend(task(case, TaskKind::CallUnclaimed, case.act_by.max(now)));
+        }
+        RungWhat::CallFirst if !comes_first(case, held) => {}
+        RungWhat::CallFirst | RungWhat::Call => decisions.extend(ring(case, rung.at)),
+        RungWhat::Supervisor if unclaimed(case) => {
+            decisions.extend(task(case, TaskKind::CallUnclaimed, case.act_by.max(now)));
+        }
+        RungWhat::Supervisor => {}
+        RungWhat::Hour => decisions.push(Decision::NoteLate),
+        RungWhat::Choose => decisions.extend(task(case, TaskKind::ChooseEnding, now)),
+    }
+    decisions
+}
+
+/// P1 (`design.md`, the ladder): no proof of delivery, no working contact, conflict or another hold,
+/// the police ask for a call, or a school with a single contact.
+fn comes_first(case: &Case, held: bool) -> bool {
+    let asked = [RouteReason::PoliceAskCall, RouteReason::SingleContact];
+    held || case.proof() == Proof::None
+        || case.duty() == Duty::Contradicted
+        || asked.iter().any(|reason| case.reasons.contains(reason))
+}
+
+/// A call to the school; to nobody while no school is known, which another task asks for.
+fn ring(case: &Case, at: Timestamp) -> Option<Decision> {
+    match case.target {
+        Target::School(_) | Target::Authority(_) => task(case, TaskKind::RingSchool, at),
+        Target::Unrouted => None,
+    }
+}
+
+/// Whether something that must be done by now is nobody's.
+fn unclaimed(case: &Case) -> bool {
+    case.people
+        .open_tasks()
+        .any(|(_, task)| super::ends_with_duty(task.kind) || task.kind == TaskKind::ReadReply)
+        && !case.people.open_tasks().any(|(_, task)| task.claimed)
+}
+
+fn same(known: &Decision, other: &Decision) -> bool {
+    match (known, other) {
+        (Decision::OpenTask { kind, .. }, Decision::OpenTask { kind: other, .. }) => kind == other,
+        (
+            Decision::Queue {
+                message, contact, ..
+            },
+            Decision::Queue {
+                message: also,
+                contact: to,
+                ..
+            },
+        ) => message == also && contact == to,
+        _ => false,
+    }
+}

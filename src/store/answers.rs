@@ -1,0 +1,227 @@
+//! What an inbound mail means for notifications: each consequence is an observation through `apply`.
+
+use super::cases::{Observed, apply, case_of};
+use super::inbound::for_a_person;
+use super::tx::{Fault, Tx};
+use super::{Came, Matched, Settled};
+use crate::referral::decide::Observation;
+use crate::referral::fact::Fact;
+use crate::referral::fold::Case;
+use crate::referral::id::{ContactId, DeliveryId, NotificationId};
+use crate::referral::plan::Target;
+use crate::referral::school::Address;
+use jiff::{SignedDuration, Timestamp};
+use sqlx::Row;
+
+const LISTED: &str = "SELECT id FROM contact WHERE address_digest = $1 AND urn = $2 AND role <> 'office' AND to_version IS NULL ORDER BY role, rank, id LIMIT 1";
+const DELIVERY: &str = "SELECT id FROM delivery WHERE letter = $1";
+const SIBLINGS: &str = "SELECT n.id FROM notification n JOIN notification one ON one.referral = n.referral AND one.urn IS n.urn AND one.la_code IS n.la_code WHERE one.id = $1 AND n.id <> $1 AND n.live = 1 ORDER BY n.id";
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[LISTED, DELIVERY, SIBLINGS];
+
+/// An absence without an end counts for so long (`letters.md`).
+const ABSENCE_WITHOUT_END: SignedDuration = SignedDuration::from_hours(14 * 24);
+
+/// Carries a mail's consequences; gives the contact that wrote it, when we hold the address.
+pub(super) async fn carry(
+    tx: &mut Tx<'_>,
+    settled: &Settled,
+    received_at: Timestamp,
+) -> Result<Option<ContactId>, Fault> {
+    let Some(matched) = settled.matched else {
+        // A report about nothing of ours closes nothing; what a person may have written is read.
+        match settled.came {
+            Came::Answer { .. } | Came::Unclassified => for_a_person(tx, settled.inbound).await?,
+            Came::Report { .. } | Came::Receipt { .. } | Came::Absence { .. } => {}
+        }
+        return Ok(None);
+    };
+    let case = case_of(tx, matched.notification).await?;
+    let contact = listed(tx, &case, settled.sender.as_ref()).await?;
+    match &settled.came {
+        Came::Answer { all, .. } => {
+            answer(tx, settled, matched, contact, received_at).await?;
+            if *all && contact.is_some() && matched.strength.proves() {
+                for sibling in siblings(tx, matched.notification).await? {
+                    let also = Matched {
+                        letter: None,
+                        notification: sibling,
+                        strength: matched.strength,
+                    };
+                    answer(tx, settled, also, contact, received_at).await?;
+                }
+            }
+        }
+        Came::Report { action, status } => {
+            report(tx, settled, &case, matched, *action, status.clone()).await?;
+        }
+        Came::Receipt { sub } => {
+            let fact = Fact::ReceiptReceived {
+                inbound: settled.inbound,
+                letter: matched.letter,
+                sub: *sub,
+            };
+            note(tx, settled, matched.notification, fact).await?;
+        }
+        Came::Absence { until } => absence(tx, settled, &case, matched, contact, *until).await?,
+        Came::Unclassified => for_a_person(tx, settled.inbound).await?,
+    }
+    Ok(contact)
+}
+
+/// The contact of the notification's school or authority whose address this is.
+async fn listed(
+    tx: &mut Tx<'_>,
+    case: &Case,
+    sender: Option<&Address>,
+) -> Result<Option<ContactId>, Fault> {
+    let whose = match case.target {
+        Target::School(urn) => urn.to_string(),
+        Target::Authority(code) => format!("la:{code}"),
+        Target::Unrouted => return Ok(None),
+    };
+    let Some(sender) = sender else {
+        return Ok(None);
+    };
+    let digest = tx
+        .state
+        .vault
+        .blind("address", &[sender.folded().as_bytes()]);
+    let row = sqlx::query(LISTED)
+        .bind(digest.as_slice())
+        .bind(whose)
+        .fetch_optional(&mut *tx.connection)
+        .await?;
+    let Some(row) = row else { return Ok(None) };
+    let id: String = row.try_get(0)?;
+    let id = ContactId::parse(&id).map_err(|_| Fault::Damaged("a contact's id"))?;
+    Ok(Some(id))
+}
+
+async fn answer(
+    tx: &mut Tx<'_>,
+    settled: &Settled,
+    matched: Matched,
+    contact: Option<ContactId>,
+    received_at: Timestamp,
+) -> Result<(), Fault> {
+    let Came::Answer {
+        verdict,
+        has_message,
+        ..
+    } = settled.came
+    else {
+        return Ok(());
+    };
+    let fact = Fact::AnswerReceived {
+        inbound: settled.inbound,
+        letter: matched.letter,
+        contact,
+        verdict,
+        has_message,
+        strength: matched.strength,
+        received_at,
+    };
+    let cause = format!("answer:{}:{}", settled.inbound, matched.notification);
+    let observation = Observation::Answered {
+        inbound: settled.inbound,
+    };
+    let observed = Observed::caused(fact, cause);
+    apply(tx, matched.notification, observed, Some(observation)).await?;
+    Ok(())
+}
+
+async fn siblings(
+    tx: &mut Tx<'_>,
+    notification: NotificationId,
+) -> Result<Vec<NotificationId>, Fault> {
+    let rows = sqlx::query(SIBLINGS)
+        .bind(notification.to_string())
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let id: String = row.try_get(0)?;
+            NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))
+        })
+        .collect()
+}
+
+/// A report names its letter, and so its delivery. Without one it proves nothing.
+async fn report(
+    tx: &mut Tx<'_>,
+    settled: &Settled,
+    case: &Case,
+    matched: Matched,
+    action: crate::referral::report::Action,
+    status: Option<String>,
+) -> Result<(), Fault> {
+    let Some(letter) = matched.letter.filter(|_| matched.strength.proves()) else {
+        return for_a_person(tx, settled.inbound).await;
+    };
+    let row = sqlx::query(DELIVERY)
+        .bind(letter.to_string())
+        .fetch_one(&mut *tx.connection)
+        .await?;
+    let delivery: String = row.try_get(0)?;
+    let delivery = DeliveryId::parse(&delivery).map_err(|_| Fault::Damaged("a delivery's id"))?;
+    let fact = Fact::ReportReceived {
+        inbound: settled.inbound,
+        delivery,
+        action,
+        status,
+    };
+    let observation = Observation::Reported {
+        inbound: settled.inbound,
+        delivery,
+        action,
+    };
+    let cause = format!("report:{}:{}", settled.inbound, case.notification);
+    let observed = Observed::caused(fact, cause);
+    apply(tx, case.notification, observed, Some(observation)).await?;
+    Ok(())
+}
+
+/// Only an absence that covers the time by which somebody must know moves on to the next contact.
+async fn absence(
+    tx: &mut Tx<'_>,
+    settled: &Settled,
+    case: &Case,
+    matched: Matched,
+    contact: Option<ContactId>,
+    until: Option<Timestamp>,
+) -> Result<(), Fault> {
+    // Whose letter it answers says who is away, where the reply's own address does not.
+    let addressed = matched.letter.and_then(|letter| {
+        let mut letters = case.letters();
+        letters.find_map(|(_, known)| (known.letter == letter).then_some(known.contact))
+    });
+    let Some(contact) = contact.or(addressed) else {
+        return for_a_person(tx, settled.inbound).await;
+    };
+    let ends = until.or_else(|| tx.now.checked_add(ABSENCE_WITHOUT_END).ok());
+    let covers = ends.is_none_or(|ends| ends >= case.act_by);
+    let fact = Fact::AbsenceNoted {
+        inbound: settled.inbound,
+        contact,
+        until,
+        covers,
+    };
+    let cause = format!("absence:{}:{}", settled.inbound, case.notification);
+    let observation = covers.then_some(Observation::Absent { contact });
+    let observed = Observed::caused(fact, cause);
+    apply(tx, case.notification, observed, observation).await?;
+    Ok(())
+}
+
+async fn note(
+    tx: &mut Tx<'_>,
+    settled: &Settled,
+    notification: NotificationId,
+    fact: Fact,
+) -> Result<(), Fault> {
+    let cause = format!("note:{}:{notification}", settled.inbound);
+    apply(tx, notification, Observed::caused(fact, cause), None).await?;
+    Ok(())
+}

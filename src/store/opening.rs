@@ -1,0 +1,221 @@
+//! Opening notifications: as a referral is accepted, and as another's successor, which carries the
+//! duty on after NOT OURS or when a person chooses the school.
+
+use super::cases::{Opening, open_case};
+use super::tx::{By, Fault, Tx};
+use super::views::{instant, notification_view};
+use super::{NotificationView, letters};
+use crate::referral::deadline::Whose;
+use crate::referral::decide::RerouteTo;
+use crate::referral::directory::Directory;
+use crate::referral::fact::Fact;
+use crate::referral::fold::Case;
+use crate::referral::id::{ChildId, NotificationId, ReferralId};
+use crate::referral::ladder::{LadderHours, ladder};
+use crate::referral::plan::{Planned, Target, plan};
+use crate::referral::post::{Education, InvolvedPerson, Referral, SchoolNamed, UrnSource};
+use crate::referral::reference::Reference;
+use crate::referral::school::{LaCode, Recipient, Urn};
+use sqlx::Row;
+
+const CHILD: &str = "SELECT child_ref FROM child WHERE id = $1";
+const RECEIVED: &str = "SELECT received_at FROM referral WHERE id = $1";
+const ITEM: &str = "SELECT id, content_key, sealed FROM item WHERE owner = $1 AND kind = $2";
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[CHILD, RECEIVED, ITEM];
+
+/// A notification to be opened.
+pub(super) struct NewNotification {
+    pub(super) notification: NotificationId,
+    pub(super) referral: ReferralId,
+    pub(super) child: ChildId,
+    pub(super) child_ref: String,
+    pub(super) rerouted_from: Option<NotificationId>,
+    pub(super) planned: Planned,
+}
+
+/// Opens a notification as it was planned.
+pub(super) async fn open_notification(
+    tx: &mut Tx<'_>,
+    new: NewNotification,
+    by: &By,
+) -> Result<NotificationView, Fault> {
+    let planned = new.planned;
+    let contacts = planned.recipients.iter().map(Recipient::contact);
+    let mut facts = vec![
+        Fact::NotificationOpened {
+            notification: new.notification,
+            referral: new.referral,
+            child: new.child,
+            target: planned.target,
+            reasons: planned.reasons,
+            suggestions: planned.suggestions,
+            contacts: contacts.clone().map(|contact| contact.id).collect(),
+            roles: contacts.clone().map(|contact| contact.role).collect(),
+            routes: contacts.map(|contact| contact.route.clone()).collect(),
+            directory_version: tx.state.directory.version,
+            n: u32::from(planned.n_of_m.0),
+            m: u32::from(planned.n_of_m.1),
+        },
+        Fact::DeadlineSet {
+            due_at: planned.deadline.due_at,
+            act_by: planned.deadline.act_by,
+            assumed: planned.deadline.assumed,
+            late_on_arrival: planned.deadline.late_on_arrival,
+            reasons: planned.deadline.reasons,
+            steps: planned.rungs.iter().map(|rung| rung.what).collect(),
+            steps_at: planned.rungs.iter().map(|rung| rung.at).collect(),
+            steps_lost: planned.rungs.iter().map(|rung| rung.lost).collect(),
+        },
+    ];
+    if let Some(hold) = planned.hold {
+        facts.push(Fact::Held {
+            hold: 1,
+            reason: hold.reason,
+            will_happen: hold.will_happen,
+            will_happen_at: hold.at,
+        });
+    }
+    let opening = Opening {
+        reference: Reference::from_random(tx.random_u64()?),
+        by: by.clone(),
+        rerouted_from: new.rerouted_from,
+    };
+    let case = open_case(tx, opening, facts).await?;
+    Ok(notification_view(&case, new.child_ref, tx.now))
+}
+
+/// Opens the notification that carries the duty of `case` on, planned from the referral as it was
+/// posted and the directory as it is now. Its act-by is the earlier of both.
+pub(super) async fn successor(
+    tx: &mut Tx<'_>,
+    case: &Case,
+    notification: NotificationId,
+    to: RerouteTo,
+    by: &By,
+) -> Result<(), Fault> {
+    let force = by.force.as_ref().ok_or(Fault::Damaged("no force"))?;
+    let policy = tx.state.policies.get(force).cloned();
+    let policy = policy.ok_or(Fault::Damaged("a force without a policy"))?;
+    let mut referral = referral_of(tx, case).await?;
+    let directory = tx.state.directory.clone();
+    for child in &mut referral.children {
+        let register = |urn: Urn| {
+            directory
+                .schools
+                .get(&urn)
+                .map(|school| school.name.clone())
+        };
+        send_to(&mut child.schools, &mut child.education, to, &register);
+    }
+    let plan = plan(&referral, &directory, &policy, tx.now);
+    let mut planned = plan
+        .notifications
+        .into_iter()
+        .next()
+        .ok_or(Fault::Damaged("a plan for nobody"))?;
+    if let Target::School(refused) = case.target {
+        planned.suggestions.retain(|urn| *urn != refused);
+    }
+    if case.act_by < planned.deadline.act_by {
+        planned.deadline.act_by = case.act_by;
+        planned.deadline.due_at = planned.deadline.due_at.min(case.due_at);
+        let whose = whose(planned.target, &directory, policy.default_la);
+        let hours = LadderHours::default();
+        planned.rungs = ladder(&directory, whose, &hours, tx.now, &planned.deadline);
+    }
+    let row = sqlx::query(CHILD)
+        .bind(case.child.to_string())
+        .fetch_one(&mut *tx.connection)
+        .await?;
+    let new = NewNotification {
+        notification,
+        referral: case.referral,
+        child: case.child,
+        child_ref: row.try_get(0)?,
+        rerouted_from: Some(case.notification),
+        planned,
+    };
+    open_notification(tx, new, by).await?;
+    Ok(())
+}
+
+fn whose(target: Target, directory: &Directory, default_la: Option<LaCode>) -> Whose {
+    let (urn, la_code) = match target {
+        Target::School(urn) => {
+            let school = directory.schools.get(&urn);
+            (Some(urn), school.and_then(|school| school.la_code))
+        }
+        Target::Authority(code) => (None, Some(code)),
+        Target::Unrouted => (None, None),
+    };
+    Whose {
+        urn,
+        la_code: la_code.or(default_la),
+    }
+}
+
+/// Names the place a child is to be routed to, as a post would have.
+fn send_to(
+    schools: &mut Vec<SchoolNamed>,
+    education: &mut Education,
+    to: RerouteTo,
+    register: &dyn Fn(Urn) -> Option<String>,
+) {
+    match to {
+        RerouteTo::School(urn) => {
+            *education = Education::Registered;
+            let first = schools.first();
+            let recorded = first.map(|named| named.name_recorded.clone());
+            // Who has a part in a school that could not be found has it in the one now chosen.
+            let involved = first.filter(|named| named.urn.is_none_or(|known| known == urn));
+            let involved_person =
+                involved.map_or(InvolvedPerson::Unknown, |named| named.involved_person);
+            let name = register(urn).or(recorded).unwrap_or_default();
+            *schools = vec![SchoolNamed {
+                urn: Some(urn),
+                urn_source: Some(UrnSource::Picked),
+                name_recorded: name,
+                town: None,
+                postcode: None,
+                la: None,
+                site: None,
+                involved_person,
+                involved_note: None,
+            }];
+        }
+        RerouteTo::Nowhere => {
+            schools.truncate(1);
+            for named in schools {
+                named.urn = None;
+            }
+        }
+    }
+}
+
+/// The referral as it was posted, with the case's one child.
+async fn referral_of(tx: &mut Tx<'_>, case: &Case) -> Result<Referral, Fault> {
+    let owner = case.referral.to_string();
+    let incident = content(tx, &owner, "incident").await?;
+    let police = content(tx, &owner, "police_reference").await?;
+    let child = content(tx, &case.child.to_string(), "child").await?;
+    let row = sqlx::query(RECEIVED)
+        .bind(&owner)
+        .fetch_one(&mut *tx.connection)
+        .await?;
+    letters::joined(&incident, police, &child, instant(row.try_get(0)?))
+}
+
+async fn content(tx: &mut Tx<'_>, owner: &str, kind: &str) -> Result<Vec<u8>, Fault> {
+    let row = sqlx::query(ITEM)
+        .bind(owner)
+        .bind(kind)
+        .fetch_one(&mut *tx.connection)
+        .await?;
+    let id: String = row.try_get("id")?;
+    let sealed: Option<Vec<u8>> = row.try_get("sealed")?;
+    let sealed = sealed.ok_or(Fault::Damaged("erased content"))?;
+    let key = tx.content_key(row.try_get("content_key")?).await?;
+    Ok(key.open(&id, kind, &sealed)?)
+}

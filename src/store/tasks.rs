@@ -1,0 +1,116 @@
+//! Tasks: what a person must do. A call is one for all children of a school; every other task is
+//! about one notification.
+
+use super::tx::{By, Fault, Tx};
+use crate::referral::fact::TaskKind;
+use crate::referral::fold::Case;
+use crate::referral::id::{NotificationId, TaskId};
+use crate::referral::plan::Target;
+use crate::referral::post::ForceName;
+use jiff::Timestamp;
+use sqlx::Row;
+
+const OPEN: &str = "SELECT id FROM task WHERE kind = $1 AND subject = $2 AND settled_at IS NULL";
+const ADD: &str = "INSERT INTO task(id, kind, notification, subject, force, opened_at, wanted_by) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET wanted_by = MIN(wanted_by, excluded.wanted_by)";
+const MEMBER_ADD: &str =
+    "INSERT INTO task_member(task, notification) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+const MEMBER_LEAVES: &str = "DELETE FROM task_member WHERE task = $1 AND notification = $2";
+const SETTLE_EMPTY: &str = "UPDATE task SET settled_at = $2, settled_by = 'daemon', settlement = 'ended' WHERE id = $1 AND settled_at IS NULL AND NOT EXISTS (SELECT 1 FROM task_member m WHERE m.task = task.id)";
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[OPEN, ADD, MEMBER_ADD, MEMBER_LEAVES, SETTLE_EMPTY];
+
+/// What a task of this kind about this case is about: calls are shared by a school's children.
+fn subject(case: &Case, kind: TaskKind, force: Option<&ForceName>) -> String {
+    let force = force.map_or("", ForceName::as_str);
+    match (kind, case.target) {
+        (TaskKind::RingSchool, Target::School(urn)) => format!("{force}:urn:{urn}"),
+        (TaskKind::RingSchool, Target::Authority(code)) => format!("{force}:la:{code}"),
+        _ => case.notification.to_string(),
+    }
+}
+
+/// The open task of this kind about the same subject, or a new id.
+pub(super) async fn open_or_new(
+    tx: &mut Tx<'_>,
+    case: &Case,
+    kind: TaskKind,
+    by: &By,
+) -> Result<TaskId, Fault> {
+    let open = sqlx::query(OPEN)
+        .bind(kind.word())
+        .bind(subject(case, kind, by.force.as_ref()))
+        .fetch_optional(&mut *tx.connection)
+        .await?;
+    match open {
+        Some(row) => {
+            let id: String = row.try_get(0)?;
+            TaskId::parse(&id).map_err(|_| Fault::Damaged("a task's id"))
+        }
+        None => tx.new_id(TaskId::from_parts),
+    }
+}
+
+/// Writes a case's task, or joins the case to it.
+pub(super) async fn write(
+    tx: &mut Tx<'_>,
+    case: &Case,
+    task: TaskId,
+    kind: TaskKind,
+    wanted_by: Timestamp,
+    by: &By,
+) -> Result<(), Fault> {
+    let subject = subject(case, kind, by.force.as_ref());
+    let notification = case.notification.to_string();
+    let alone = (kind != TaskKind::RingSchool).then_some(notification.as_str());
+    add(tx, task, kind, alone, &subject, by, wanted_by).await?;
+    sqlx::query(MEMBER_ADD)
+        .bind(task.to_string())
+        .bind(&notification)
+        .execute(&mut *tx.connection)
+        .await?;
+    Ok(())
+}
+
+/// Writes a task's row; one that is open already is wanted by the sooner of its times.
+pub(super) async fn add(
+    tx: &mut Tx<'_>,
+    task: TaskId,
+    kind: TaskKind,
+    notification: Option<&str>,
+    subject: &str,
+    by: &By,
+    wanted_by: Timestamp,
+) -> Result<(), Fault> {
+    sqlx::query(ADD)
+        .bind(task.to_string())
+        .bind(kind.word())
+        .bind(notification)
+        .bind(subject)
+        .bind(by.force.as_ref().map(ForceName::as_str))
+        .bind(tx.now.as_microsecond())
+        .bind(wanted_by.as_microsecond())
+        .execute(&mut *tx.connection)
+        .await?;
+    Ok(())
+}
+
+/// A notification no longer needs a task: settled once nobody does.
+pub(super) async fn left(
+    tx: &mut Tx<'_>,
+    task: TaskId,
+    notification: NotificationId,
+) -> Result<(), Fault> {
+    let task = task.to_string();
+    sqlx::query(MEMBER_LEAVES)
+        .bind(&task)
+        .bind(notification.to_string())
+        .execute(&mut *tx.connection)
+        .await?;
+    sqlx::query(SETTLE_EMPTY)
+        .bind(&task)
+        .bind(tx.now.as_microsecond())
+        .execute(&mut *tx.connection)
+        .await?;
+    Ok(())
+}

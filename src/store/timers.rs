@@ -1,0 +1,55 @@
+//! Timers: what is due is applied, one notification at a time.
+
+use super::cases::{Observed, apply};
+use super::tx::{Fault, Tx};
+use crate::referral::decide::Observation;
+use crate::referral::id::NotificationId;
+use sqlx::Row;
+
+const DUE: &str =
+    "SELECT id FROM notification WHERE live = 1 AND next_at <= $1 ORDER BY next_at, id LIMIT $2";
+const SAVEPOINT: &str = "SAVEPOINT timer";
+const RELEASE: &str = "RELEASE timer";
+const BACK: &str = "ROLLBACK TO timer";
+/// A case whose record is damaged is looked at again an hour later: it must not stop the others.
+const PUT_OFF: &str = "UPDATE notification SET next_at = CASE WHEN act_by > $2 THEN MIN(act_by, $2 + 3600000000) ELSE $2 + 3600000000 END, next_what = 'damaged', timing = CASE WHEN act_by > $2 THEN timing ELSE 'late' END WHERE id = $1";
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[DUE, PUT_OFF];
+
+/// Applies the timers that are due, at most so many. Gives how many were.
+pub(super) async fn fire(tx: &mut Tx<'_>, most: usize) -> Result<usize, Fault> {
+    let rows = sqlx::query(DUE)
+        .bind(tx.now.as_microsecond())
+        .bind(i64::try_from(most).unwrap_or(i64::MAX))
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    for row in &rows {
+        let id: String = row.try_get(0)?;
+        let before = tx.state.fact_seq;
+        sqlx::query(SAVEPOINT).execute(&mut *tx.connection).await?;
+        match fire_one(tx, &id).await {
+            Ok(()) => {}
+            Err(fault) if fault.fails_alone() => {
+                tracing::error!(notification = %id, %fault, "its timer failed");
+                sqlx::query(BACK).execute(&mut *tx.connection).await?;
+                tx.state.fact_seq = before;
+                tx.state.basis_rows.clear();
+                sqlx::query(PUT_OFF)
+                    .bind(&id)
+                    .bind(tx.now.as_microsecond())
+                    .execute(&mut *tx.connection)
+                    .await?;
+            }
+            Err(fault) => return Err(fault),
+        }
+        sqlx::query(RELEASE).execute(&mut *tx.connection).await?;
+    }
+    Ok(rows.len())
+}
+
+async fn fire_one(tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
+    let id = NotificationId::parse(id).map_err(|_| Fault::Damaged("a notification's id"))?;
+    apply(tx, id, Observed::default(), Some(Observation::Timer)).await?;
+    Ok(())
+}
