@@ -4,6 +4,7 @@ use super::attempt::{AttemptResult, AttemptWhy, Phase};
 use super::deadline::DueReason;
 use super::fact::TaskKind;
 use super::id::*;
+use super::ladder::RungWhat;
 use super::plan::{HoldReason, RouteReason, Target, WillHappen};
 use super::school::{LaCode, Role, RouteName, Urn};
 use super::tree::Tree;
@@ -114,6 +115,7 @@ word_fields!(
     RouteReason,
     WillHappen,
     TaskKind,
+    RungWhat,
     Role
 );
 
