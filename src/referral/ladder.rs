@@ -170,9 +170,6 @@ impl Ladder<'_> {
     /// rung then. A training day in mid-term, or after a plain weekend, changes nothing: nobody
     /// was away, and a call on it would come before the letter could be answered.
     fn days_before_pupils(&self) -> Option<(Date, Date)> {
-        if self.in_school {
-            return None;
-        }
         let today = london::civil(self.at).date();
         let last = london::civil(self.act_by).date().yesterday().ok()?;
         let since = self

@@ -353,10 +353,10 @@ fn a_supervisor_is_told_in_the_desks_hours_or_the_step_is_lost() {
 #[test]
 fn a_child_re_routed_too_late_is_rung_about_when_somebody_next_answers() {
     let directory = Directory::default();
-    let schedule = |accepted| {
+    let schedule = |accepted, act_by| {
         let accepted = at(accepted);
         let mut due = deadline(&directory, whose(), accepted, None);
-        due.act_by = at("2026-11-25T12:50");
+        due.act_by = at(act_by);
         told(&ladder(
             &directory,
             whose(),
@@ -365,7 +365,7 @@ fn a_child_re_routed_too_late_is_rung_about_when_somebody_next_answers() {
             &due,
         ))
     };
-    let at_once = schedule("2026-11-25T13:00");
+    let at_once = schedule("2026-11-25T13:00", "2026-11-25T12:50");
     assert_eq!(at_once[1], "Wed 25 Nov 13:00 call_first");
     assert_eq!(at_once[5], "Wed 25 Nov 14:30 choose");
     let next_morning = [
@@ -376,7 +376,10 @@ fn a_child_re_routed_too_late_is_rung_about_when_somebody_next_answers() {
         "Thu 26 Nov 08:00 call_first",
         "Thu 26 Nov 08:00 call",
     ];
-    assert_eq!(schedule("2026-11-25T19:05"), next_morning);
+    let evening = schedule("2026-11-25T19:05", "2026-11-25T12:50");
+    assert_eq!(evening, next_morning);
+    let gone_home = schedule("2026-11-25T15:20", "2026-11-25T15:45");
+    assert_eq!(gone_home[3], "Wed 25 Nov 15:30 supervisor");
 }
 
 #[test]
