@@ -20,7 +20,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -192,21 +192,7 @@ pub async fn run(
         ("watch", Ok(()))
     });
     let (sweeper, stuck) = start_sweeper(&config, &store, late.clone())?;
-    let mut besides: JoinSet<(&'static str, Result<(), ServiceFault>)> = JoinSet::new();
-    let (for_admin, operators, until) = (
-        store.clone(),
-        config.operators.operators.clone(),
-        late.clone(),
-    );
-    besides.spawn(async move {
-        admin::serve(socket, for_admin, operators, stuck, until).await;
-        ("admin", Ok(()))
-    });
-    let for_heart = store.clone();
-    besides.spawn(async move {
-        heart(for_heart, late).await;
-        ("heart", Ok(()))
-    });
+    let mut besides = start_besides(&config, &store, socket, stuck, late);
 
     notify(&[NotifyState::Ready]);
     tracing::info!(intake = %address, "ready");
@@ -234,6 +220,29 @@ pub async fn run(
     }
     drop(std::fs::remove_file(&config.operators.socket));
     outcome
+}
+
+/// What outlives the drain: the operators' socket and the heartbeat.
+fn start_besides(
+    config: &Config,
+    store: &Store,
+    socket: UnixListener,
+    stuck: watch::Receiver<Stuck>,
+    late: watch::Receiver<bool>,
+) -> JoinSet<(&'static str, Result<(), ServiceFault>)> {
+    let mut besides = JoinSet::new();
+    let (for_admin, until) = (store.clone(), late.clone());
+    let operators = config.operators.operators.clone();
+    besides.spawn(async move {
+        admin::serve(socket, for_admin, operators, stuck, until).await;
+        ("admin", Ok(()))
+    });
+    let for_heart = store.clone();
+    besides.spawn(async move {
+        heart(for_heart, late).await;
+        ("heart", Ok(()))
+    });
+    besides
 }
 
 /// The sweeper looks from outside the stages, on its own thread and connection.

@@ -170,11 +170,13 @@ impl SchoolDays<'_> {
     }
 }
 
-fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
+/// `by` after `at`; at the end of time, that.
+pub(super) fn later(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_add(by).unwrap_or(Timestamp::MAX)
 }
 
-fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
+/// `by` before `at`; at the beginning of time, that.
+pub(super) fn earlier(at: Timestamp, by: SignedDuration) -> Timestamp {
     at.checked_sub(by).unwrap_or(Timestamp::MIN)
 }
 

@@ -333,7 +333,7 @@ fn rungs(steps: &[RungWhat], at: &[Timestamp], lost: &[bool]) -> Vec<Rung> {
             lost: *lost,
         })
         .collect();
-    rungs.sort();
+    rungs.sort_by_key(|rung| (rung.at, rung.what));
     rungs
 }
 

@@ -3,7 +3,7 @@
 //!
 //! In reading order: names of things ([`id`], [`mod@reference`]); what a force posts ([`post`], read by
 //! [`read`] through [`fields`]); schools, contacts and calendars ([`school`], [`calendar`],
-//! [`directory`]); the rules ([`deadline`], [`policy`], [`plan`]); what happened and what follows
+//! [`directory`]); the rules ([`deadline`], [`ladder`], [`policy`], [`plan`]); what happened and what follows
 //! ([`fact`], [`fold`], [`decide`], [`retry`]).
 
 pub mod id;

@@ -98,6 +98,13 @@ impl<'d> SchoolDays<'d> {
             .map(|(day, ())| day)
     }
 
+    /// The first day of a range, both ends included, on which staff are away, though it is a weekday
+    /// and no bank holiday: of a holiday, a half-term or a closure.
+    pub fn first_day_away(&self, first: Date, last: Date) -> Option<Date> {
+        let away = |standing: Standing| standing.staff().is_none().then_some(());
+        self.first_where(first, last, away).map(|(day, ())| day)
+    }
+
     fn first_where<T>(
         &self,
         first: Date,
@@ -117,11 +124,25 @@ impl<'d> SchoolDays<'d> {
 
     /// The last pupil day of a range, both ends included.
     pub fn last_pupil_day(&self, first: Date, last: Date) -> Option<Date> {
+        self.last_where(first, last, |standing| standing.pupils().is_some())
+    }
+
+    /// The last day of a range, both ends included, on which staff are in.
+    pub fn last_staff_day(&self, first: Date, last: Date) -> Option<Date> {
+        self.last_where(first, last, |standing| standing.staff().is_some())
+    }
+
+    fn last_where(
+        &self,
+        first: Date,
+        last: Date,
+        wanted: impl Fn(Standing) -> bool,
+    ) -> Option<Date> {
         let until = self.stretches.partition_point(|s| s.first <= last);
         let stretches = self.stretches.iter().take(until).rev();
         stretches
             .take_while(|s| s.last >= first)
-            .filter(|s| s.standing.pupils().is_some())
+            .filter(|s| wanted(s.standing))
             .find_map(|s| self.last_working_day(first.max(s.first), last.min(s.last)))
     }
 

@@ -13,6 +13,8 @@ async fn every_statement_prepares() {
     let groups = [
         accept::STATEMENTS,
         acts::STATEMENTS,
+        acts::CALLS,
+        acts::REPLIES,
         answers::STATEMENTS,
         carrying::STATEMENTS,
         cases::STATEMENTS,

@@ -1,0 +1,215 @@
+//! Tasks taken on, and what came of calls.
+
+use super::super::cases::{Observed, apply, case_of};
+use super::super::tx::{Fault, Tx};
+use super::super::views::instant;
+use super::{Acted, NotActed, tell};
+use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
+use crate::referral::decide::Observation;
+use crate::referral::fact::{Fact, Settlement, TaskKind};
+use crate::referral::id::{NotificationId, TaskId};
+use crate::referral::ladder::call_again_after;
+use crate::referral::school::Role;
+use jiff::SignedDuration;
+use sqlx::Row;
+
+const TASK: &str = "SELECT kind, subject, force, claimed_by, claimed_at, settled_by, settled_at FROM task WHERE id = $1";
+const MEMBERS: &str = "SELECT notification FROM task_member WHERE task = $1 ORDER BY notification";
+const CLAIM: &str = "UPDATE task SET claimed_by = $2, claimed_at = $3 WHERE id = $1";
+const SETTLE: &str = "UPDATE task SET settled_at = $2, settled_by = $3, settlement = $4 WHERE id = $1 AND settled_at IS NULL";
+const COMES_BACK: &str = "INSERT INTO task(id, kind, notification, subject, force, opened_at, wanted_by) SELECT $2, kind, notification, subject, force, $3, $4 FROM task WHERE id = $1";
+const MEMBERS_MOVE: &str = "UPDATE task_member SET task = $2 WHERE task = $1";
+
+#[cfg(test)]
+pub(crate) const STATEMENTS: &[&str] = &[TASK, MEMBERS, CLAIM, SETTLE, COMES_BACK, MEMBERS_MOVE];
+
+/// An open task and the notifications it is about, or why it cannot be worked on.
+async fn open_task(
+    tx: &mut Tx<'_>,
+    task: TaskId,
+) -> Result<Result<(sqlx::sqlite::SqliteRow, Vec<NotificationId>), NotActed>, Fault> {
+    let row = sqlx::query(TASK)
+        .bind(task.to_string())
+        .fetch_optional(&mut *tx.connection)
+        .await?;
+    let Some(row) = row else {
+        return Ok(Err(NotActed::NotThere("task")));
+    };
+    let settled_at: Option<i64> = row.try_get("settled_at")?;
+    if let Some(at) = settled_at {
+        let who: Option<String> = row.try_get("settled_by")?;
+        return Ok(Err(NotActed::Conflict {
+            who: who.unwrap_or_default(),
+            at: instant(at),
+        }));
+    }
+    let members = sqlx::query(MEMBERS)
+        .bind(task.to_string())
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    let members = members
+        .iter()
+        .map(|row| {
+            let id: String = row.try_get(0)?;
+            NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))
+        })
+        .collect::<Result<Vec<_>, Fault>>()?;
+    Ok(Ok((row, members)))
+}
+
+pub(super) async fn claim(
+    tx: &mut Tx<'_>,
+    task: TaskId,
+    operator: &str,
+    actor: &str,
+) -> Result<Acted, Fault> {
+    let (row, members) = match open_task(tx, task).await? {
+        Ok(found) => found,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let who: Option<String> = row.try_get("claimed_by")?;
+    if let Some(who) = who {
+        if who == operator {
+            return Ok(Ok(members));
+        }
+        let at: Option<i64> = row.try_get("claimed_at")?;
+        let at = instant(at.unwrap_or(0));
+        return Ok(Err(NotActed::Conflict { who, at }));
+    }
+    sqlx::query(CLAIM)
+        .bind(task.to_string())
+        .bind(operator)
+        .bind(tx.now.as_microsecond())
+        .execute(&mut *tx.connection)
+        .await?;
+    for member in &members {
+        let fact = Fact::TaskClaimed { task };
+        apply(tx, *member, Observed::by(actor, fact), None).await?;
+    }
+    Ok(Ok(members))
+}
+
+/// A call's outcome as an operator says it.
+pub(super) struct Call {
+    pub(super) task: TaskId,
+    pub(super) outcome: CallOutcome,
+    pub(super) only: Option<NotificationId>,
+    pub(super) role: Role,
+    pub(super) word: SchoolWord,
+}
+
+pub(super) async fn call_outcome(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    operator: &str,
+    actor: &str,
+) -> Result<Acted, Fault> {
+    let (row, members) = match open_task(tx, call.task).await? {
+        Ok(found) => found,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let kind: String = row.try_get("kind")?;
+    if TaskKind::parse(&kind) != Some(TaskKind::RingSchool) {
+        return Ok(Err(NotActed::NotNow("this task is no call")));
+    }
+    let about: Vec<NotificationId> = members
+        .iter()
+        .copied()
+        .filter(|member| call.only.is_none_or(|only| only == *member))
+        .collect();
+    if about.is_empty() {
+        return Ok(Err(NotActed::NotThere("notification in this call")));
+    }
+    match call.outcome {
+        CallOutcome::Told => {
+            for member in &about {
+                tell(tx, *member, Some(call.task), call.role, call.word, actor).await?;
+            }
+        }
+        CallOutcome::NotOnRoll => {
+            if about.len() > 1 {
+                return Ok(Err(NotActed::NotNow("say which child is not on the roll")));
+            }
+            for member in &about {
+                not_on_roll(tx, *member, actor).await?;
+            }
+        }
+        CallOutcome::NoAnswer
+        | CallOutcome::Engaged
+        | CallOutcome::Voicemail
+        | CallOutcome::RingBack
+        | CallOutcome::Closed
+        | CallOutcome::WrongNumber
+        | CallOutcome::WillNotTalk => comes_back(tx, call, &members, operator, actor).await?,
+    }
+    Ok(Ok(about))
+}
+
+/// Said by voice that the child is not theirs: as NOT OURS by mail.
+async fn not_on_roll(tx: &mut Tx<'_>, member: NotificationId, actor: &str) -> Result<(), Fault> {
+    let case = case_of(tx, member).await?;
+    let fact = Fact::AnswerBelieved {
+        belief: case.people.beliefs.keys().next_back().map_or(1, |n| n + 1),
+        inbound: None,
+        verdict: Verdict::NotOurs,
+        reason: None,
+    };
+    let observed = Observed::by(actor, fact);
+    apply(tx, member, observed, Some(Observation::NotOnRoll)).await?;
+    Ok(())
+}
+
+/// Nobody was told: the call is closed as what it was and stands again some minutes later.
+async fn comes_back(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    members: &[NotificationId],
+    operator: &str,
+    actor: &str,
+) -> Result<(), Fault> {
+    let again = tx.new_id(TaskId::from_parts)?;
+    let mut after = SignedDuration::MAX;
+    for member in members {
+        let case = case_of(tx, *member).await?;
+        after = after.min(call_again_after(
+            case.late_on_arrival,
+            case.act_by,
+            case.due_at,
+        ));
+    }
+    let wanted_by = tx.now.checked_add(after).unwrap_or(tx.now);
+    sqlx::query(SETTLE)
+        .bind(call.task.to_string())
+        .bind(tx.now.as_microsecond())
+        .bind(operator)
+        .bind(call.outcome.word())
+        .execute(&mut *tx.connection)
+        .await?;
+    sqlx::query(COMES_BACK)
+        .bind(call.task.to_string())
+        .bind(again.to_string())
+        .bind(tx.now.as_microsecond())
+        .bind(wanted_by.as_microsecond())
+        .execute(&mut *tx.connection)
+        .await?;
+    sqlx::query(MEMBERS_MOVE)
+        .bind(call.task.to_string())
+        .bind(again.to_string())
+        .execute(&mut *tx.connection)
+        .await?;
+    for member in members {
+        let settled = Fact::TaskSettled {
+            task: call.task,
+            settlement: Settlement::Done,
+            outcome: Some(call.outcome),
+        };
+        apply(tx, *member, Observed::by(actor, settled), None).await?;
+        let opened = Fact::TaskOpened {
+            task: again,
+            task_kind: TaskKind::RingSchool,
+            wanted_by,
+        };
+        apply(tx, *member, Observed::plain(opened), None).await?;
+    }
+    Ok(())
+}
