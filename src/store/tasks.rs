@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use sqlx::Row;
 
 const OPEN: &str = "SELECT id FROM task WHERE kind = $1 AND subject = $2 AND settled_at IS NULL";
-const ADD: &str = "INSERT INTO task(id, kind, notification, subject, force, opened_at, wanted_by) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET wanted_by = MIN(wanted_by, excluded.wanted_by)";
+const ADD: &str = "INSERT INTO task(id, kind, notification, subject, force, opened_at, wanted_by) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET wanted_by = MIN(wanted_by, excluded.wanted_by) ON CONFLICT DO NOTHING";
 const MEMBER_ADD: &str =
     "INSERT INTO task_member(task, notification) VALUES ($1, $2) ON CONFLICT DO NOTHING";
 const MEMBER_LEAVES: &str = "DELETE FROM task_member WHERE task = $1 AND notification = $2";
