@@ -3,7 +3,7 @@
 
 use super::cases::{Opening, open_case};
 use super::json;
-use super::superseded::supersede;
+use super::superseded::{SUPERSEDED, Succession, end, succeed};
 use super::tx::{By, Fault, Stream, Tx};
 use super::views::{notification_view, referral_view};
 use super::{Accepted, NotAccepted, NotificationView, Post, ReferralView};
@@ -20,11 +20,10 @@ use sqlx::Row;
 const BY_KEY: &str =
     "SELECT body_digest, answer FROM intake_key WHERE force = $1 AND key_digest = $2";
 const BY_REFERRAL_ID: &str = "SELECT r.id, k.body_digest, k.answer FROM referral r JOIN intake_key k ON k.referral = r.id WHERE r.force = $1 AND r.referral_id = $2 LIMIT 1";
-const ID_OF: &str = "SELECT id FROM referral WHERE force = $1 AND referral_id = $2";
 const DUPLICATE: &str = "SELECT r.id, r.content_key FROM blind b JOIN referral r ON r.id = b.owner WHERE b.digest = $1 AND b.kind = 'duplicate' AND r.ended IS NULL ORDER BY r.received_at LIMIT 1";
 const REPEATED: &str = "SELECT 1 FROM blind WHERE digest = $1 AND kind = 'duplicate' LIMIT 1";
 const KEY_ADD: &str = "INSERT INTO intake_key(force, key_digest, body_digest, referral, answer, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
-const REFERRAL_ADD: &str = "INSERT INTO referral(id, force, referral_id, kind, source_system, submitted_at, received_at, content_key, supersedes, duplicate_of) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const REFERRAL_ADD: &str = "INSERT INTO referral(id, force, referral_id, kind, source_system, submitted_at, received_at, content_key, supersedes, supersedes_id, duplicate_of) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 const CHILD_ADD: &str =
     "INSERT INTO child(id, referral, child_ref, content_key) VALUES ($1, $2, $3, $4)";
 const BLIND_ADD: &str =
@@ -34,7 +33,6 @@ const BLIND_ADD: &str =
 pub(super) const STATEMENTS: &[&str] = &[
     BY_KEY,
     BY_REFERRAL_ID,
-    ID_OF,
     DUPLICATE,
     REPEATED,
     KEY_ADD,
@@ -59,17 +57,26 @@ pub(super) async fn accept(tx: &mut Tx<'_>, post: &Post) -> Result<Answer, Fault
         return Ok(answer);
     }
     let id = tx.new_id(ReferralId::from_parts)?;
-    let duplicate = sqlx::query(DUPLICATE)
-        .bind(digests.duplicate.as_slice())
-        .fetch_optional(&mut *tx.connection)
-        .await?;
+    let by = by(tx, post).await?;
+    // What it replaces ends first, and then it is no duplicate of that.
+    let place = succeed(tx, &post.referral, id, &by).await?;
+    let duplicate = match place.successor {
+        Some(_) => None,
+        None => {
+            let live = sqlx::query(DUPLICATE).bind(digests.duplicate.as_slice());
+            live.fetch_optional(&mut *tx.connection).await?
+        }
+    };
     let view = match duplicate {
         Some(row) => {
             let original = referral_id(row.try_get(0)?)?;
-            link(tx, post, id, original, row.try_get(1)?).await?
+            link(tx, post, (id, &place, &by), original, row.try_get(1)?).await?
         }
-        None => open(tx, post, id, &digests).await?,
+        None => open(tx, post, (id, &place, &by), &digests).await?,
     };
+    if let Some(successor) = place.successor {
+        end(tx, id, successor, &by).await?;
+    }
     let answer = (post.answer)(&view);
     bind_key(tx, post, &digests, id, &answer).await?;
     Ok(Ok(Accepted::New(answer)))
@@ -125,24 +132,29 @@ async fn known(tx: &mut Tx<'_>, post: &Post, digests: &Digests) -> Result<Option
 async fn link(
     tx: &mut Tx<'_>,
     post: &Post,
-    id: ReferralId,
+    (id, place, by): (ReferralId, &Succession, &By),
     original: ReferralId,
     content_key: String,
 ) -> Result<ReferralView, Fault> {
-    insert_referral(tx, post, id, &content_key, None, Some(original)).await?;
+    insert_referral(tx, post, (id, place), &content_key, Some(original)).await?;
     let fact = Fact::ReferralAccepted {
         referral: id,
         referral_id: post.referral.referral_id.clone(),
         children: count(post.referral.children.len()),
         duplicate_of: Some(original),
-        supersedes: None,
+        supersedes: place.replaced,
         incident: None,
         commitment: None,
     };
-    let by = by(tx, post).await?;
-    append_accepted(tx, post, id, &fact, &by).await?;
+    append_accepted(tx, post, id, &fact, by).await?;
     let first = referral_view(tx.connection, None, original, tx.now).await?;
-    let notifications = first.map(|view| view.notifications).unwrap_or_default();
+    let mut notifications = first.map(|view| view.notifications).unwrap_or_default();
+    if place.is_unknown {
+        // Said to this sender only: the notifications are the first one's.
+        let said = RouteReason::SupersedesUnknown.word();
+        let reasons = notifications.iter_mut().map(|view| &mut view.reasons);
+        reasons.for_each(|reasons| reasons.push(said.to_owned()));
+    }
     Ok(ReferralView {
         id,
         referral_id: post.referral.referral_id.clone(),
@@ -156,26 +168,12 @@ async fn link(
 async fn open(
     tx: &mut Tx<'_>,
     post: &Post,
-    id: ReferralId,
+    (id, place, by): (ReferralId, &Succession, &By),
     digests: &Digests,
 ) -> Result<ReferralView, Fault> {
-    let by = by(tx, post).await?;
-    let replaced = match &post.referral.supersedes {
-        Some(earlier) => sqlx::query(ID_OF)
-            .bind(post.referral.force.as_str())
-            .bind(earlier)
-            .fetch_optional(&mut *tx.connection)
-            .await?
-            .map(|row| row.try_get(0).map_err(Fault::from).and_then(referral_id))
-            .transpose()?,
-        None => None,
-    };
-    if let Some(earlier) = replaced {
-        supersede(tx, earlier, id, &by).await?;
-    }
     let key = tx.new_content_key("incident").await?;
     let owner = id.to_string();
-    insert_referral(tx, post, id, &key.id, replaced, None).await?;
+    insert_referral(tx, post, (id, place), &key.id, None).await?;
     let incident = post.tree.without(&["children", "police_reference"]);
     let (item, commitment) = tx
         .new_item(&key, "incident", &owner, &json::canonical(&incident))
@@ -191,11 +189,11 @@ async fn open(
         referral_id: post.referral.referral_id.clone(),
         children: count(post.referral.children.len()),
         duplicate_of: None,
-        supersedes: replaced,
+        supersedes: place.replaced,
         incident: Some(item),
         commitment: Some(Digest(commitment)),
     };
-    append_accepted(tx, post, id, &fact, &by).await?;
+    append_accepted(tx, post, id, &fact, by).await?;
     let children = insert_children(tx, post, id).await?;
     let directory = tx.state.directory.clone();
     let plan = plan(&post.referral, &directory, &post.policy, tx.now);
@@ -204,7 +202,13 @@ async fn open(
         let Some((child, known)) = children.get(planned.child) else {
             return Err(Fault::Damaged("a plan for a child that is not there"));
         };
-        notifications.push(open_notification(tx, post, id, *child, *known, planned, &by).await?);
+        let of = Of {
+            referral: id,
+            child: *child,
+            came_before: *known,
+            place,
+        };
+        notifications.push(open_notification(tx, post, of, planned, by).await?);
     }
     Ok(ReferralView {
         id,
@@ -215,26 +219,36 @@ async fn open(
     })
 }
 
+/// What a notification is opened of.
+struct Of<'a> {
+    referral: ReferralId,
+    child: ChildId,
+    /// The same child came before under the same police reference.
+    came_before: bool,
+    place: &'a Succession,
+}
+
 async fn open_notification(
     tx: &mut Tx<'_>,
     post: &Post,
-    referral: ReferralId,
-    child: ChildId,
-    came_before: bool,
+    of: Of<'_>,
     planned: Planned,
     by: &By,
 ) -> Result<NotificationView, Fault> {
     let notification = tx.new_id(NotificationId::from_parts)?;
     let mut reasons = planned.reasons;
-    if came_before {
+    if of.came_before {
         reasons.push(RouteReason::RepeatWithOtherContent);
+    }
+    if of.place.is_unknown {
+        reasons.push(RouteReason::SupersedesUnknown);
     }
     let contacts = planned.recipients.iter().map(Recipient::contact);
     let mut facts = vec![
         Fact::NotificationOpened {
             notification,
-            referral,
-            child,
+            referral: of.referral,
+            child: of.child,
             target: planned.target,
             reasons,
             suggestions: planned.suggestions,
@@ -258,6 +272,13 @@ async fn open_notification(
             reason: hold.reason,
             will_happen: hold.will_happen,
             will_happen_at: hold.at,
+        });
+    }
+    if let Some(by) = of.place.successor {
+        let referral = of.referral;
+        facts.push(Fact::ReferralSuperseded { referral, by });
+        facts.push(Fact::Closed {
+            closed_as: SUPERSEDED.to_owned(),
         });
     }
     let reference = Reference::from_random(tx.random_u64()?);
@@ -364,9 +385,8 @@ async fn append_accepted(
 async fn insert_referral(
     tx: &mut Tx<'_>,
     post: &Post,
-    id: ReferralId,
+    (id, place): (ReferralId, &Succession),
     content_key: &str,
-    supersedes: Option<ReferralId>,
     duplicate_of: Option<ReferralId>,
 ) -> Result<(), Fault> {
     sqlx::query(REFERRAL_ADD)
@@ -378,7 +398,8 @@ async fn insert_referral(
         .bind(post.referral.submitted_at.as_microsecond())
         .bind(tx.now.as_microsecond())
         .bind(content_key)
-        .bind(supersedes.map(|id| id.to_string()))
+        .bind(place.replaced.map(|id| id.to_string()))
+        .bind(&post.referral.supersedes)
         .bind(duplicate_of.map(|id| id.to_string()))
         .execute(&mut *tx.connection)
         .await?;
@@ -413,7 +434,7 @@ async fn add_blind(tx: &mut Tx<'_>, digest: [u8; 32], owner: &str) -> Result<(),
     Ok(())
 }
 
-fn referral_id(text: String) -> Result<ReferralId, Fault> {
+pub(super) fn referral_id(text: String) -> Result<ReferralId, Fault> {
     ReferralId::parse(&text).map_err(|_| Fault::Damaged("a referral's id"))
 }
 

@@ -94,7 +94,12 @@ pub(super) async fn open_case(
 ) -> Result<Case, Fault> {
     let case = fold(&facts).map_err(|_| Fault::Damaged("opening facts"))?;
     let random = tx.random_u64()?;
-    let decisions = decide(&case, Observation::Opened, &tx.state.retry, tx.now, random);
+    // One that was replaced before it came asks for nothing.
+    let decisions = if case.live() {
+        decide(&case, Observation::Opened, &tx.state.retry, tx.now, random)
+    } else {
+        Vec::new()
+    };
     let rows = carry_out(tx, &case, decisions, &mut facts)?;
     let case = fold(&facts).map_err(|_| Fault::Damaged("opening facts"))?;
     insert(tx, &case, &opening, facts.len()).await?;
