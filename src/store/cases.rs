@@ -60,7 +60,7 @@ pub(super) async fn load(
     let by = By {
         actor: "daemon".to_owned(),
         force: force.as_deref().and_then(ForceName::parse),
-        basis: last.try_get("basis")?,
+        basis: tx.basis_like(last.try_get("basis")?).await?,
     };
     let facts = rows.iter().map(read_fact).collect::<Result<Vec<_>, _>>()?;
     let count = i64::try_from(facts.len()).unwrap_or(i64::MAX);

@@ -2,7 +2,7 @@
 //! run left in flight.
 
 use super::disk::Disk;
-use super::tx::{Basis, By, Fault, State, Stream, Tx};
+use super::tx::{Basis, BasisRows, By, Fault, State, Stream, Tx};
 use super::vault::{Vault, VaultFault};
 use super::writer::{CHECKPOINT, Writer};
 use super::{Readers, Settings, Store, directory_load, outcomes, refuse};
@@ -13,7 +13,6 @@ use crate::seal::random;
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
-use std::collections::HashMap;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -148,7 +147,7 @@ impl Store {
             directory: Arc::default(),
             incarnation: 0,
             fact_seq: 0,
-            basis_rows: HashMap::new(),
+            basis_rows: BasisRows::default(),
             full: false,
         };
         begin(&mut connection, &mut state, options.clock.now())

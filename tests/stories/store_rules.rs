@@ -1,5 +1,7 @@
 //! What the store holds by itself: rules in the database, claims across runs, letters set aside.
 
+mod versions;
+
 use firstbell::clock::Clock;
 use firstbell::directory::read_folder;
 use firstbell::intake::json;
@@ -38,6 +40,15 @@ async fn open(folder: &Path, clock: &Clock) -> Opened {
 }
 
 async fn try_open(folder: &Path, clock: &Clock) -> Result<Opened, OpenFault> {
+    open_with(folder, clock, |_, _| {}).await
+}
+
+/// Opens a store whose settings or options differ.
+async fn open_with(
+    folder: &Path,
+    clock: &Clock,
+    differ: impl FnOnce(&mut Settings, &mut Options),
+) -> Result<Opened, OpenFault> {
     let credential = folder.join("credential");
     if !credential.exists() {
         use std::io::Write;
@@ -50,7 +61,7 @@ async fn try_open(folder: &Path, clock: &Clock) -> Result<Opened, OpenFault> {
             .unwrap();
         file.write_all("5a".repeat(32).as_bytes()).unwrap();
     }
-    let settings = Settings {
+    let mut settings = Settings {
         state_dir: folder.join("state"),
         credential,
         batch_max: 64,
@@ -60,7 +71,7 @@ async fn try_open(folder: &Path, clock: &Clock) -> Result<Opened, OpenFault> {
         size_bytes_max: 1 << 30,
         checkpoint_pages: 1_000,
     };
-    let options = Options {
+    let mut options = Options {
         clock: clock.clone(),
         retry: RetrySettings {
             first: Duration::from_secs(30),
@@ -75,6 +86,7 @@ async fn try_open(folder: &Path, clock: &Clock) -> Result<Opened, OpenFault> {
             config_digest: [2; 32],
         },
     };
+    differ(&mut settings, &mut options);
     let (store, writer) = Store::open(&settings, options).await?;
     let mut writing = JoinSet::new();
     writing.spawn(writer);
