@@ -36,7 +36,8 @@ pub(super) async fn read_contact(
 ) -> Result<(ContactOf, Contact), Fault> {
     let damaged = || Fault::Damaged("a contact");
     let id: String = row.try_get("id")?;
-    let bytes = readers.content(connection, &id, "contact").await?;
+    let item: String = row.try_get("detail")?;
+    let bytes = readers.contact_detail(connection, &item).await?;
     let detail = json::parse(&bytes).ok_or_else(damaged)?;
     let text = |name: &str| match detail.get(name) {
         Some(Tree::Text(text)) => Some(text.clone()),
