@@ -1,7 +1,8 @@
 //! The directory's rows, loaded: the live version in memory, and one contact with its details.
 
 use super::Readers;
-use super::directory_rows::{BANK, VERSION};
+use super::directory_rows::VERSION;
+use super::directory_tables::BANK;
 use super::json;
 use super::tx::Fault;
 use crate::referral::calendar::{CalendarRow, DayHours, DayKind, Scope};

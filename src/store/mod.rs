@@ -9,6 +9,7 @@ mod accept;
 mod cases;
 mod directory_load;
 mod directory_rows;
+mod directory_tables;
 mod disk;
 pub mod json;
 mod letters;

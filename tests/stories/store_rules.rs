@@ -6,6 +6,7 @@ use firstbell::clock::Clock;
 use firstbell::directory::read_folder;
 use firstbell::intake::json;
 use firstbell::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
+use firstbell::referral::directory::Directory;
 use firstbell::referral::id::ContactId;
 use firstbell::referral::policy::{Desk, DutyEndsOn, ParentLine, Policy, Profile};
 use firstbell::referral::post::{Connection as Link, ForceName, RiskGrade};
@@ -100,17 +101,8 @@ impl Opened {
     }
 
     async fn import(&self) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/directory-of-stories");
-        let mut count = 0u8;
-        let mut new_id = || {
-            count += 1;
-            ContactId::from_parts(1, [count; 10])
-        };
-        let (directory, _) = read_folder(&folder, "england-and-wales", &mut new_id).unwrap();
-        assert_eq!(
-            self.store.import_directory(directory, "tester").await,
-            Ok(Some(1))
-        );
+        let imported = self.store.import_directory(directory(0), "tester").await;
+        assert_eq!(imported, Ok(Some(1)));
     }
 
     async fn claim(&self) -> Option<Claim> {
@@ -158,6 +150,19 @@ impl Opened {
             .unwrap();
         trace.case.deliveries[&claim.delivery].state().word()
     }
+}
+
+/// The directory of stories; as from the files, every reading gives contacts ids of its own.
+fn directory(reading: u64) -> Directory {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/directory-of-stories");
+    let mut count = 0u8;
+    let mut new_id = || {
+        count += 1;
+        ContactId::from_parts(reading, [count; 10])
+    };
+    read_folder(&folder, "england-and-wales", &mut new_id)
+        .unwrap()
+        .0
 }
 
 fn policy() -> Arc<Policy> {
