@@ -1,7 +1,7 @@
 //! Opening the store: the lock, the database, the migrations, this run's number, and what an earlier
 //! run left in flight.
 
-use super::disk::Disk;
+use super::disk::{self, Disk};
 use super::tx::{Basis, BasisRows, By, Fault, State, Stream, Tx};
 use super::vault::{Vault, VaultFault};
 use super::writer::{CHECKPOINT, Writer};
@@ -269,6 +269,11 @@ impl Opening {
             connection.close().await?;
         }
         Ok(())
+    }
+
+    /// Whether the write-ahead log holds so many pages, or cannot be asked.
+    pub(super) fn log_is_long(&self, pages: u32) -> bool {
+        disk::wal_pages(&self.path).map_or(true, |known| known >= u64::from(pages))
     }
 
     /// Whether the bound on the database's size was set anew since it was last opened.

@@ -122,7 +122,7 @@ impl Writer {
                 Some(command) => {
                     written = written.saturating_add(1);
                     self.batch(command).await;
-                    if written >= self.checkpoint_pages {
+                    if self.opening.log_is_long(self.checkpoint_pages) {
                         self.checkpoint(CHECKPOINT).await;
                         written = 0;
                     }

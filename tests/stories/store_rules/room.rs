@@ -1,0 +1,47 @@
+//! What a store keeps its size to, and what still goes when it is full.
+
+use super::*;
+use sqlx::Row;
+
+/// Posts another child, with much to say.
+async fn post_heavy(opened: &Opened, clock: &Clock, number: u32) -> bool {
+    let mut document = document(number, clock.now());
+    document["incident"]["circumstances"] = json!("c".repeat(1_000));
+    let child = document["children"][0].clone();
+    let children = (0..12).map(|place| {
+        let mut child = child.clone();
+        child["child_ref"] = json!(format!("c-{place}"));
+        child["spoken_to"] = json!("alone");
+        child["child_words"] = json!("a".repeat(500));
+        child
+    });
+    document["children"] = children.collect();
+    let key = format!("key-{number}");
+    let answer = opened.store.accept(post(&document, &key, clock.now()));
+    answer.await.is_ok()
+}
+
+#[tokio::test]
+async fn the_log_is_folded_back_by_its_pages_and_not_by_how_many_wrote_them() {
+    const PAGES: u32 = 100;
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::manual(EVENING.parse().unwrap());
+    let few = |settings: &mut Settings, _: &mut Options| settings.checkpoint_pages = PAGES;
+    let opened = open_with(folder.path(), &clock, few).await.unwrap();
+    opened.import().await;
+    // Ninety batches of far more than a page each.
+    for number in 0..90 {
+        assert!(post_heavy(&opened, &clock, number).await);
+    }
+    let log = std::fs::metadata(folder.path().join("state/firstbell.db-wal")).unwrap();
+    let pages = log.len() / 4120;
+    println!("{pages} pages at most in the log");
+    assert!(pages >= 100, "it is not folded back sooner");
+    assert!(
+        pages < 300,
+        "one batch past the bound, and no more: {pages}"
+    );
+    let mut connection = database(folder.path()).await;
+    let sound = sqlx::query("PRAGMA integrity_check").fetch_one(&mut connection);
+    assert_eq!(sound.await.unwrap().get::<String, _>(0), "ok");
+}
