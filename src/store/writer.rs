@@ -232,6 +232,7 @@ impl Writer {
             return Err(Fault::Damaged("no connection").into());
         };
         sqlx::query(BEGIN).execute(&mut connection).await?;
+        self.state.full |= self.opening.is_nearly_full(&mut connection).await?;
         let now = self.clock.now();
         let mut pending = Vec::new();
         let mut next = Some(command);

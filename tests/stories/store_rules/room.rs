@@ -22,6 +22,33 @@ async fn post_heavy(opened: &Opened, clock: &Clock, number: u32) -> bool {
 }
 
 #[tokio::test]
+async fn a_database_without_room_for_new_work_still_records_what_becomes_of_letters() {
+    let folder = TempDir::new().unwrap();
+    let clock = Clock::manual(EVENING.parse().unwrap());
+    let small = |settings: &mut Settings, _: &mut Options| settings.size_bytes_max = 1 << 24;
+    let opened = open_with(folder.path(), &clock, small).await.unwrap();
+    opened.import().await;
+    let mut number = 0;
+    while post_heavy(&opened, &clock, number).await {
+        number += 1;
+        assert!(number < 2_000, "it never filled up");
+    }
+    assert!(!opened.store.ready());
+    assert!(!post_heavy(&opened, &clock, number).await);
+    // Every attempt brings facts and a peer's words; far more of them than a night has.
+    for _ in 0..100 {
+        let claim = opened.claim().await.unwrap();
+        opened.sign(&claim, &[b'x'; 4_000]).await;
+        opened.end(&claim, AttemptResult::Done).await;
+        assert_eq!(opened.delivery_state(&claim).await, "relayed");
+    }
+    opened.store.set_size_bytes_max(1 << 25);
+    opened.store.heartbeat().await.unwrap();
+    assert!(opened.store.ready());
+    assert!(post_heavy(&opened, &clock, number).await);
+}
+
+#[tokio::test]
 async fn the_log_is_folded_back_by_its_pages_and_not_by_how_many_wrote_them() {
     const PAGES: u32 = 100;
     let folder = TempDir::new().unwrap();
