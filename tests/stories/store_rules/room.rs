@@ -72,3 +72,23 @@ async fn the_log_is_folded_back_by_its_pages_and_not_by_how_many_wrote_them() {
     let sound = sqlx::query("PRAGMA integrity_check").fetch_one(&mut connection);
     assert_eq!(sound.await.unwrap().get::<String, _>(0), "ok");
 }
+
+#[tokio::test]
+async fn a_late_report_that_says_more_is_what_the_attempt_came_to() {
+    let (folder, clock, opened) = one_accepted().await;
+    let claim = opened.claim().await.unwrap();
+    opened.sign(&claim, b"a letter").await;
+    opened.kill().await;
+    let opened = open(folder.path(), &clock).await;
+    let mut connection = database(folder.path()).await;
+    let mut result = async || -> String {
+        let row = sqlx::query("SELECT result FROM attempt").fetch_one(&mut connection);
+        row.await.unwrap().get(0)
+    };
+    assert_eq!(result().await, "unknown");
+    // Twice: its first answer was lost.
+    for _ in 0..2 {
+        opened.end(&claim, AttemptResult::Done).await;
+        assert_eq!(result().await, "done");
+    }
+}
