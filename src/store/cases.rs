@@ -22,6 +22,7 @@ const LETTER_ADD: &str = "INSERT INTO letter(id, kind, notification, contact, di
 const DELIVERY_ADD: &str = "INSERT INTO delivery(id, letter, notification, cause, lane, route, state, last_safe_at, not_before) VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8)";
 const DELIVERY_SAVE: &str =
     "UPDATE delivery SET state = $2, not_before = $3, quarantined = $4 WHERE id = $1";
+const TASKS_OPEN: &str = "SELECT kind FROM task WHERE subject = $1 AND settled_at IS NULL";
 const TASK_ADD: &str = "INSERT INTO task(id, kind, notification, subject, force, opened_at, wanted_by) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING";
 
 #[cfg(test)]
@@ -32,6 +33,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     LETTER_ADD,
     DELIVERY_ADD,
     DELIVERY_SAVE,
+    TASKS_OPEN,
     TASK_ADD,
 ];
 
@@ -136,6 +138,7 @@ pub(super) async fn apply(
         Some(observation) => decide(&case, observation, &tx.state.retry, tx.now, random),
         None => Vec::new(),
     };
+    let decisions = without_open_tasks(tx, notification, decisions).await?;
     let rows = carry_out(tx, &case, decisions, &mut facts)?;
     let case = fold(&facts).map_err(|_| Fault::Damaged("facts of a notification"))?;
     let mut cause = observed.cause;
@@ -309,6 +312,34 @@ async fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) ->
         .execute(&mut *tx.connection)
         .await?;
     Ok(())
+}
+
+/// Decisions but for tasks that wait for a person already: no fact says that one was opened twice.
+async fn without_open_tasks(
+    tx: &mut Tx<'_>,
+    notification: NotificationId,
+    mut decisions: Vec<Decision>,
+) -> Result<Vec<Decision>, Fault> {
+    if !decisions.iter().any(|one| task_of(one).is_some()) {
+        return Ok(decisions);
+    }
+    let rows = sqlx::query(TASKS_OPEN)
+        .bind(notification.to_string())
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    for row in rows {
+        let open: String = row.try_get(0)?;
+        decisions.retain(|one| task_of(one).is_none_or(|kind| kind.word() != open));
+    }
+    Ok(decisions)
+}
+
+fn task_of(decision: &Decision) -> Option<TaskKind> {
+    if let Decision::OpenTask { kind, .. } = decision {
+        Some(*kind)
+    } else {
+        None
+    }
 }
 
 /// Opens a task; the same kind about the same subject is open once.

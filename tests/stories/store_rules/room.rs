@@ -92,3 +92,31 @@ async fn a_late_report_that_says_more_is_what_the_attempt_came_to() {
         assert_eq!(result().await, "done");
     }
 }
+
+#[tokio::test]
+async fn a_task_that_is_open_is_not_said_to_be_opened_again() {
+    let (folder, clock, mut opened) = one_accepted().await;
+    // The Key Adult's letter cannot be made, and the deputy's neither.
+    for _ in 0..2 {
+        let claim = opened.claim().await.unwrap();
+        for _ in 0..3 {
+            opened.store.making_again(claim.letter).await.unwrap();
+        }
+        opened.kill().await;
+        opened = open(folder.path(), &clock).await;
+        clock.advance_to(clock.now() + SignedDuration::from_mins(11));
+        // Finds it and sets it aside.
+        assert!(opened.claim().await.is_none());
+        assert_eq!(opened.delivery_state(&claim).await, "held");
+    }
+    let mut connection = database(folder.path()).await;
+    let facts = sqlx::query("SELECT CAST(body AS TEXT) FROM fact WHERE kind = 'task_opened'")
+        .fetch_all(&mut connection)
+        .await
+        .unwrap();
+    let facts: Vec<String> = facts.iter().map(|row| row.get(0)).collect();
+    for kind in ["read_quarantined", "ring_school"] {
+        let said = facts.iter().filter(|body| body.contains(kind)).count();
+        assert_eq!(said, 1, "{kind}: {facts:?}");
+    }
+}
