@@ -122,7 +122,7 @@ pub struct Settings {
     pub routes: Vec<Route>,
     /// When letters are tried again.
     pub retries: RetrySettings,
-    /// A claim not settled after this long may be claimed again.
+    /// An attempt that still hangs after this long is ended, its outcome unknown.
     pub lease: Duration,
     /// How often the queue is looked at without a hint.
     pub poll: Duration,

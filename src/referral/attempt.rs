@@ -86,6 +86,18 @@ words! {
     }
 }
 
+impl AttemptResult {
+    /// How much an outcome says, of several that one attempt reports: more counts.
+    pub fn weight(self) -> u8 {
+        match self {
+            Self::Later => 0,
+            Self::Unknown => 1,
+            Self::Never => 2,
+            Self::Done => 3,
+        }
+    }
+}
+
 /// What the handshake proved.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsFacts {

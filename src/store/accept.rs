@@ -3,7 +3,7 @@
 
 use super::json;
 use super::opening::{NewNotification, open_notification};
-use super::superseded::supersede;
+use super::superseded::{Succession, end, succeed};
 use super::tx::{By, Fault, Stream, Tx};
 use super::views::referral_view;
 use super::{Accepted, NotAccepted, Post, ReferralView};
@@ -18,11 +18,10 @@ use sqlx::Row;
 const BY_KEY: &str =
     "SELECT body_digest, answer FROM intake_key WHERE force = $1 AND key_digest = $2";
 const BY_REFERRAL_ID: &str = "SELECT r.id, k.body_digest, k.answer FROM referral r JOIN intake_key k ON k.referral = r.id WHERE r.force = $1 AND r.referral_id = $2 LIMIT 1";
-const ID_OF: &str = "SELECT id FROM referral WHERE force = $1 AND referral_id = $2";
 const DUPLICATE: &str = "SELECT r.id, r.content_key FROM blind b JOIN referral r ON r.id = b.owner WHERE b.digest = $1 AND b.kind = 'duplicate' AND r.ended IS NULL ORDER BY r.received_at LIMIT 1";
 const REPEATED: &str = "SELECT 1 FROM blind WHERE digest = $1 AND kind = 'duplicate' LIMIT 1";
 const KEY_ADD: &str = "INSERT INTO intake_key(force, key_digest, body_digest, referral, answer, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
-const REFERRAL_ADD: &str = "INSERT INTO referral(id, force, referral_id, kind, source_system, submitted_at, received_at, content_key, supersedes, duplicate_of) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+const REFERRAL_ADD: &str = "INSERT INTO referral(id, force, referral_id, kind, source_system, submitted_at, received_at, content_key, supersedes, supersedes_id, duplicate_of) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
 const CHILD_ADD: &str =
     "INSERT INTO child(id, referral, child_ref, content_key) VALUES ($1, $2, $3, $4)";
 const BLIND_ADD: &str =
@@ -32,7 +31,6 @@ const BLIND_ADD: &str =
 pub(super) const STATEMENTS: &[&str] = &[
     BY_KEY,
     BY_REFERRAL_ID,
-    ID_OF,
     DUPLICATE,
     REPEATED,
     KEY_ADD,
@@ -57,17 +55,26 @@ pub(super) async fn accept(tx: &mut Tx<'_>, post: &Post) -> Result<Answer, Fault
         return Ok(answer);
     }
     let id = tx.new_id(ReferralId::from_parts)?;
-    let duplicate = sqlx::query(DUPLICATE)
-        .bind(digests.duplicate.as_slice())
-        .fetch_optional(&mut *tx.connection)
-        .await?;
+    let by = by(tx, post).await?;
+    // What it replaces ends first, and then it is no duplicate of that.
+    let place = succeed(tx, &post.referral, id, &by).await?;
+    let duplicate = match place.successor {
+        Some(_) => None,
+        None => {
+            let live = sqlx::query(DUPLICATE).bind(digests.duplicate.as_slice());
+            live.fetch_optional(&mut *tx.connection).await?
+        }
+    };
     let view = match duplicate {
         Some(row) => {
             let original = referral_id(row.try_get(0)?)?;
-            link(tx, post, id, original, row.try_get(1)?).await?
+            link(tx, post, (id, &place, &by), original, row.try_get(1)?).await?
         }
-        None => open(tx, post, id, &digests).await?,
+        None => open(tx, post, (id, &place, &by), &digests).await?,
     };
+    if let Some(successor) = place.successor {
+        end(tx, id, successor, &by).await?;
+    }
     let answer = (post.answer)(&view);
     bind_key(tx, post, &digests, id, &answer).await?;
     Ok(Ok(Accepted::New(answer)))
@@ -123,24 +130,29 @@ async fn known(tx: &mut Tx<'_>, post: &Post, digests: &Digests) -> Result<Option
 async fn link(
     tx: &mut Tx<'_>,
     post: &Post,
-    id: ReferralId,
+    (id, place, by): (ReferralId, &Succession, &By),
     original: ReferralId,
     content_key: String,
 ) -> Result<ReferralView, Fault> {
-    insert_referral(tx, post, id, &content_key, None, Some(original)).await?;
+    insert_referral(tx, post, (id, place), &content_key, Some(original)).await?;
     let fact = Fact::ReferralAccepted {
         referral: id,
         referral_id: post.referral.referral_id.clone(),
         children: count(post.referral.children.len()),
         duplicate_of: Some(original),
-        supersedes: None,
+        supersedes: place.replaced,
         incident: None,
         commitment: None,
     };
-    let by = by(tx, post).await?;
-    append_accepted(tx, post, id, &fact, &by).await?;
+    append_accepted(tx, post, id, &fact, by).await?;
     let first = referral_view(tx.connection, None, original, tx.now).await?;
-    let notifications = first.map(|view| view.notifications).unwrap_or_default();
+    let mut notifications = first.map(|view| view.notifications).unwrap_or_default();
+    if place.is_unknown {
+        // Said to this sender only: the notifications are the first one's.
+        let said = RouteReason::SupersedesUnknown.word();
+        let reasons = notifications.iter_mut().map(|view| &mut view.reasons);
+        reasons.for_each(|reasons| reasons.push(said.to_owned()));
+    }
     Ok(ReferralView {
         id,
         referral_id: post.referral.referral_id.clone(),
@@ -154,26 +166,12 @@ async fn link(
 async fn open(
     tx: &mut Tx<'_>,
     post: &Post,
-    id: ReferralId,
+    (id, place, by): (ReferralId, &Succession, &By),
     digests: &Digests,
 ) -> Result<ReferralView, Fault> {
-    let by = by(tx, post).await?;
-    let replaced = match &post.referral.supersedes {
-        Some(earlier) => sqlx::query(ID_OF)
-            .bind(post.referral.force.as_str())
-            .bind(earlier)
-            .fetch_optional(&mut *tx.connection)
-            .await?
-            .map(|row| row.try_get(0).map_err(Fault::from).and_then(referral_id))
-            .transpose()?,
-        None => None,
-    };
-    if let Some(earlier) = replaced {
-        supersede(tx, earlier, id, &by).await?;
-    }
     let key = tx.new_content_key("incident").await?;
     let owner = id.to_string();
-    insert_referral(tx, post, id, &key.id, replaced, None).await?;
+    insert_referral(tx, post, (id, place), &key.id, None).await?;
     let incident = post.tree.without(&["children", "police_reference"]);
     let (item, commitment) = tx
         .new_item(&key, "incident", &owner, &json::canonical(&incident))
@@ -189,11 +187,11 @@ async fn open(
         referral_id: post.referral.referral_id.clone(),
         children: count(post.referral.children.len()),
         duplicate_of: None,
-        supersedes: replaced,
+        supersedes: place.replaced,
         incident: Some(item),
         commitment: Some(Digest(commitment)),
     };
-    append_accepted(tx, post, id, &fact, &by).await?;
+    append_accepted(tx, post, id, &fact, by).await?;
     let children = insert_children(tx, post, id).await?;
     let directory = tx.state.directory.clone();
     let plan = plan(&post.referral, &directory, &post.policy, tx.now);
@@ -206,6 +204,9 @@ async fn open(
         if *known {
             planned.reasons.push(RouteReason::RepeatWithOtherContent);
         }
+        if place.is_unknown {
+            planned.reasons.push(RouteReason::SupersedesUnknown);
+        }
         let child_ref = post.referral.children.get(planned.child);
         let new = NewNotification {
             notification: tx.new_id(NotificationId::from_parts)?,
@@ -213,9 +214,10 @@ async fn open(
             child: *child,
             child_ref: child_ref.map_or_else(String::new, |child| child.child_ref.clone()),
             rerouted_from: None,
+            superseded_by: place.successor,
             planned,
         };
-        notifications.push(open_notification(tx, new, &by).await?);
+        notifications.push(open_notification(tx, new, by).await?);
     }
     Ok(ReferralView {
         id,
@@ -308,9 +310,8 @@ async fn append_accepted(
 async fn insert_referral(
     tx: &mut Tx<'_>,
     post: &Post,
-    id: ReferralId,
+    (id, place): (ReferralId, &Succession),
     content_key: &str,
-    supersedes: Option<ReferralId>,
     duplicate_of: Option<ReferralId>,
 ) -> Result<(), Fault> {
     sqlx::query(REFERRAL_ADD)
@@ -322,7 +323,8 @@ async fn insert_referral(
         .bind(post.referral.submitted_at.as_microsecond())
         .bind(tx.now.as_microsecond())
         .bind(content_key)
-        .bind(supersedes.map(|id| id.to_string()))
+        .bind(place.replaced.map(|id| id.to_string()))
+        .bind(&post.referral.supersedes)
         .bind(duplicate_of.map(|id| id.to_string()))
         .execute(&mut *tx.connection)
         .await?;
@@ -357,7 +359,7 @@ async fn add_blind(tx: &mut Tx<'_>, digest: [u8; 32], owner: &str) -> Result<(),
     Ok(())
 }
 
-fn referral_id(text: String) -> Result<ReferralId, Fault> {
+pub(super) fn referral_id(text: String) -> Result<ReferralId, Fault> {
     ReferralId::parse(&text).map_err(|_| Fault::Damaged("a referral's id"))
 }
 

@@ -45,7 +45,7 @@ pub(super) async fn load(
     let by = By {
         actor: "daemon".to_owned(),
         force: force.as_deref().and_then(ForceName::parse),
-        basis: last.try_get("basis")?,
+        basis: tx.basis_like(last.try_get("basis")?).await?,
     };
     let facts = rows.iter().map(read_fact).collect::<Result<Vec<_>, _>>()?;
     let count = i64::try_from(facts.len()).unwrap_or(i64::MAX);
@@ -86,7 +86,12 @@ pub(super) async fn open_case(
 ) -> Result<Case, Fault> {
     let case = fold(&facts).map_err(|_| Fault::Damaged("opening facts"))?;
     let random = tx.random_u64()?;
-    let decisions = decide(&case, Observation::Opened, &tx.state.retry, tx.now, random);
+    // One that was replaced before it came asks for nothing.
+    let decisions = if case.live() {
+        decide(&case, Observation::Opened, &tx.state.retry, tx.now, random)
+    } else {
+        Vec::new()
+    };
     let carried = carry_out(tx, &case, decisions, &mut facts, &opening.by).await?;
     let case = fold(&facts).map_err(|_| Fault::Damaged("opening facts"))?;
     insert(tx, &case, &opening, facts.len()).await?;

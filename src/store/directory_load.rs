@@ -1,7 +1,8 @@
 //! The directory's rows, loaded: the live version in memory, and one contact with its details.
 
 use super::Readers;
-use super::directory_rows::{BANK, VERSION};
+use super::directory_rows::VERSION;
+use super::directory_tables::BANK;
 use super::json;
 use super::tx::Fault;
 use crate::referral::calendar::{CalendarRow, DayHours, DayKind, Scope};
@@ -19,6 +20,7 @@ const SCHOOLS: &str = "SELECT urn, name, la_code, status, low_age, high_age, tow
 const LINKS: &str =
     "SELECT urn, other, kind FROM school_link WHERE to_version IS NULL ORDER BY urn, kind, other";
 const CONTACTS: &str = "SELECT id, urn, role, rank, route, detail, valid_from, valid_to FROM contact WHERE to_version IS NULL";
+const SUSPENDED: &str = "SELECT target FROM block WHERE what = 'contact' AND lifted_at IS NULL";
 const ROWS: &str = "SELECT scope, kind, start, \"end\" AS last, source FROM calendar_row WHERE to_version IS NULL ORDER BY scope, start, kind";
 const HOURS: &str =
     "SELECT scope, start, home_time, phone_from, phone_to FROM day_hours WHERE to_version IS NULL";
@@ -26,7 +28,15 @@ const PARTICIPATIONS: &str =
     "SELECT urn, signed_up_on, agreement FROM participation WHERE to_version IS NULL";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[SCHOOLS, LINKS, CONTACTS, ROWS, HOURS, PARTICIPATIONS];
+pub(super) const STATEMENTS: &[&str] = &[
+    SCHOOLS,
+    LINKS,
+    CONTACTS,
+    SUSPENDED,
+    ROWS,
+    HOURS,
+    PARTICIPATIONS,
+];
 
 /// Reads a contact's row and opens its details.
 pub(super) async fn read_contact(
@@ -36,7 +46,8 @@ pub(super) async fn read_contact(
 ) -> Result<(ContactOf, Contact), Fault> {
     let damaged = || Fault::Damaged("a contact");
     let id: String = row.try_get("id")?;
-    let bytes = readers.content(connection, &id, "contact").await?;
+    let item: String = row.try_get("detail")?;
+    let bytes = readers.contact_detail(connection, &item).await?;
     let detail = json::parse(&bytes).ok_or_else(damaged)?;
     let text = |name: &str| match detail.get(name) {
         Some(Tree::Text(text)) => Some(text.clone()),
@@ -71,6 +82,19 @@ pub(super) async fn read_contact(
         briefed_on: day(text("briefed_on")),
     };
     Ok((whose.ok_or_else(damaged)?, contact))
+}
+
+/// Loads the contacts whose address is suspended.
+async fn load_suspended(
+    connection: &mut SqliteConnection,
+    directory: &mut Directory,
+) -> Result<(), Fault> {
+    for row in sqlx::query(SUSPENDED).fetch_all(&mut *connection).await? {
+        let id: String = row.try_get("target")?;
+        let id = ContactId::parse(&id).map_err(|_| Fault::Damaged("a suspension"))?;
+        directory.suspended.insert(id);
+    }
+    Ok(())
 }
 
 /// Loads the live version.
@@ -112,6 +136,7 @@ pub(super) async fn load(readers: &Readers) -> Result<Directory, Fault> {
     for contacts in directory.contacts.values_mut() {
         contacts.sort_by_key(|contact| (contact.role, contact.rank, contact.id));
     }
+    load_suspended(&mut connection, &mut directory).await?;
     load_calendars(&mut connection, &mut directory).await?;
     for row in sqlx::query(PARTICIPATIONS)
         .fetch_all(&mut *connection)

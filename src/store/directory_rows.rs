@@ -1,57 +1,41 @@
-//! The directory's rows: one version saved whole, one version loaded into memory.
+//! The directory's versions: what changed becomes rows, everything else stays as it is. A row lives
+//! from one version to the next change of it.
 //!
 //! Names, addresses and numbers of contacts are sealed; the rest is what the register publishes.
 
+use super::directory_tables::{change, optional, save_changes, text};
 use super::json;
 use super::tx::{By, Fault, Stream, Tx, sha256};
 use crate::referral::directory::{ContactOf, Directory};
 use crate::referral::fact::Fact;
 use crate::referral::field::Digest;
-use crate::referral::id::ProposalId;
-use crate::referral::names::name_key;
-use crate::referral::school::{Contact, SchoolStatus};
+use crate::referral::id::{ContactId, ProposalId};
+use crate::referral::school::Contact;
 use crate::referral::tree::Tree;
 use sqlx::Row;
+use std::collections::BTreeMap;
 
 pub(super) const VERSION: &str = "SELECT n, digest FROM directory_version ORDER BY n DESC LIMIT 1";
 const PROPOSAL_ADD: &str = "INSERT INTO proposal(id, at, by_whom, base_version, state) VALUES ($1, $2, $3, $4, 'approved')";
+const PROPOSALS_STALE: &str =
+    "UPDATE proposal SET state = 'stale' WHERE base_version < $1 AND state = 'open'";
 const VERSION_ADD: &str = "INSERT INTO directory_version(n, proposal, live_at, proposed_by, digest) VALUES ($1, $2, $3, $4, $5)";
 const VERSION_SAVE: &str = "UPDATE store SET directory_version = $1 WHERE one = 1";
 const REFERRALS: &str = "SELECT COUNT(*) FROM referral";
-const END: [&str; 7] = [
-    "UPDATE school SET to_version = $1 WHERE to_version IS NULL",
-    "UPDATE school_link SET to_version = $1 WHERE to_version IS NULL",
-    "UPDATE contact SET to_version = $1 WHERE to_version IS NULL",
-    "UPDATE calendar_row SET to_version = $1 WHERE to_version IS NULL",
-    "UPDATE day_hours SET to_version = $1 WHERE to_version IS NULL",
-    "UPDATE participation SET to_version = $1 WHERE to_version IS NULL",
-    "UPDATE proposal SET state = 'stale' WHERE base_version < $1 AND state = 'open'",
-];
-const SCHOOL_ADD: &str = "INSERT INTO school(urn, from_version, name, name_key, la_code, status, low_age, high_age, town, postcode, telephone) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-const LINK_ADD: &str = "INSERT INTO school_link(urn, other, kind, from_version) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING";
+const CONTACT_END: &str = "UPDATE contact SET to_version = $1 WHERE id = $2 AND to_version IS NULL";
 const CONTACT_ADD: &str = "INSERT INTO contact(id, urn, from_version, role, rank, route, address_digest, detail, valid_from, valid_to) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-const ROW_ADD: &str = "INSERT INTO calendar_row(scope, kind, start, \"end\", source, from_version) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING";
-const HOURS_ADD: &str = "INSERT INTO day_hours(scope, start, home_time, phone_from, phone_to, from_version) VALUES ($1, $2, $3, $4, $5, $6)";
-const PARTICIPATION_ADD: &str =
-    "INSERT INTO participation(urn, signed_up_on, agreement, from_version) VALUES ($1, $2, $3, $4)";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
     VERSION,
     PROPOSAL_ADD,
+    PROPOSALS_STALE,
     VERSION_ADD,
     VERSION_SAVE,
     REFERRALS,
-    SCHOOL_ADD,
-    LINK_ADD,
+    CONTACT_END,
     CONTACT_ADD,
-    ROW_ADD,
-    HOURS_ADD,
-    PARTICIPATION_ADD,
 ];
-
-/// Scope and kind of bank holidays among calendar rows.
-pub(super) const BANK: &str = "bank";
 
 /// Saves a directory as the next version, live at once. One person may do that only while nothing
 /// has been accepted: after that, widening needs two (`design.md`).
@@ -66,6 +50,10 @@ pub(super) async fn import(
     if accepted.try_get::<i64, _>(0)? > 0 {
         return Ok(None);
     }
+    // What narrows stands outside the versions, and outlives them.
+    directory
+        .suspended
+        .clone_from(&tx.state.directory.suspended);
     let last = sqlx::query(VERSION)
         .fetch_optional(&mut *tx.connection)
         .await?;
@@ -73,43 +61,18 @@ pub(super) async fn import(
         Some(row) => (row.try_get("n")?, row.try_get("digest")?),
         None => (0, vec![0; 32]),
     };
-    let version = base + 1;
-    for statement in END {
-        sqlx::query(statement)
-            .bind(version)
-            .execute(&mut *tx.connection)
-            .await?;
+    let live = tx.state.directory.clone();
+    if i64::from(live.version) != base {
+        // Another import in this very batch, which is not live before the batch is on disk.
+        return Err(Fault::Damaged("the directory in memory is not the last"));
     }
-    let vault = tx.state.vault.clone();
-    let address =
-        |contact: &Contact| Digest(vault.blind("address", &[contact.address.folded().as_bytes()]));
-    let listing = json::canonical(&listing(&directory, &address));
-    let digest = sha256(&[previous, listing].concat());
-    let proposal = tx.new_id(ProposalId::from_parts)?.to_string();
-    let at = tx.now.as_microsecond();
-    sqlx::query(PROPOSAL_ADD)
-        .bind(&proposal)
-        .bind(at)
-        .bind(operator)
-        .bind(base)
-        .execute(&mut *tx.connection)
-        .await?;
-    sqlx::query(VERSION_ADD)
-        .bind(version)
-        .bind(&proposal)
-        .bind(at)
-        .bind(operator)
-        .bind(digest.as_slice())
-        .execute(&mut *tx.connection)
-        .await?;
-    sqlx::query(VERSION_SAVE)
-        .bind(version)
-        .execute(&mut *tx.connection)
-        .await?;
+    let version = base + 1;
     directory.version = u32::try_from(version).unwrap_or(u32::MAX);
-    save_schools(tx, &directory, version).await?;
-    save_contacts(tx, &directory, version).await?;
-    save_calendars(tx, &directory, version).await?;
+    keep_identities(&live, &mut directory);
+    let mut changes = save_changes(tx, &live, &directory, version).await?;
+    changes.extend(save_contacts(tx, &live, &directory, version).await?);
+    let digest = sha256(&[previous, json::canonical(&Tree::List(changes))].concat());
+    begin_version(tx, version, operator, &digest).await?;
     let by = By {
         actor: format!("operator:{operator}"),
         force: None,
@@ -130,164 +93,158 @@ pub(super) async fn import(
     Ok(Some(directory))
 }
 
-async fn save_schools(tx: &mut Tx<'_>, directory: &Directory, version: i64) -> Result<(), Fault> {
-    for school in directory.schools.values() {
-        sqlx::query(SCHOOL_ADD)
-            .bind(school.urn.to_string())
-            .bind(version)
-            .bind(&school.name)
-            .bind(name_key(&school.name))
-            .bind(school.la_code.map(|code| code.to_string()))
-            .bind(status_word(school.status))
-            .bind(school.low_age.map(i64::from))
-            .bind(school.high_age.map(i64::from))
-            .bind(&school.town)
-            .bind(&school.postcode)
-            .bind(&school.telephone)
-            .execute(&mut *tx.connection)
-            .await?;
-    }
-    for (urn, links) in &directory.links {
-        for (kind, other) in links {
-            sqlx::query(LINK_ADD)
-                .bind(urn.to_string())
-                .bind(other.to_string())
-                .bind(kind.word())
-                .bind(version)
-                .execute(&mut *tx.connection)
-                .await?;
-        }
-    }
-    for (urn, participation) in &directory.participation {
-        sqlx::query(PARTICIPATION_ADD)
-            .bind(urn.to_string())
-            .bind(participation.signed_up_on.to_string())
-            .bind(&participation.agreement)
-            .bind(version)
-            .execute(&mut *tx.connection)
-            .await?;
-    }
+/// The version's row, and the proposal that it stands for.
+async fn begin_version(
+    tx: &mut Tx<'_>,
+    version: i64,
+    operator: &str,
+    digest: &[u8; 32],
+) -> Result<(), Fault> {
+    let proposal = tx.new_id(ProposalId::from_parts)?.to_string();
+    let at = tx.now.as_microsecond();
+    sqlx::query(PROPOSALS_STALE)
+        .bind(version)
+        .execute(&mut *tx.connection)
+        .await?;
+    sqlx::query(PROPOSAL_ADD)
+        .bind(&proposal)
+        .bind(at)
+        .bind(operator)
+        .bind(version - 1)
+        .execute(&mut *tx.connection)
+        .await?;
+    sqlx::query(VERSION_ADD)
+        .bind(version)
+        .bind(&proposal)
+        .bind(at)
+        .bind(operator)
+        .bind(digest.as_slice())
+        .execute(&mut *tx.connection)
+        .await?;
+    sqlx::query(VERSION_SAVE)
+        .bind(version)
+        .execute(&mut *tx.connection)
+        .await?;
     Ok(())
 }
 
-async fn save_contacts(tx: &mut Tx<'_>, directory: &Directory, version: i64) -> Result<(), Fault> {
-    for (whose, contacts) in &directory.contacts {
-        let whose = match whose {
-            ContactOf::School(urn) => urn.to_string(),
-            ContactOf::Authority(code) => format!("la:{code}"),
-        };
-        for contact in contacts {
-            let key = tx.new_content_key("contact").await?;
-            let id = contact.id.to_string();
-            let detail = json::canonical(&detail(contact));
-            let (item, _) = tx.new_item(&key, "contact", &id, &detail).await?;
-            let folded = contact.address.folded();
-            let digest = tx.state.vault.blind("address", &[folded.as_bytes()]);
-            sqlx::query(CONTACT_ADD)
-                .bind(id)
-                .bind(&whose)
-                .bind(version)
-                .bind(contact.role.word())
-                .bind(i64::from(contact.rank))
-                .bind(contact.route.as_str())
-                .bind(digest.as_slice())
-                .bind(item.to_string())
-                .bind(contact.valid_from.map(|date| date.to_string()))
-                .bind(contact.valid_to.map(|date| date.to_string()))
-                .execute(&mut *tx.connection)
-                .await?;
+/// Gives contacts that were there before their ids again: the files name nobody by id. One is the
+/// same if all is the same, else by its address and role, else by its address alone.
+fn keep_identities(live: &Directory, next: &mut Directory) {
+    type Same = fn(&Contact, &Contact) -> bool;
+    const SAME: [Same; 3] = [
+        |before, after| {
+            let id = before.id;
+            *before
+                == Contact {
+                    id,
+                    ..after.clone()
+                }
+        },
+        |before, after| before.role == after.role && is_same_address(before, after),
+        is_same_address,
+    ];
+    for (whose, contacts) in &mut next.contacts {
+        let mut before: Vec<&Contact> = live.contacts_of(*whose).iter().collect();
+        let mut after: Vec<&mut Contact> = contacts.iter_mut().collect();
+        for same in SAME {
+            let mut still_new = Vec::new();
+            for contact in after {
+                match before.iter().position(|known| same(known, contact)) {
+                    Some(place) => contact.id = before.swap_remove(place).id,
+                    None => still_new.push(contact),
+                }
+            }
+            after = still_new;
         }
+        // As they will be loaded.
+        contacts.sort_by_key(|contact| (contact.role, contact.rank, contact.id));
     }
-    Ok(())
 }
 
-async fn save_calendars(tx: &mut Tx<'_>, directory: &Directory, version: i64) -> Result<(), Fault> {
-    let rows = directory.calendars.values().flatten().map(|row| {
-        let days = (row.start.to_string(), row.end.to_string());
-        (
-            row.scope.to_string(),
-            row.kind.word(),
-            days,
-            row.source.clone(),
-        )
-    });
-    let holidays = directory.bank_holidays.iter().map(|date| {
-        let day = date.to_string();
-        (
-            BANK.to_owned(),
-            "bank-holiday",
-            (day.clone(), day),
-            "GOV.UK".to_owned(),
-        )
-    });
-    for (scope, kind, (start, end), source) in rows.chain(holidays) {
-        sqlx::query(ROW_ADD)
-            .bind(scope)
-            .bind(kind)
-            .bind(start)
-            .bind(end)
-            .bind(source)
-            .bind(version)
-            .execute(&mut *tx.connection)
-            .await?;
-    }
-    for (scope, hours) in &directory.hours {
-        sqlx::query(HOURS_ADD)
-            .bind(scope.to_string())
-            .bind(hours.start.to_string())
-            .bind(hours.home_time.to_string())
-            .bind(hours.phone_from.to_string())
-            .bind(hours.phone_to.to_string())
-            .bind(version)
-            .execute(&mut *tx.connection)
-            .await?;
-    }
-    Ok(())
+fn is_same_address(before: &Contact, after: &Contact) -> bool {
+    before.address.folded() == after.address.folded()
 }
 
-/// Everything the version says in clear, in one order: what its digest is taken over. Contacts
-/// stand with id, role, rank, route and a blind digest of the address; their details are sealed.
-fn listing(directory: &Directory, address: &dyn Fn(&Contact) -> Digest) -> Tree {
-    let text = |value: String| Tree::Text(value);
-    let mut lines: Vec<String> = Vec::new();
-    for school in directory.schools.values() {
-        let la = school
-            .la_code
-            .map(|code| code.to_string())
-            .unwrap_or_default();
-        lines.push(format!(
-            "school|{}|{}|{la}|{}",
-            school.urn,
-            status_word(school.status),
-            school.name
-        ));
-    }
-    for (whose, contacts) in &directory.contacts {
-        for contact in contacts {
-            let (id, role, rank) = (contact.id, contact.role.word(), contact.rank);
-            let (route, address) = (&contact.route, address(contact));
-            lines.push(format!(
-                "contact|{whose:?}|{id}|{role}|{rank}|{route}|{address}"
-            ));
+/// Ends and adds contacts' rows; gives their part of the change list. What is sealed stands in it by
+/// its commitment.
+async fn save_contacts(
+    tx: &mut Tx<'_>,
+    live: &Directory,
+    next: &Directory,
+    version: i64,
+) -> Result<Vec<Tree>, Fault> {
+    let (before, after) = (by_id(live), by_id(next));
+    let mut changes = Vec::new();
+    for (id, contact) in &before {
+        let successor = after.get(id);
+        if successor == Some(contact) {
+            continue;
+        }
+        sqlx::query(CONTACT_END)
+            .bind(version)
+            .bind(id.to_string())
+            .execute(&mut *tx.connection)
+            .await?;
+        if successor.is_none() {
+            changes.push(change("contact", &[text(id)], None));
         }
     }
-    for row in directory.calendars.values().flatten() {
-        lines.push(format!(
-            "day|{}|{}|{}|{}",
-            row.scope,
-            row.kind.word(),
-            row.start,
-            row.end
-        ));
+    for (id, (whose, contact)) in &after {
+        if before.get(id) != Some(&(*whose, *contact)) {
+            changes.push(add_contact(tx, *whose, contact, version).await?);
+        }
     }
-    lines.extend(
-        directory
-            .bank_holidays
-            .iter()
-            .map(|day| format!("bank-holiday|{day}")),
-    );
-    lines.sort();
-    Tree::List(lines.into_iter().map(text).collect())
+    Ok(changes)
+}
+
+fn by_id(directory: &Directory) -> BTreeMap<ContactId, (ContactOf, &Contact)> {
+    let of_all = directory.contacts.iter();
+    of_all
+        .flat_map(|(whose, contacts)| contacts.iter().map(|one| (one.id, (*whose, one))))
+        .collect()
+}
+
+async fn add_contact(
+    tx: &mut Tx<'_>,
+    whose: ContactOf,
+    contact: &Contact,
+    version: i64,
+) -> Result<Tree, Fault> {
+    let whose = match whose {
+        ContactOf::School(urn) => urn.to_string(),
+        ContactOf::Authority(code) => format!("la:{code}"),
+    };
+    let key = tx.new_content_key("contact").await?;
+    let id = contact.id.to_string();
+    let sealed = json::canonical(&detail(contact));
+    let (item, commitment) = tx.new_item(&key, "contact", &id, &sealed).await?;
+    let folded = contact.address.folded();
+    let address = tx.state.vault.blind("address", &[folded.as_bytes()]);
+    sqlx::query(CONTACT_ADD)
+        .bind(&id)
+        .bind(&whose)
+        .bind(version)
+        .bind(contact.role.word())
+        .bind(i64::from(contact.rank))
+        .bind(contact.route.as_str())
+        .bind(address.as_slice())
+        .bind(item.to_string())
+        .bind(contact.valid_from.map(|date| date.to_string()))
+        .bind(contact.valid_to.map(|date| date.to_string()))
+        .execute(&mut *tx.connection)
+        .await?;
+    let row = [
+        text(whose),
+        text(contact.role.word()),
+        Tree::Whole(i64::from(contact.rank)),
+        text(&contact.route),
+        text(Digest(address)),
+        text(Digest(commitment)),
+        optional(contact.valid_from),
+        optional(contact.valid_to),
+    ];
+    Ok(change("contact", &[text(id)], Some(&row)))
 }
 
 fn detail(contact: &Contact) -> Tree {
@@ -322,12 +279,4 @@ fn detail(contact: &Contact) -> Tree {
             .map(|(name, value)| (name.to_owned(), value))
             .collect(),
     )
-}
-
-fn status_word(status: SchoolStatus) -> &'static str {
-    match status {
-        SchoolStatus::Open => "open",
-        SchoolStatus::Closed => "closed",
-        SchoolStatus::Proposed => "proposed",
-    }
 }

@@ -1,10 +1,10 @@
 //! Room on disk: intake is refused before the disk is full, and a ballast file is given up so that
 //! the outcomes of letters in flight can still be recorded.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::PathBuf;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 #[derive(Debug)]
 pub(super) struct Disk {
@@ -76,4 +76,49 @@ impl Disk {
             Err(error) => tracing::error!(%error, "ballast could not be released"),
         }
     }
+}
+
+/// Bytes of the write-ahead log's head, and of the head of each of its frames ("Database File
+/// Format", 4.1).
+const WAL_HEAD: u64 = 32;
+const FRAME_HEAD: u64 = 24;
+
+/// Pages in the write-ahead log since it was last begun anew, some of which may be folded back.
+///
+/// Why not the file's length? SQLite writes a log that was folded back over from its start and leaves
+/// the file as long as it ever was. Frames of this log carry the salts of its head, and no frame behind
+/// its end does.
+///
+/// Why not the wal-index, which holds the number? SQLite's locks are on that file, and POSIX gives all
+/// of a process's locks up when it closes any descriptor of theirs.
+pub(super) fn wal_pages(database: &Path) -> io::Result<u64> {
+    let mut path = database.as_os_str().to_owned();
+    path.push("-wal");
+    let log = match File::open(path) {
+        Ok(log) => log,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(error),
+    };
+    let length = log.metadata()?.len();
+    if length <= WAL_HEAD {
+        return Ok(0);
+    }
+    let mut page_bytes = [0; 4];
+    log.read_exact_at(&mut page_bytes, 8)?;
+    let frame_bytes = FRAME_HEAD + u64::from(u32::from_be_bytes(page_bytes));
+    let mut salts = [0; 8];
+    log.read_exact_at(&mut salts, 16)?;
+    // Those of this log come first: halve until its end is found.
+    let (mut ours, mut all) = (0, (length - WAL_HEAD) / frame_bytes);
+    while ours < all {
+        let middle = ours + (all - ours) / 2;
+        let mut found = [0; 8];
+        log.read_exact_at(&mut found, WAL_HEAD + middle * frame_bytes + 8)?;
+        if found == salts {
+            ours = middle + 1;
+        } else {
+            all = middle;
+        }
+    }
+    Ok(ours)
 }

@@ -18,12 +18,15 @@ use sqlx::{Row, SqliteConnection};
 const LETTER: &str = "SELECT l.contact, l.directory_version, l.token, l.message_id, l.item, i.sealed, n.referral, n.child, n.reference, n.force, c.content_key AS child_key, d.route FROM letter l JOIN delivery d ON d.letter = l.id JOIN notification n ON n.id = l.notification JOIN child c ON c.id = n.child LEFT JOIN item i ON i.id = l.item WHERE d.id = $1";
 const KEY: &str = "SELECT epoch, wrapped FROM content_key WHERE id = $1";
 const ITEM: &str = "SELECT id, content_key, sealed FROM item WHERE owner = $1 AND kind = $2";
+const CONTACT_ITEM: &str =
+    "SELECT content_key, sealed FROM item WHERE id = $1 AND kind = 'contact'";
 const RECEIVED: &str = "SELECT received_at FROM referral WHERE id = $1";
 const SCHOOL: &str = "SELECT name, la_code FROM school WHERE urn = $1 AND from_version <= $2 AND (to_version IS NULL OR to_version > $2)";
 const CONTACT: &str = "SELECT id, urn, role, rank, route, detail, valid_from, valid_to FROM contact WHERE id = $1 AND from_version <= $2 AND (to_version IS NULL OR to_version > $2)";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[LETTER, KEY, ITEM, RECEIVED, SCHOOL, CONTACT];
+pub(super) const STATEMENTS: &[&str] =
+    &[LETTER, KEY, ITEM, CONTACT_ITEM, RECEIVED, SCHOOL, CONTACT];
 
 impl Readers {
     /// Opens what a claim is about: the signed bytes, or everything they are to be made from.
@@ -132,7 +135,7 @@ impl Readers {
     }
 
     /// The one item of an owner and kind, opened.
-    pub(super) async fn content(
+    async fn content(
         &self,
         connection: &mut SqliteConnection,
         owner: &str,
@@ -147,6 +150,24 @@ impl Readers {
         let sealed: Option<Vec<u8>> = row.try_get("sealed")?;
         let sealed = sealed.ok_or(Fault::Damaged("erased content"))?;
         self.open_item(connection, row.try_get("content_key")?, &id, kind, &sealed)
+            .await
+    }
+
+    /// A contact's details, by the item that its row names: earlier versions of the contact have
+    /// their own.
+    pub(super) async fn contact_detail(
+        &self,
+        connection: &mut SqliteConnection,
+        item: &str,
+    ) -> Result<Vec<u8>, Fault> {
+        let row = sqlx::query(CONTACT_ITEM)
+            .bind(item)
+            .fetch_one(&mut *connection)
+            .await?;
+        let sealed: Option<Vec<u8>> = row.try_get("sealed")?;
+        let sealed = sealed.ok_or(Fault::Damaged("erased content"))?;
+        let key = row.try_get("content_key")?;
+        self.open_item(connection, key, item, "contact", &sealed)
             .await
     }
 

@@ -12,6 +12,7 @@ mod carrying;
 mod cases;
 mod directory_load;
 mod directory_rows;
+mod directory_tables;
 mod disk;
 mod inbound;
 mod inbound_views;
@@ -76,7 +77,7 @@ pub struct Settings {
     pub disk_free_min_bytes: u64,
     /// The file given up when the disk is full, so that outcomes can still be recorded; bytes.
     pub ballast_bytes: u64,
-    /// The database never grows beyond this; bytes.
+    /// The database never grows beyond this; bytes. Its last eighth is kept for outcomes.
     pub size_bytes_max: u64,
     /// The writer checkpoints the WAL past this many pages.
     pub checkpoint_pages: u32,

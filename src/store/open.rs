@@ -1,8 +1,8 @@
 //! Opening the store: the lock, the database, the migrations, this run's number, and what an earlier
 //! run left in flight.
 
-use super::disk::Disk;
-use super::tx::{Basis, By, Fault, State, Stream, Tx};
+use super::disk::{self, Disk};
+use super::tx::{Basis, BasisRows, By, Fault, State, Stream, Tx};
 use super::vault::{Vault, VaultFault};
 use super::writer::{CHECKPOINT, Writer};
 use super::{Readers, Settings, Store, directory_load, outcomes, refuse};
@@ -75,9 +75,13 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("src/store/migration
 const BUSY: Duration = Duration::from_secs(10);
 /// SQLite's page size; the default since 3.12, fixed here because the size bound counts pages.
 const PAGE_BYTES: u64 = 4096;
+/// One part of the database's bound in so many is kept for what was promised: letters signed and
+/// attempts recorded after new work is refused.
+const RESERVE_PART: u64 = 8;
 /// Readers at once.
 const READERS: u32 = 4;
 
+const PAGES_USED: &str = "SELECT (SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM pragma_freelist_count)";
 const STORE_GET: &str = "SELECT fact_seq FROM store WHERE one = 1";
 const STORE_ADD: &str = "INSERT INTO store(one, id, created_at, fact_seq, directory_version) VALUES (1, $1, $2, 0, 0) ON CONFLICT DO NOTHING";
 const LAST_FACT: &str = "SELECT COALESCE(MAX(seq), 0) FROM fact";
@@ -89,6 +93,7 @@ const SEQ_SAVE: &str = "UPDATE store SET fact_seq = $1 WHERE one = 1";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
+    PAGES_USED,
     STORE_GET,
     STORE_ADD,
     LAST_FACT,
@@ -153,7 +158,7 @@ impl Store {
             policies: options.policies,
             incarnation: 0,
             fact_seq: 0,
-            basis_rows: HashMap::new(),
+            basis_rows: BasisRows::default(),
             full: false,
         };
         begin(&mut connection, &mut state, options.clock.now())
@@ -275,6 +280,23 @@ impl Opening {
             connection.close().await?;
         }
         Ok(())
+    }
+
+    /// Whether the write-ahead log holds so many pages, or cannot be asked.
+    pub(super) fn log_is_long(&self, pages: u32) -> bool {
+        disk::wal_pages(&self.path).map_or(true, |known| known >= u64::from(pages))
+    }
+
+    /// Whether the database's bound is reached but for what is kept for outcomes. Pages that were
+    /// freed count as room.
+    pub(super) async fn is_nearly_full(
+        &self,
+        connection: &mut SqliteConnection,
+    ) -> Result<bool, Fault> {
+        let bound = *self.size_bytes_max.borrow() / PAGE_BYTES;
+        let used = sqlx::query(PAGES_USED).fetch_one(connection).await?;
+        let used = u64::try_from(used.try_get::<i64, _>(0)?).unwrap_or(0);
+        Ok(used >= bound - bound / RESERVE_PART)
     }
 
     /// Whether the bound on the database's size was set anew since it was last opened.

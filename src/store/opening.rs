@@ -2,6 +2,7 @@
 //! duty on after NOT OURS or when a person chooses the school.
 
 use super::cases::{Opening, open_case};
+use super::superseded::SUPERSEDED;
 use super::tx::{By, Fault, Tx};
 use super::views::{instant, notification_view};
 use super::{NotificationView, letters};
@@ -32,6 +33,8 @@ pub(super) struct NewNotification {
     pub(super) child: ChildId,
     pub(super) child_ref: String,
     pub(super) rerouted_from: Option<NotificationId>,
+    /// It came after the referral that replaces its own.
+    pub(super) superseded_by: Option<ReferralId>,
     pub(super) planned: Planned,
 }
 
@@ -75,6 +78,13 @@ pub(super) async fn open_notification(
             reason: hold.reason,
             will_happen: hold.will_happen,
             will_happen_at: hold.at,
+        });
+    }
+    if let Some(by) = new.superseded_by {
+        let referral = new.referral;
+        facts.push(Fact::ReferralSuperseded { referral, by });
+        facts.push(Fact::Closed {
+            closed_as: SUPERSEDED.to_owned(),
         });
     }
     let opening = Opening {
@@ -135,6 +145,7 @@ pub(super) async fn successor(
         child: case.child,
         child_ref: row.try_get(0)?,
         rerouted_from: Some(case.notification),
+        superseded_by: None,
         planned,
     };
     open_notification(tx, new, by).await?;

@@ -242,7 +242,9 @@ pub(super) async fn ended(tx: &mut Tx<'_>, ended: &Ended) -> Result<(), Fault> {
                 .0,
         )
     };
-    if earlier.is_none() {
+    let known = result.as_deref().and_then(AttemptResult::parse);
+    // The row says what the facts fold to: of two reports the one that says more.
+    if known.is_none_or(|known| attempted.result.weight() > known.weight()) {
         save_attempt(tx, ended, words.map(|item| item.to_string())).await?;
     }
     // Given up as unknown, and now it reports after all: a second fact, never a lost "250".

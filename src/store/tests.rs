@@ -34,8 +34,9 @@ async fn every_statement_prepares() {
         views::STATEMENTS,
         writer::STATEMENTS,
     ];
-    for statement in groups.into_iter().flatten() {
-        let prepared = connection.prepare((*statement).into_sql_str()).await;
+    let tables = directory_tables::statements();
+    for statement in groups.into_iter().flatten().copied().chain(tables) {
+        let prepared = connection.prepare(statement.into_sql_str()).await;
         assert!(prepared.is_ok(), "{statement}: {:?}", prepared.err());
     }
 }

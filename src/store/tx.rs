@@ -87,7 +87,7 @@ pub(super) struct State {
     pub(super) policies: HashMap<ForceName, Arc<Policy>>,
     pub(super) incarnation: i64,
     pub(super) fact_seq: i64,
-    pub(super) basis_rows: HashMap<[u8; 32], i64>,
+    pub(super) basis_rows: BasisRows,
     /// The database file may be written, but new work is refused: the disk is nearly full.
     pub(super) full: bool,
 }
@@ -96,6 +96,22 @@ impl State {
     /// Sends nothing more to a contact: narrowing takes effect at once.
     pub(super) fn suspend(&mut self, contact: ContactId) {
         Arc::make_mut(&mut self.directory).suspended.insert(contact);
+    }
+}
+
+/// Rows of `basis` that this run has found or added.
+#[derive(Debug, Default)]
+pub(super) struct BasisRows {
+    by_policy: HashMap<[u8; 32], i64>,
+    /// From the row of an earlier fact to this run's row of the same policy.
+    like: HashMap<i64, i64>,
+}
+
+impl BasisRows {
+    /// Forgets them: what was added may have been rolled back.
+    pub(super) fn clear(&mut self) {
+        self.by_policy.clear();
+        self.like.clear();
     }
 }
 
@@ -121,6 +137,7 @@ pub(super) struct Tx<'a> {
 }
 
 const BASIS_FIND: &str = "SELECT n FROM basis WHERE policy_digest = $1 AND templates_digest = $2 AND tzdb = $3 AND build = $4";
+const BASIS_POLICY: &str = "SELECT policy_digest FROM basis WHERE n = $1";
 const BASIS_ADD: &str = "INSERT INTO basis(policy_digest, templates_digest, tzdb, build) VALUES ($1, $2, $3, $4) RETURNING n";
 const FACT_ADD: &str = "INSERT INTO fact(seq, stream, n, force, kind, v, at, actor, basis, cause, body, leaf) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
 const KEY_ADD: &str = "INSERT INTO content_key(id, scope, epoch, wrapped) VALUES ($1, $2, $3, $4)";
@@ -128,8 +145,15 @@ const KEY_GET: &str = "SELECT epoch, wrapped FROM content_key WHERE id = $1";
 const ITEM_ADD: &str = "INSERT INTO item(id, content_key, kind, owner, commitment, sealed) VALUES ($1, $2, $3, $4, $5, $6)";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] =
-    &[BASIS_FIND, BASIS_ADD, FACT_ADD, KEY_ADD, KEY_GET, ITEM_ADD];
+pub(super) const STATEMENTS: &[&str] = &[
+    BASIS_FIND,
+    BASIS_POLICY,
+    BASIS_ADD,
+    FACT_ADD,
+    KEY_ADD,
+    KEY_GET,
+    ITEM_ADD,
+];
 
 impl Tx<'_> {
     /// Milliseconds since 1970 and random bytes, as ids are made from.
@@ -149,8 +173,28 @@ impl Tx<'_> {
 
     /// The row that names what a decision rested on; `policy` none for what rests on no policy.
     pub(super) async fn basis(&mut self, policy: Option<&Policy>) -> Result<i64, Fault> {
-        let policy = policy.map_or([0; 32], policy_digest);
-        if let Some(n) = self.state.basis_rows.get(&policy) {
+        self.basis_of(policy.map_or([0; 32], policy_digest)).await
+    }
+
+    /// The row for what is decided now about a case whose last fact has this row: the policy is its
+    /// own, the templates, zone data and build are those that run.
+    pub(super) async fn basis_like(&mut self, n: i64) -> Result<i64, Fault> {
+        if let Some(like) = self.state.basis_rows.like.get(&n) {
+            return Ok(*like);
+        }
+        let row = sqlx::query(BASIS_POLICY)
+            .bind(n)
+            .fetch_one(&mut *self.connection)
+            .await?;
+        let policy: Vec<u8> = row.try_get(0)?;
+        let policy = <[u8; 32]>::try_from(policy).map_err(|_| Fault::Damaged("basis"))?;
+        let like = self.basis_of(policy).await?;
+        self.state.basis_rows.like.insert(n, like);
+        Ok(like)
+    }
+
+    async fn basis_of(&mut self, policy: [u8; 32]) -> Result<i64, Fault> {
+        if let Some(n) = self.state.basis_rows.by_policy.get(&policy) {
             return Ok(*n);
         }
         let basis = self.state.basis.clone();
@@ -167,7 +211,7 @@ impl Tx<'_> {
             }
         }
         let n: i64 = row.ok_or(Fault::Damaged("basis"))?.try_get(0)?;
-        self.state.basis_rows.insert(policy, n);
+        self.state.basis_rows.by_policy.insert(policy, n);
         Ok(n)
     }
 

@@ -132,7 +132,7 @@ impl Writer {
                 Some(command) => {
                     written = written.saturating_add(1);
                     self.batch(command).await;
-                    if written >= self.checkpoint_pages {
+                    if self.opening.log_is_long(self.checkpoint_pages) {
                         self.checkpoint(CHECKPOINT).await;
                         written = 0;
                     }
@@ -242,6 +242,7 @@ impl Writer {
             return Err(Fault::Damaged("no connection").into());
         };
         sqlx::query(BEGIN).execute(&mut connection).await?;
+        self.state.full |= self.opening.is_nearly_full(&mut connection).await?;
         let now = self.clock.now();
         let mut pending = Vec::new();
         let mut next = Some(command);

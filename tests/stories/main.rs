@@ -26,3 +26,4 @@ mod payload;
 mod postfix;
 mod relays;
 mod store_rules;
+mod supersedes;

@@ -1,9 +1,13 @@
 //! What the store holds by itself: rules in the database, claims across runs, letters set aside.
 
+mod room;
+mod versions;
+
 use firstbell::clock::Clock;
 use firstbell::directory::read_folder;
 use firstbell::intake::json;
 use firstbell::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
+use firstbell::referral::directory::Directory;
 use firstbell::referral::id::ContactId;
 use firstbell::referral::policy::{Desk, DutyEndsOn, ParentLine, Policy, Profile};
 use firstbell::referral::post::{Connection as Link, ForceName, RiskGrade};
@@ -39,6 +43,15 @@ async fn open(folder: &Path, clock: &Clock) -> Opened {
 }
 
 async fn try_open(folder: &Path, clock: &Clock) -> Result<Opened, OpenFault> {
+    open_with(folder, clock, |_, _| {}).await
+}
+
+/// Opens a store whose settings or options differ.
+async fn open_with(
+    folder: &Path,
+    clock: &Clock,
+    differ: impl FnOnce(&mut Settings, &mut Options),
+) -> Result<Opened, OpenFault> {
     let credential = folder.join("credential");
     if !credential.exists() {
         use std::io::Write;
@@ -51,7 +64,7 @@ async fn try_open(folder: &Path, clock: &Clock) -> Result<Opened, OpenFault> {
             .unwrap();
         file.write_all("5a".repeat(32).as_bytes()).unwrap();
     }
-    let settings = Settings {
+    let mut settings = Settings {
         state_dir: folder.join("state"),
         credential,
         batch_max: 64,
@@ -61,7 +74,7 @@ async fn try_open(folder: &Path, clock: &Clock) -> Result<Opened, OpenFault> {
         size_bytes_max: 1 << 30,
         checkpoint_pages: 1_000,
     };
-    let options = Options {
+    let mut options = Options {
         clock: clock.clone(),
         retry: RetrySettings {
             first: Duration::from_secs(30),
@@ -77,6 +90,7 @@ async fn try_open(folder: &Path, clock: &Clock) -> Result<Opened, OpenFault> {
             config_digest: [2; 32],
         },
     };
+    differ(&mut settings, &mut options);
     let (store, writer) = Store::open(&settings, options).await?;
     let mut writing = JoinSet::new();
     writing.spawn(writer);
@@ -90,17 +104,8 @@ impl Opened {
     }
 
     async fn import(&self) {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/directory-of-stories");
-        let mut count = 0u8;
-        let mut new_id = || {
-            count += 1;
-            ContactId::from_parts(1, [count; 10])
-        };
-        let (directory, _) = read_folder(&folder, "england-and-wales", &mut new_id).unwrap();
-        assert_eq!(
-            self.store.import_directory(directory, "tester").await,
-            Ok(Some(1))
-        );
+        let imported = self.store.import_directory(directory(0), "tester").await;
+        assert_eq!(imported, Ok(Some(1)));
     }
 
     async fn claim(&self) -> Option<Claim> {
@@ -148,6 +153,19 @@ impl Opened {
             .unwrap();
         trace.case.deliveries[&claim.delivery].state().word()
     }
+}
+
+/// The directory of stories; as from the files, every reading gives contacts ids of its own.
+fn directory(reading: u64) -> Directory {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/directory-of-stories");
+    let mut count = 0u8;
+    let mut new_id = || {
+        count += 1;
+        ContactId::from_parts(reading, [count; 10])
+    };
+    read_folder(&folder, "england-and-wales", &mut new_id)
+        .unwrap()
+        .0
 }
 
 fn policy() -> Arc<Policy> {

@@ -19,7 +19,9 @@ section! {
     retry_longest_s: Duration = Count("seconds", 1, 86_400), Preset("600");
     /// A letter whose outcome is unknown goes again, the same bytes, after this long.
     in_doubt_s: Duration = Count("seconds", 1, 3600), Preset("120");
-    /// A claim not settled after this long may be claimed again. Longer than any attempt.
+    /// An attempt that still hangs after this long is ended with its outcome unknown, and the letter goes
+    /// again as after any doubt. Longer than any attempt. A claim that a run left behind is settled in the
+    /// same way when the next run starts.
     lease_s: Duration = Count("seconds", 1, 7200), Preset("600");
     /// The queue is looked at this often without a hint.
     poll_s: Duration = Count("seconds", 1, 300), Preset("5");

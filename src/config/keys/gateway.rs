@@ -49,8 +49,9 @@ section! {
     disk_free_min_bytes: u64 = Count("bytes", 0, 1 << 40), Preset("1073741824");
     /// A file given up when the disk is full, so that the outcome of letters in flight is recorded.
     ballast_bytes: u64 = Count("bytes", 0, 1 << 34), Preset("67108864");
-    /// The database never grows beyond this; past it intake answers 503. SIGHUP reads this key again,
-    /// and no other: a full store is given room without a restart.
+    /// The database never grows beyond this. Its last eighth is kept for the outcomes of letters in
+    /// flight: with less left intake answers 503. SIGHUP reads this key again, and no other: a full
+    /// store is given room without a restart.
     size_bytes_max: u64 = Count("bytes", 1 << 24, 1 << 44), Preset("34359738368");
     /// The write-ahead log is folded back past this many pages, or when the writer is idle.
     checkpoint_pages: u32 = Count("pages", 100, 1_000_000), Preset("1000");

@@ -127,14 +127,8 @@ impl DeliveryCase {
 /// An attempt that was given up as unknown may still report: the outcome that says most wins,
 /// whichever fact is read first.
 fn says_most(known: Option<AttemptResult>, other: AttemptResult) -> AttemptResult {
-    let weight = |result: AttemptResult| match result {
-        AttemptResult::Later => 0,
-        AttemptResult::Unknown => 1,
-        AttemptResult::Never => 2,
-        AttemptResult::Done => 3,
-    };
     match known {
-        Some(known) if weight(known) >= weight(other) => known,
+        Some(known) if known.weight() >= other.weight() => known,
         Some(_) | None => other,
     }
 }

@@ -125,6 +125,8 @@ words! {
         NotRecentlyReported = "not-recently-reported",
         /// The same child and police reference came before with other content.
         RepeatWithOtherContent = "repeat-with-other-content",
+        /// It supersedes a referral that is not known, or not yet.
+        SupersedesUnknown = "supersedes-unknown",
     }
 }
 

@@ -63,11 +63,14 @@ CREATE TABLE referral(
   received_at INTEGER NOT NULL,
   content_key TEXT NOT NULL REFERENCES content_key(id),
   supersedes TEXT REFERENCES referral(id),
+  -- The sender's id of what it replaces, which may be unknown: the original can come after it.
+  supersedes_id TEXT,
   -- Identical content under another id: linked, no second letter.
   duplicate_of TEXT REFERENCES referral(id),
   ended TEXT CHECK (ended IN ('superseded','withdrawn')),
   UNIQUE(force, referral_id)
 ) STRICT;
+CREATE INDEX referral_supersedes ON referral(force, supersedes_id) WHERE supersedes_id IS NOT NULL;
 CREATE TABLE intake_key(
   force TEXT NOT NULL,
   key_digest BLOB NOT NULL,
