@@ -31,7 +31,7 @@ async fn a_refusal_is_temporary_or_for_good_as_the_relay_says() {
             "4.7.1",
             AttemptResult::Later,
         ),
-        ("550 5.7.1 never\r\n", 550, "5.7.1", AttemptResult::Never),
+        ("550 5.6.0 never\r\n", 550, "5.6.0", AttemptResult::Never),
     ];
     for (nth, (phase, acts)) in PHASES.into_iter().enumerate() {
         for (reply, code, enhanced, result) in refusals {
