@@ -16,6 +16,8 @@ use crate::referral::tree::Tree;
 use sqlx::{Row, SqliteConnection};
 
 const LETTER: &str = "SELECT l.contact, l.directory_version, l.token, l.message_id, l.item, i.sealed, n.referral, n.child, n.reference, n.force, c.content_key AS child_key, d.route FROM letter l JOIN delivery d ON d.letter = l.id JOIN notification n ON n.id = l.notification JOIN child c ON c.id = n.child LEFT JOIN item i ON i.id = l.item WHERE d.id = $1";
+// Only a letter about a live case stands or falls with it; a withdrawal is sent because it ended.
+const WANTED: &str = "SELECT d.state = 'sending' AND (l.kind <> 'notification' OR n.live = 1) FROM delivery d JOIN letter l ON l.id = d.letter LEFT JOIN notification n ON n.id = l.notification WHERE d.id = $1";
 const KEY: &str = "SELECT epoch, wrapped FROM content_key WHERE id = $1";
 const ITEM: &str = "SELECT id, content_key, sealed FROM item WHERE owner = $1 AND kind = $2";
 const RECEIVED: &str = "SELECT received_at FROM referral WHERE id = $1";
@@ -23,7 +25,7 @@ const SCHOOL: &str = "SELECT name, la_code FROM school WHERE urn = $1 AND from_v
 const CONTACT: &str = "SELECT id, urn, role, rank, route, detail, valid_from, valid_to FROM contact WHERE id = $1 AND from_version <= $2 AND (to_version IS NULL OR to_version > $2)";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[LETTER, KEY, ITEM, RECEIVED, SCHOOL, CONTACT];
+pub(super) const STATEMENTS: &[&str] = &[LETTER, WANTED, KEY, ITEM, RECEIVED, SCHOOL, CONTACT];
 
 impl Readers {
     /// Opens what a claim is about: the signed bytes, or everything they are to be made from.
@@ -85,6 +87,15 @@ impl Readers {
             bytes,
             job,
         })
+    }
+
+    /// Whether a claimed delivery is still to be sent: the case it is about may have ended since.
+    pub(super) async fn wanted(&self, claim: &Claim) -> Result<bool, Fault> {
+        let row = sqlx::query(WANTED)
+            .bind(claim.delivery.to_string())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(row.try_get(0)?)
     }
 
     async fn establishment(

@@ -407,6 +407,11 @@ impl Store {
         stored(self.readers.letter_work(claim).await)
     }
 
+    /// Whether a claimed delivery is still to be sent.
+    pub async fn wanted(&self, claim: &Claim) -> Result<bool, NotStored> {
+        stored(self.readers.wanted(claim).await)
+    }
+
     /// When the next delivery of a route is due; none when nothing waits.
     pub async fn next_due(&self, route: &RouteName) -> Result<Option<Timestamp>, NotStored> {
         stored(self.readers.next_due(route).await)

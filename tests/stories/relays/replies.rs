@@ -6,6 +6,7 @@ use super::{route_name, send};
 use firstbell::delivery::{Envelope, TlsMode};
 use firstbell::referral::attempt::{AttemptResult, AttemptWhy, Phase};
 use firstbell::referral::school::{Address, RouteName};
+use std::future::ready;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -176,13 +177,13 @@ async fn nothing_is_connected_for_what_cannot_be_sent() {
         envid: String::new(),
     };
     let bad = carrier
-        .attempt(&route_name(), &envelope, b"a bare line end\n")
+        .attempt(&route_name(), &envelope, b"a bare line end\n", ready(true))
         .await;
     let ended = (AttemptResult::Never, Phase::Connect, AttemptWhy::LetterBad);
     assert_ended(&bad, ended, None, "");
     let elsewhere = RouteName::parse("elsewhere").unwrap();
     let lost = carrier
-        .attempt(&elsewhere, &envelope, LETTER.as_bytes())
+        .attempt(&elsewhere, &envelope, LETTER.as_bytes(), ready(true))
         .await;
     let ended = (
         AttemptResult::Later,
