@@ -2,16 +2,15 @@
 //! Unix user (SO_PEERCRED). One policy function says who may what; nothing is allowed by default.
 
 pub mod reads;
+mod server;
 
 use crate::referral::post::words;
 use crate::store::Store;
-use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::serve::IncomingStream;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use reads::{Answer, Question};
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -87,39 +86,20 @@ pub async fn serve(
     listener: UnixListener,
     store: Store,
     operators: Vec<Operator>,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
     let desk = Arc::new(Desk { store, operators });
     let router = Router::new()
         .route("/v1/read", post(read))
         .layer(DefaultBodyLimit::max(QUESTION_BYTES_MAX))
         .with_state(desk);
-    let service = router.into_make_service_with_connect_info::<Caller>();
-    let served = axum::serve(listener, service)
-        .with_graceful_shutdown(async move { drop(stop.changed().await) })
-        .await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the operators' socket failed");
-    }
+    server::run(listener, router, stop).await;
 }
 
 /// Who holds the other end, by the kernel's word.
 #[derive(Debug, Clone)]
 struct Caller {
     unix_user: Option<String>,
-}
-
-impl Connected<IncomingStream<'_, UnixListener>> for Caller {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        let uid = stream
-            .io()
-            .peer_cred()
-            .ok()
-            .map(|credentials| credentials.uid());
-        Self {
-            unix_user: uid.and_then(user_name),
-        }
-    }
 }
 
 /// The login name of a Unix user id.
@@ -153,7 +133,7 @@ impl Desk {
 
 async fn read(
     State(desk): State<Arc<Desk>>,
-    ConnectInfo(caller): ConnectInfo<Caller>,
+    Extension(caller): Extension<Caller>,
     Json(question): Json<Question>,
 ) -> Response {
     if !desk.may(&caller, Wish::See) {

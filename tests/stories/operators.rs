@@ -8,10 +8,12 @@ use crate::support::posts::{accepted, facts, post, referral, trace, trace_with};
 use crate::support::waiting::until;
 use serde_json::Value;
 use std::fs::{self, Permissions};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 /// Debian's `nobody`, who is no operator.
 const NOBODY: &str = "65534";
@@ -188,6 +190,37 @@ impl Drop for Killed {
     fn drop(&mut self) {
         self.0.kill().unwrap_or_default();
         self.0.wait().map(|_| ()).unwrap_or_default();
+    }
+}
+
+/// Connections that say nothing are closed, and meanwhile take no more than their places.
+#[test]
+fn silent_connections_to_the_socket_do_not_keep_an_operator_out() {
+    let daemon = Daemon::start();
+    let socket = daemon.folder.path().join("operators.sock");
+    let mut silent: Vec<UnixStream> = (0..80)
+        .map(|_| UnixStream::connect(&socket).unwrap())
+        .collect();
+    // Half a head, and a body that never comes.
+    for (nth, stream) in silent.iter_mut().enumerate() {
+        let begun = [
+            "",
+            "POST /v1/read HTTP/1.1\r\nHost: x\r\nX: ",
+            "POST /v1/read HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+        ][nth % 3];
+        stream.write_all(begun.as_bytes()).unwrap();
+    }
+    let asked = daemon.json(&["queue"]);
+    assert_eq!(asked["notifications"], serde_json::json!([]));
+    for mut stream in silent {
+        let waits = Some(Duration::from_secs(60));
+        stream.set_read_timeout(waits).unwrap();
+        let mut said = String::new();
+        // A reset is an end too; only silence is none.
+        if let Err(error) = stream.read_to_string(&mut said) {
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        }
+        assert!(!said.starts_with("HTTP/1.1 200"), "{said}");
     }
 }
 
