@@ -4,7 +4,7 @@ use super::directory_load::read_contact;
 use super::json;
 use super::tx::Fault;
 use super::views::{case, instant};
-use super::{Claim, LetterJob, LetterWork, Readers};
+use super::{Claim, LetterJob, LetterWork, NotStored, Readers, Store, stored};
 use crate::referral::fold::Case;
 use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
@@ -26,6 +26,13 @@ const CONTACT: &str = "SELECT id, urn, role, rank, route, detail, valid_from, va
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[LETTER, WANTED, KEY, ITEM, RECEIVED, SCHOOL, CONTACT];
+
+impl Store {
+    /// Whether a claimed delivery is still to be sent: the case it is about may have ended since.
+    pub async fn wanted(&self, claim: &Claim) -> Result<bool, NotStored> {
+        stored(self.readers.wanted(claim).await)
+    }
+}
 
 impl Readers {
     /// Opens what a claim is about: the signed bytes, or everything they are to be made from.
@@ -89,8 +96,7 @@ impl Readers {
         })
     }
 
-    /// Whether a claimed delivery is still to be sent: the case it is about may have ended since.
-    pub(super) async fn wanted(&self, claim: &Claim) -> Result<bool, Fault> {
+    async fn wanted(&self, claim: &Claim) -> Result<bool, Fault> {
         let row = sqlx::query(WANTED)
             .bind(claim.delivery.to_string())
             .fetch_one(&self.pool)

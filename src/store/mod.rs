@@ -16,6 +16,7 @@ mod open;
 mod outcomes;
 mod refuse;
 mod superseded;
+pub mod totals;
 mod tx;
 mod vault;
 mod views;
@@ -405,11 +406,6 @@ impl Store {
     /// Opens what a claim is about.
     pub async fn letter_work(&self, claim: &Claim) -> Result<LetterWork, NotStored> {
         stored(self.readers.letter_work(claim).await)
-    }
-
-    /// Whether a claimed delivery is still to be sent.
-    pub async fn wanted(&self, claim: &Claim) -> Result<bool, NotStored> {
-        stored(self.readers.wanted(claim).await)
     }
 
     /// When the next delivery of a route is due; none when nothing waits.

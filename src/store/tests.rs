@@ -20,6 +20,7 @@ async fn every_statement_prepares() {
         outcomes::STATEMENTS,
         refuse::STATEMENTS,
         superseded::STATEMENTS,
+        totals::STATEMENTS,
         tx::STATEMENTS,
         views::STATEMENTS,
         writer::STATEMENTS,

@@ -6,7 +6,7 @@ use crate::relays::{READY, TAKEN};
 use crate::support::daemon::{Daemon, Recipe, SCHOOL, Way};
 use crate::support::posts::{accepted, facts, post, referral, trace, trace_with};
 use crate::support::waiting::until;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs::{self, Permissions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
@@ -30,7 +30,7 @@ fn an_operator_reads_the_same_from_the_daemon_and_without_it() {
     let held = accepted(&daemon, &document);
     // The way leads nowhere: once an attempt has ended nothing changes until the next is due.
     trace_with(&daemon, &letter, "attempt_ended", 1);
-    let referrals = daemon.json(&["referral", "list"]);
+    let referrals = daemon.json(&["referral", "list"])["referrals"].clone();
     let referrals = referrals.as_array().unwrap();
     assert_eq!(referrals.len(), 2);
     let referral_id = referrals[0]["referral"].as_str().unwrap();
@@ -53,9 +53,12 @@ fn an_operator_reads_the_same_from_the_daemon_and_without_it() {
         &deadline,
     ];
     let through_daemon: Vec<Value> = questions.iter().map(|asked| daemon.json(asked)).collect();
-    assert_eq!(through_daemon[1], serde_json::json!([]));
+    assert_eq!(through_daemon[0]["more"], 0);
+    assert_eq!(through_daemon[1]["referrals"], json!([]));
+    let none = json!({"notifications": 0, "deliveries": 0, "tasks": 0});
+    assert_eq!(through_daemon[6]["more"], none);
     assert_eq!(through_daemon[4]["state"], "held");
-    assert_eq!(through_daemon[7][0]["urn"], SCHOOL.0);
+    assert_eq!(through_daemon[7]["schools"][0]["urn"], SCHOOL.0);
     assert_eq!(through_daemon[8]["due_at"], "2026-11-23T08:30:00Z");
     assert_eq!(daemon.stop_and_wait(), Some(0));
     assert!(!daemon.folder.path().join("operators.sock").exists());
@@ -193,6 +196,27 @@ impl Drop for Killed {
     }
 }
 
+#[test]
+fn a_list_that_is_cut_says_how_much_it_leaves_out() {
+    let mut daemon = Daemon::start();
+    daemon.stop_and_wait();
+    let database = daemon.state_dir().join("firstbell.db");
+    let tasks = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1004) \
+                 INSERT INTO task(id, kind, subject, opened_at, wanted_by) \
+                 SELECT printf('tsk_%026d', i), 'ring_school', printf('case-%d', i), i, i FROM n";
+    let added = Command::new("sqlite3").arg(database).arg(tasks).output();
+    let added = added.unwrap();
+    assert!(added.status.success(), "{}", words(&added));
+    let queue = daemon.json(&["queue"]);
+    assert_eq!(queue["tasks"].as_array().unwrap().len(), 1_000);
+    let more = json!({"notifications": 0, "deliveries": 0, "tasks": 4});
+    assert_eq!(queue["more"], more);
+    let text = daemon.command(&["queue"]).stdout;
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains("1004 task(s) for a person"), "{text}");
+    assert!(text.ends_with("  and 4 more\n"), "{text}");
+}
+
 /// Connections that say nothing are closed, and meanwhile take no more than their places.
 #[test]
 fn silent_connections_to_the_socket_do_not_keep_an_operator_out() {
@@ -211,7 +235,7 @@ fn silent_connections_to_the_socket_do_not_keep_an_operator_out() {
         stream.write_all(begun.as_bytes()).unwrap();
     }
     let asked = daemon.json(&["queue"]);
-    assert_eq!(asked["notifications"], serde_json::json!([]));
+    assert_eq!(asked["notifications"], json!([]));
     for mut stream in silent {
         let waits = Some(Duration::from_secs(60));
         stream.set_read_timeout(waits).unwrap();
