@@ -2,6 +2,7 @@
 //! Unix user (SO_PEERCRED). One policy function says who may what; nothing is allowed by default.
 
 pub mod reads;
+mod refused;
 mod server;
 
 use crate::referral::post::words;
@@ -51,12 +52,16 @@ pub struct Operator {
 enum Wish {
     /// Look, with personal data masked.
     See,
+    /// Look at what is personal.
+    Reveal,
 }
 
 /// The policy: whether these roles allow this wish.
 fn allows(roles: &[Role], wish: Wish) -> bool {
     roles.iter().any(|role| match (role, wish) {
-        (Role::Viewer | Role::Operator | Role::Supervisor, Wish::See) => true,
+        (Role::Viewer | Role::Operator | Role::Supervisor, Wish::See)
+        | (Role::Operator | Role::Supervisor, Wish::Reveal) => true,
+        (Role::Viewer, Wish::Reveal) => false,
     })
 }
 
@@ -140,6 +145,10 @@ async fn read(
         let error = "your Unix user is no operator in the configuration".to_owned();
         return (StatusCode::FORBIDDEN, Json(Refused { error })).into_response();
     }
+    if question.reveals() && !desk.may(&caller, Wish::Reveal) {
+        let error = "a viewer may not reveal what is personal".to_owned();
+        return (StatusCode::FORBIDDEN, Json(Refused { error })).into_response();
+    }
     let now = desk.store.clock().now();
     let directory = desk.store.directory();
     match reads::answer(desk.store.readers(), &directory, now, &question).await {
@@ -160,7 +169,9 @@ mod tests {
 
     #[test]
     fn nobody_sees_without_a_role() {
-        assert!(!allows(&[], Wish::See));
+        assert!(!allows(&[], Wish::See) && !allows(&[], Wish::Reveal));
+        assert!(!allows(&[Role::Viewer], Wish::Reveal));
+        assert!(allows(&[Role::Viewer, Role::Operator], Wish::Reveal));
         for role in [Role::Viewer, Role::Operator, Role::Supervisor] {
             assert!(allows(&[role], Wish::See));
         }

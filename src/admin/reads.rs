@@ -1,6 +1,8 @@
 //! Questions and their answers, as the socket and the command line without a daemon both give them.
-//! Nothing personal is opened: a child is its `child_ref`, a contact its id and role.
+//! Nothing personal is opened, but where somebody asks to reveal it: a child is its `child_ref`, a
+//! contact its id and role.
 
+use super::refused;
 use crate::referral::deadline::{Deadline, Whose, deadline};
 use crate::referral::directory::{ContactOf, Directory};
 use crate::referral::fact::Fact;
@@ -50,11 +52,40 @@ pub enum Question {
         /// When the incident happened, RFC 3339.
         incident: Option<String>,
     },
+    /// Refused posts of known forces, newest first.
+    RefusedPosts {
+        /// Of this force only.
+        force: Option<String>,
+    },
+    /// One refused post.
+    RefusedPost {
+        /// `rfp_...`
+        id: String,
+        /// With what was posted.
+        reveal: bool,
+    },
     /// Schools by name, town, postcode or URN.
     Schools {
         /// What to look for.
         text: String,
     },
+}
+
+impl Question {
+    /// Whether the answer opens what is personal.
+    pub fn reveals(&self) -> bool {
+        match self {
+            Self::RefusedPost { reveal, .. } => *reveal,
+            Self::Referrals { .. }
+            | Self::Referral { .. }
+            | Self::Notification { .. }
+            | Self::Trace { .. }
+            | Self::Queue
+            | Self::Deadline { .. }
+            | Self::RefusedPosts { .. }
+            | Self::Schools { .. } => false,
+        }
+    }
 }
 
 /// What is said.
@@ -111,6 +142,8 @@ pub async fn answer(
                 _ => Answer::NotThere("a URN is six or seven digits, a time RFC 3339".to_owned()),
             }
         }
+        Question::RefusedPosts { force } => refused::list(readers, force.as_deref(), now).await?,
+        Question::RefusedPost { id, reveal } => refused::one(readers, id, *reveal, now).await?,
         Question::Schools { text } => schools(directory, text),
     })
 }

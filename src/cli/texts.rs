@@ -125,6 +125,51 @@ pub(super) fn referral(found: &Value) -> String {
     })
 }
 
+pub(super) fn refused_posts(found: &Value) -> String {
+    lines(|text| {
+        for line in list(found, "/refused_posts") {
+            refused_line(text, line)?;
+        }
+        if text.is_empty() {
+            writeln!(text, "No refused posts are kept.")?;
+        } else {
+            writeln!(text, "Next: firstbell referral refused show ID")?;
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn refused_post(found: &Value) -> String {
+    lines(|text| {
+        refused_line(text, found)?;
+        writeln!(text, "  kept until {}", when(found, "/until"))?;
+        match found.get("body").and_then(Value::as_str) {
+            Some(body) => writeln!(text, "{}", harmless(body)),
+            None => writeln!(text, "Next: the same with --reveal shows what was posted"),
+        }
+    })
+}
+
+fn refused_line(text: &mut String, line: &Value) -> std::fmt::Result {
+    let (id, at) = (of(line, "/refused"), when(line, "/received_at"));
+    let (force, code) = (of(line, "/force"), of(line, "/code"));
+    let status = line.get("status").and_then(Value::as_i64).unwrap_or(0);
+    writeln!(text, "{id}  {at}  {force}  {status} {code}")
+}
+
+/// What others wrote, without what could command a terminal: only lines and tabs are left.
+fn harmless(body: &str) -> String {
+    let mut shown = String::with_capacity(body.len());
+    for letter in body.chars() {
+        match letter {
+            '\n' | '\t' => shown.push(letter),
+            _ if letter.is_control() => shown.extend(letter.escape_default()),
+            _ => shown.push(letter),
+        }
+    }
+    shown
+}
+
 pub(super) fn notification(found: &Value) -> String {
     lines(|text| {
         head(text, found)?;

@@ -15,6 +15,7 @@ mod letters;
 mod open;
 mod outcomes;
 mod refuse;
+pub mod refused;
 mod superseded;
 pub mod totals;
 mod tx;

@@ -19,6 +19,7 @@ async fn every_statement_prepares() {
         open::STATEMENTS,
         outcomes::STATEMENTS,
         refuse::STATEMENTS,
+        refused::STATEMENTS,
         superseded::STATEMENTS,
         totals::STATEMENTS,
         tx::STATEMENTS,

@@ -197,6 +197,51 @@ impl Drop for Killed {
 }
 
 #[test]
+fn a_refused_post_is_shown_to_the_desk_and_its_body_only_when_asked_for() {
+    let mut daemon = Daemon::start();
+    let mut document = referral(1, "Ermintrude\u{1b}[31m", SCHOOL);
+    document["children"][0]["date_of_birth"] = json!("2118-04-02");
+    let refused = post(&daemon, "refused", &document);
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    let none = daemon.json(&["referral", "refused", "list", "--force", "kent"]);
+    assert_eq!(none["refused_posts"], json!([]));
+    let kept = daemon.json(&["referral", "refused", "list"])["refused_posts"].clone();
+    assert_eq!(kept.as_array().unwrap().len(), 1);
+    let code = refused.json()["errors"][0]["code"].clone();
+    assert_eq!(
+        (&kept[0]["force"], &kept[0]["status"], &kept[0]["code"]),
+        (&json!("essex"), &json!(422), &code)
+    );
+    let id = kept[0]["refused"].as_str().unwrap();
+    let show = ["referral", "refused", "show", id];
+    assert_eq!(daemon.json(&show), kept[0]);
+    let reveal = [show.as_slice(), &["--reveal"]].concat();
+    let body = daemon.json(&reveal)["body"].clone();
+    assert_eq!(body, document.to_string());
+
+    let text = daemon.command(&reveal).stdout;
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains("Ermintrude") && !text.contains('\u{1b}'));
+
+    // Who may only look sees that it is there, and not what it says.
+    daemon.stop_and_wait();
+    assert_eq!(daemon.json(&reveal)["body"], body);
+    let settings = daemon.folder.path().join("firstbell.toml");
+    let written = fs::read_to_string(&settings).unwrap();
+    let viewer = written.replace("[\"operator\"]", "[\"viewer\"]");
+    assert_ne!(viewer, written);
+    fs::write(&settings, viewer).unwrap();
+    daemon.begin();
+    assert_eq!(daemon.json(&show), kept[0]);
+    let answer = daemon.command(&reveal);
+    assert_eq!(answer.status.code(), Some(1), "{}", words(&answer));
+    assert!(answer.stdout.is_empty());
+    let unknown = "rfp_01JDA2V8W6E4R8T0Y2V4P6S8D0";
+    let answer = daemon.command(&["referral", "refused", "show", unknown]);
+    assert_eq!(answer.status.code(), Some(1), "{}", words(&answer));
+}
+
+#[test]
 fn a_list_that_is_cut_says_how_much_it_leaves_out() {
     let mut daemon = Daemon::start();
     daemon.stop_and_wait();
