@@ -206,15 +206,7 @@ pub async fn run(
 
     notify(&[NotifyState::Stopping]);
     halt.send_replace(true);
-    if timeout(DRAIN, drain(&mut stages, &mut outcome))
-        .await
-        .is_err()
-    {
-        tracing::warn!("attempts did not end in time; the next start finds them in doubt");
-    }
-    while let Some(ended) = besides.try_join_next() {
-        note(&mut outcome, ended_early(ended));
-    }
+    drain(&mut stages, &mut besides, &mut outcome).await;
     late_stop.send_replace(true);
     besides.shutdown().await;
     stages.shutdown().await;
@@ -309,15 +301,25 @@ fn ended_as_told(ended: StageEnd) -> Result<(), ServiceFault> {
     }
 }
 
-/// Waits until every stage has ended.
+/// Waits, within bounds, until every stage has ended. What runs beside them outlives the drain and has
+/// not been told to end yet.
 async fn drain(
     stages: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
+    besides: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
     outcome: &mut Result<(), ServiceFault>,
 ) {
-    while let Some(ended) = stages.join_next().await {
-        if let Err(fault) = ended_as_told(ended) {
-            note(outcome, fault);
+    let ending = async {
+        while let Some(ended) = stages.join_next().await {
+            if let Err(fault) = ended_as_told(ended) {
+                note(outcome, fault);
+            }
         }
+    };
+    if timeout(DRAIN, ending).await.is_err() {
+        tracing::warn!("attempts did not end in time; the next start finds them in doubt");
+    }
+    while let Some(ended) = besides.try_join_next() {
+        note(outcome, ended_early(ended));
     }
 }
 
@@ -385,7 +387,7 @@ mod tests {
         let (mut stages, mut besides, mut writing) = stages(ends);
         let (_keep, stop) = watch::channel(ordered);
         let mut outcome = supervise(&mut stages, &mut besides, &mut writing, stop).await;
-        drain(&mut stages, &mut outcome).await;
+        drain(&mut stages, &mut besides, &mut outcome).await;
         outcome
     }
 
@@ -409,8 +411,8 @@ mod tests {
     async fn a_panic_while_stopping_is_a_fault() {
         let mut stages: Stages = JoinSet::new();
         stages.spawn(async { std::panic::resume_unwind(Box::new("a stage's")) });
-        let mut outcome = Ok(());
-        drain(&mut stages, &mut outcome).await;
+        let (mut besides, mut outcome) = (JoinSet::new(), Ok(()));
+        drain(&mut stages, &mut besides, &mut outcome).await;
         let fault = outcome.map_err(|fault| fault.blame());
         assert_eq!(fault, Err(Blame::Ours));
     }
