@@ -202,13 +202,11 @@ pub async fn run(
         certificate,
     });
     drop(told);
-    let outcome = supervise(&mut stages, &mut besides, &mut writing, stop).await;
+    let mut outcome = supervise(&mut stages, &mut besides, &mut writing, stop).await;
 
     notify(&[NotifyState::Stopping]);
     halt.send_replace(true);
-    if timeout(DRAIN, drain(&mut stages)).await.is_err() {
-        tracing::warn!("attempts did not end in time; the next start finds them in doubt");
-    }
+    drain(&mut stages, &mut besides, &mut outcome).await;
     late_stop.send_replace(true);
     besides.shutdown().await;
     stages.shutdown().await;
@@ -298,6 +296,9 @@ fn options(config: &Config, maker: &Maker, clock: Clock) -> Options {
     }
 }
 
+/// How a stage ended: by itself, with its fault, or by a panic.
+type StageEnd = Result<(&'static str, Result<(), ServiceFault>), tokio::task::JoinError>;
+
 /// Waits for the order to stop; or for a stage to end, which is a fault.
 async fn supervise(
     stages: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
@@ -314,18 +315,20 @@ async fn supervise(
         }
     };
     let ended = tokio::select! {
-        () = stopped => Ok(()),
-        Some(ended) = stages.join_next() => Err(ended_early(ended)),
-        Some(ended) = besides.join_next() => Err(ended_early(ended)),
-        _ = writing.join_next() => Err(ServiceFault::StageEnded("writer")),
+        () = stopped => return Ok(()),
+        Some(ended) = stages.join_next() => ended,
+        Some(ended) = besides.join_next() => ended,
+        _ = writing.join_next() => return Err(ServiceFault::StageEnded("writer")),
     };
-    // A stage may hear the order to stop, and end, before it has woken us: that is no fault.
-    if *ordered.borrow() { Ok(()) } else { ended }
+    if *ordered.borrow() {
+        ended_as_told(ended)
+    } else {
+        Err(ended_early(ended))
+    }
 }
 
-fn ended_early(
-    ended: Result<(&'static str, Result<(), ServiceFault>), tokio::task::JoinError>,
-) -> ServiceFault {
+/// Nobody told it to end, so even an end in order is a fault.
+fn ended_early(ended: StageEnd) -> ServiceFault {
     match ended {
         Ok((_, Err(fault))) => fault,
         Ok((stage, Ok(()))) => ServiceFault::StageEnded(stage),
@@ -333,8 +336,44 @@ fn ended_early(
     }
 }
 
-async fn drain(stages: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>) {
-    while stages.join_next().await.is_some() {}
+/// Told to stop, a stage may end in order, and may have heard the order before we did. A fault or a
+/// panic at that moment is one all the same: it must not hide behind the order.
+fn ended_as_told(ended: StageEnd) -> Result<(), ServiceFault> {
+    match ended {
+        Ok((_, Ok(()))) => Ok(()),
+        Ok((_, Err(_))) | Err(_) => Err(ended_early(ended)),
+    }
+}
+
+/// Waits, within bounds, until every stage has ended. What runs beside them outlives the drain and has
+/// not been told to end yet.
+async fn drain(
+    stages: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
+    besides: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
+    outcome: &mut Result<(), ServiceFault>,
+) {
+    let ending = async {
+        while let Some(ended) = stages.join_next().await {
+            if let Err(fault) = ended_as_told(ended) {
+                note(outcome, fault);
+            }
+        }
+    };
+    if timeout(DRAIN, ending).await.is_err() {
+        tracing::warn!("attempts did not end in time; the next start finds them in doubt");
+    }
+    while let Some(ended) = besides.try_join_next() {
+        note(outcome, ended_early(ended));
+    }
+}
+
+/// The first fault gives the exit code and is told by whoever started us; further ones are only logged.
+fn note(outcome: &mut Result<(), ServiceFault>, fault: ServiceFault) {
+    if outcome.is_ok() {
+        *outcome = Err(fault);
+    } else {
+        tracing::error!(%fault, "and another fault while stopping");
+    }
 }
 
 /// Feeds the watchdog, only after a heartbeat has gone through the writer and was read back.
@@ -371,4 +410,54 @@ fn keep_memory_private() -> Result<(), ServiceFault> {
     )
     .and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable))
     .map_err(|error| ServiceFault::CoreDumps(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Stages = JoinSet<(&'static str, Result<(), ServiceFault>)>;
+
+    /// One stage that ends like this, and one that runs on.
+    fn stages(ends: Result<(), ServiceFault>) -> (Stages, Stages, JoinSet<()>) {
+        let (mut stages, mut besides, mut writing) = Default::default();
+        JoinSet::spawn(&mut stages, async move { ("delivery", ends) });
+        JoinSet::spawn(&mut besides, std::future::pending());
+        JoinSet::spawn(&mut writing, std::future::pending());
+        (stages, besides, writing)
+    }
+
+    async fn outcome(ends: Result<(), ServiceFault>, ordered: bool) -> Result<(), ServiceFault> {
+        let (mut stages, mut besides, mut writing) = stages(ends);
+        let (_keep, stop) = watch::channel(ordered);
+        let mut outcome = supervise(&mut stages, &mut besides, &mut writing, stop).await;
+        drain(&mut stages, &mut besides, &mut outcome).await;
+        outcome
+    }
+
+    #[tokio::test]
+    async fn a_fault_at_the_moment_of_the_order_to_stop_is_not_hidden_by_it() {
+        // Whether the order or the fault is seen first is chance.
+        for _ in 0..20 {
+            let fault = outcome(Err(ServiceFault::Attempt(AttemptPanicked)), true).await;
+            assert!(matches!(fault, Err(ServiceFault::Attempt(_))), "{fault:?}");
+            let in_order = outcome(Ok(()), true).await;
+            assert!(in_order.is_ok(), "{in_order:?}");
+            let early = outcome(Ok(()), false).await;
+            assert!(
+                matches!(early, Err(ServiceFault::StageEnded("delivery"))),
+                "{early:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
+    async fn a_panic_while_stopping_is_a_fault() {
+        let mut stages: Stages = JoinSet::new();
+        stages.spawn(async { std::panic::resume_unwind(Box::new("a stage's")) });
+        let (mut besides, mut outcome) = (JoinSet::new(), Ok(()));
+        drain(&mut stages, &mut besides, &mut outcome).await;
+        let fault = outcome.map_err(|fault| fault.blame());
+        assert_eq!(fault, Err(Blame::Ours));
+    }
 }

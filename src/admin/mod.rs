@@ -2,16 +2,16 @@
 //! Unix user (SO_PEERCRED). One policy function says who may what; nothing is allowed by default.
 
 pub mod reads;
+mod refused;
+mod server;
 
 use crate::referral::post::words;
 use crate::store::{Store, Stuck};
-use axum::extract::connect_info::{ConnectInfo, Connected};
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::post;
-use axum::serve::IncomingStream;
-use axum::{Json, Router};
+use axum::{Extension, Json, Router};
 use reads::{Answer, Question};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -53,12 +53,16 @@ pub struct Operator {
 enum Wish {
     /// Look, with personal data masked.
     See,
+    /// Look at what is personal.
+    Reveal,
 }
 
 /// The policy: whether these roles allow this wish.
 fn allows(roles: &[Role], wish: Wish) -> bool {
     roles.iter().any(|role| match (role, wish) {
-        (Role::Viewer | Role::Operator | Role::Supervisor, Wish::See) => true,
+        (Role::Viewer | Role::Operator | Role::Supervisor, Wish::See)
+        | (Role::Operator | Role::Supervisor, Wish::Reveal) => true,
+        (Role::Viewer, Wish::Reveal) => false,
     })
 }
 
@@ -89,7 +93,7 @@ pub async fn serve(
     store: Store,
     operators: Vec<Operator>,
     stuck: watch::Receiver<Stuck>,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
     let desk = Arc::new(Desk {
         store,
@@ -100,32 +104,13 @@ pub async fn serve(
         .route("/v1/read", post(read))
         .layer(DefaultBodyLimit::max(QUESTION_BYTES_MAX))
         .with_state(desk);
-    let service = router.into_make_service_with_connect_info::<Caller>();
-    let served = axum::serve(listener, service)
-        .with_graceful_shutdown(async move { drop(stop.changed().await) })
-        .await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the operators' socket failed");
-    }
+    server::run(listener, router, stop).await;
 }
 
 /// Who holds the other end, by the kernel's word.
 #[derive(Debug, Clone)]
 struct Caller {
     unix_user: Option<String>,
-}
-
-impl Connected<IncomingStream<'_, UnixListener>> for Caller {
-    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
-        let uid = stream
-            .io()
-            .peer_cred()
-            .ok()
-            .map(|credentials| credentials.uid());
-        Self {
-            unix_user: uid.and_then(user_name),
-        }
-    }
 }
 
 /// The login name of a Unix user id.
@@ -161,11 +146,15 @@ impl Desk {
 
 async fn read(
     State(desk): State<Arc<Desk>>,
-    ConnectInfo(caller): ConnectInfo<Caller>,
+    Extension(caller): Extension<Caller>,
     Json(question): Json<Question>,
 ) -> Response {
     if !desk.may(&caller, Wish::See) {
         let error = "your Unix user is no operator in the configuration".to_owned();
+        return (StatusCode::FORBIDDEN, Json(Refused { error })).into_response();
+    }
+    if question.reveals() && !desk.may(&caller, Wish::Reveal) {
+        let error = "a viewer may not reveal what is personal".to_owned();
         return (StatusCode::FORBIDDEN, Json(Refused { error })).into_response();
     }
     let now = desk.store.clock().now();
@@ -201,7 +190,9 @@ mod tests {
 
     #[test]
     fn nobody_sees_without_a_role() {
-        assert!(!allows(&[], Wish::See));
+        assert!(!allows(&[], Wish::See) && !allows(&[], Wish::Reveal));
+        assert!(!allows(&[Role::Viewer], Wish::Reveal));
+        assert!(allows(&[Role::Viewer, Role::Operator], Wish::Reveal));
         for role in [Role::Viewer, Role::Operator, Role::Supervisor] {
             assert!(allows(&[role], Wish::See));
         }

@@ -1,6 +1,8 @@
 //! Questions and their answers, as the socket and the command line without a daemon both give them.
-//! Nothing personal is opened: a child is its `child_ref`, a contact its id and role.
+//! Nothing personal is opened, but where somebody asks to reveal it: a child is its `child_ref`, a
+//! contact its id and role.
 
+use super::refused;
 use crate::referral::deadline::{Deadline, Whose, deadline};
 use crate::referral::directory::{ContactOf, Directory};
 use crate::referral::fact::Fact;
@@ -9,6 +11,7 @@ use crate::referral::id::{NotificationId, ReferralId};
 use crate::referral::names::name_key;
 use crate::referral::plan::Target;
 use crate::referral::school::{School, SchoolStatus, Urn};
+use crate::store::totals::Listed;
 use crate::store::{NotStored, NotificationView, Readers, Trace, json};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -49,11 +52,40 @@ pub enum Question {
         /// When the incident happened, RFC 3339.
         incident: Option<String>,
     },
+    /// Refused posts of known forces, newest first.
+    RefusedPosts {
+        /// Of this force only.
+        force: Option<String>,
+    },
+    /// One refused post.
+    RefusedPost {
+        /// `rfp_...`
+        id: String,
+        /// With what was posted.
+        reveal: bool,
+    },
     /// Schools by name, town, postcode or URN.
     Schools {
         /// What to look for.
         text: String,
     },
+}
+
+impl Question {
+    /// Whether the answer opens what is personal.
+    pub fn reveals(&self) -> bool {
+        match self {
+            Self::RefusedPost { reveal, .. } => *reveal,
+            Self::Referrals { .. }
+            | Self::Referral { .. }
+            | Self::Notification { .. }
+            | Self::Trace { .. }
+            | Self::Queue
+            | Self::Deadline { .. }
+            | Self::RefusedPosts { .. }
+            | Self::Schools { .. } => false,
+        }
+    }
 }
 
 /// What is said.
@@ -77,8 +109,10 @@ pub async fn answer(
 ) -> Result<Answer, NotStored> {
     Ok(match question {
         Question::Referrals { force } => {
-            let lines = readers.list_referrals(force.as_deref()).await?;
-            let lines = lines.iter().map(|line| {
+            let referrals = readers.list_referrals(force.as_deref()).await?;
+            let listed = Listed::Referrals(force.as_deref());
+            let more = readers.more(listed, referrals.len()).await?;
+            let lines = referrals.iter().map(|line| {
                 json!({
                     "referral": line.id,
                     "referral_id": line.referral_id,
@@ -89,7 +123,7 @@ pub async fn answer(
                     "notifications": line.notifications,
                 })
             });
-            Answer::Found(Value::Array(lines.collect()))
+            Answer::Found(json!({"referrals": lines.collect::<Vec<_>>(), "more": more}))
         }
         Question::Referral { id } => match ReferralId::parse(id) {
             Ok(id) => referral(readers, id, now).await?,
@@ -108,6 +142,8 @@ pub async fn answer(
                 _ => Answer::NotThere("a URN is six or seven digits, a time RFC 3339".to_owned()),
             }
         }
+        Question::RefusedPosts { force } => refused::list(readers, force.as_deref(), now).await?,
+        Question::RefusedPost { id, reveal } => refused::one(readers, id, *reveal, now).await?,
         Question::Schools { text } => schools(directory, text),
     })
 }
@@ -252,6 +288,11 @@ async fn queue(readers: &Readers, now: Timestamp) -> Result<Answer, NotStored> {
     let live = readers.list_live(now).await?;
     let deliveries = readers.list_queue().await?;
     let tasks = readers.list_tasks().await?;
+    let more = json!({
+        "notifications": readers.more(Listed::Live, live.len()).await?,
+        "deliveries": readers.more(Listed::Deliveries, deliveries.len()).await?,
+        "tasks": readers.more(Listed::Tasks, tasks.len()).await?,
+    });
     Ok(Answer::Found(json!({
         "now": now.to_string(),
         "notifications": live.iter().map(|line| json!({
@@ -285,6 +326,7 @@ async fn queue(readers: &Readers, now: Timestamp) -> Result<Answer, NotStored> {
             "opened_at": line.opened_at.to_string(),
             "wanted_by": line.wanted_by.to_string(),
         })).collect::<Vec<_>>(),
+        "more": more,
     })))
 }
 
@@ -339,6 +381,7 @@ fn schools(directory: &Directory, text: &str) -> Answer {
     };
     let mut schools: Vec<&School> = directory.schools.values().filter(found).collect();
     schools.sort_by_key(|school| (school.status != SchoolStatus::Open, school.name.clone()));
+    let more = schools.len().saturating_sub(SCHOOLS_MAX);
     let lines = schools.into_iter().take(SCHOOLS_MAX).map(|school| {
         json!({
             "urn": school.urn.to_string(),
@@ -358,5 +401,5 @@ fn schools(directory: &Directory, text: &str) -> Answer {
             })).collect::<Vec<_>>(),
         })
     });
-    Answer::Found(Value::Array(lines.collect()))
+    Answer::Found(json!({"schools": lines.collect::<Vec<_>>(), "more": more}))
 }

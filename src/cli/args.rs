@@ -1,7 +1,7 @@
 //! What can be asked: the arguments, typed.
 
 use super::exit::Exit;
-use crate::referral::id::{NotificationId, ReferralId};
+use crate::referral::id::{NotificationId, ReferralId, RefusedPostId};
 use crate::referral::post::ForceName;
 use crate::referral::school::Urn;
 use clap::error::ErrorKind;
@@ -109,6 +109,29 @@ pub enum ReferralCommand {
         id: ReferralId,
     },
     /// Referrals, latest first.
+    List {
+        /// Only this force's.
+        #[arg(long, value_parser = force)]
+        force: Option<ForceName>,
+    },
+    /// Posts of known forces that were refused; kept seven days.
+    #[command(subcommand)]
+    Refused(RefusedCommand),
+}
+
+/// `referral refused`.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum RefusedCommand {
+    /// One refused post: who, when and why.
+    Show {
+        /// `rfp_...`
+        #[arg(value_parser = RefusedPostId::parse)]
+        id: RefusedPostId,
+        /// With what was posted, which is personal.
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Refused posts, latest first.
     List {
         /// Only this force's.
         #[arg(long, value_parser = force)]
@@ -261,6 +284,8 @@ mod tests {
             "submit r.json --url https://localhost:8443 --ca ca.pem --certificate c.pem --key k.pem",
             "referral show ref_01JDA2V8W6E4R8T0Y2V4P6S8D0 --json",
             "referral list --force essex",
+            "referral refused list --force essex",
+            "referral refused show rfp_01JDA2V8W6E4R8T0Y2V4P6S8D0 --reveal",
             "notification show ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0",
             "notification trace ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0",
             "queue",

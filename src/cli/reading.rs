@@ -1,6 +1,6 @@
 //! Reading: through the daemon's socket when there is one, else from the database itself.
 
-use super::args::{NotificationCommand, ReferralCommand, SchoolCommand};
+use super::args::{NotificationCommand, ReferralCommand, RefusedCommand, SchoolCommand};
 use super::exit::Exit;
 use super::output::Output;
 use super::{Stop, load, texts};
@@ -30,6 +30,14 @@ pub(super) async fn referral(
         ReferralCommand::List { force } => {
             let force = force.map(|force| force.to_string());
             (Question::Referrals { force }, texts::referrals)
+        }
+        ReferralCommand::Refused(RefusedCommand::Show { id, reveal }) => {
+            let id = id.to_string();
+            (Question::RefusedPost { id, reveal }, texts::refused_post)
+        }
+        ReferralCommand::Refused(RefusedCommand::List { force }) => {
+            let force = force.map(|force| force.to_string());
+            (Question::RefusedPosts { force }, texts::refused_posts)
         }
     };
     tell(files, &question, output, text).await

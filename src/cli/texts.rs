@@ -44,6 +44,21 @@ fn words(value: &Value, pointer: &str) -> String {
     words.join(", ")
 }
 
+/// A list is cut at a bound; whoever reads it must not take it for the whole.
+fn and_more(text: &mut String, found: &Value, pointer: &str) -> std::fmt::Result {
+    match found.pointer(pointer).and_then(Value::as_u64) {
+        None | Some(0) => Ok(()),
+        Some(more) => writeln!(text, "  and {more} more"),
+    }
+}
+
+/// How many there are of one of several lists, those left out included.
+fn count(found: &Value, name: &str) -> u64 {
+    let shown = u64::try_from(list(found, &format!("/{name}")).len()).unwrap_or(u64::MAX);
+    let more = found.pointer(&format!("/more/{name}"));
+    shown.saturating_add(more.and_then(Value::as_u64).unwrap_or(0))
+}
+
 /// Lines joined, without the last line's end.
 fn lines(write: impl FnOnce(&mut String) -> std::fmt::Result) -> String {
     let mut text = String::new();
@@ -55,7 +70,7 @@ fn lines(write: impl FnOnce(&mut String) -> std::fmt::Result) -> String {
 
 pub(super) fn referrals(found: &Value) -> String {
     lines(|text| {
-        for line in list(found, "") {
+        for line in list(found, "/referrals") {
             let count = line
                 .get("notifications")
                 .and_then(Value::as_i64)
@@ -74,7 +89,7 @@ pub(super) fn referrals(found: &Value) -> String {
         if text.is_empty() {
             writeln!(text, "No referrals.")?;
         }
-        Ok(())
+        and_more(text, found, "/more")
     })
 }
 
@@ -108,6 +123,51 @@ pub(super) fn referral(found: &Value) -> String {
         }
         writeln!(text, "Next: firstbell notification show ID")
     })
+}
+
+pub(super) fn refused_posts(found: &Value) -> String {
+    lines(|text| {
+        for line in list(found, "/refused_posts") {
+            refused_line(text, line)?;
+        }
+        if text.is_empty() {
+            writeln!(text, "No refused posts are kept.")?;
+        } else {
+            writeln!(text, "Next: firstbell referral refused show ID")?;
+        }
+        Ok(())
+    })
+}
+
+pub(super) fn refused_post(found: &Value) -> String {
+    lines(|text| {
+        refused_line(text, found)?;
+        writeln!(text, "  kept until {}", when(found, "/until"))?;
+        match found.get("body").and_then(Value::as_str) {
+            Some(body) => writeln!(text, "{}", harmless(body)),
+            None => writeln!(text, "Next: the same with --reveal shows what was posted"),
+        }
+    })
+}
+
+fn refused_line(text: &mut String, line: &Value) -> std::fmt::Result {
+    let (id, at) = (of(line, "/refused"), when(line, "/received_at"));
+    let (force, code) = (of(line, "/force"), of(line, "/code"));
+    let status = line.get("status").and_then(Value::as_i64).unwrap_or(0);
+    writeln!(text, "{id}  {at}  {force}  {status} {code}")
+}
+
+/// What others wrote, without what could command a terminal: only lines and tabs are left.
+fn harmless(body: &str) -> String {
+    let mut shown = String::with_capacity(body.len());
+    for letter in body.chars() {
+        match letter {
+            '\n' | '\t' => shown.push(letter),
+            _ if letter.is_control() => shown.extend(letter.escape_default()),
+            _ => shown.push(letter),
+        }
+    }
+    shown
 }
 
 pub(super) fn notification(found: &Value) -> String {
@@ -178,38 +238,37 @@ pub(super) fn trace(found: &Value) -> String {
 pub(super) fn queue(found: &Value) -> String {
     lines(|text| {
         let notifications = list(found, "/notifications");
-        writeln!(
-            text,
-            "{} notification(s) live at {}",
-            notifications.len(),
-            when(found, "/now")
-        )?;
+        let count_of = |name| count(found, name);
+        let (live, now) = (count_of("notifications"), when(found, "/now"));
+        writeln!(text, "{live} notification(s) live at {now}")?;
         for line in notifications {
             let (id, state) = (of(line, "/notification"), of(line, "/state"));
             let (urn, act_by) = (of(line, "/urn"), when(line, "/act_by"));
             writeln!(text, "  {id}  {state}  school {urn}  act by {act_by}")?;
         }
+        and_more(text, found, "/more/notifications")?;
         let deliveries = list(found, "/deliveries");
-        writeln!(text, "{} letter(s) on their way", deliveries.len())?;
+        writeln!(text, "{} letter(s) on their way", count_of("deliveries"))?;
         for line in deliveries {
             let (id, state) = (of(line, "/delivery"), of(line, "/state"));
             let (route, at) = (of(line, "/route"), when(line, "/not_before"));
             writeln!(text, "  {id}  {state}  over {route}, not before {at}")?;
         }
+        and_more(text, found, "/more/deliveries")?;
         let tasks = list(found, "/tasks");
-        writeln!(text, "{} task(s) for a person", tasks.len())?;
+        writeln!(text, "{} task(s) for a person", count_of("tasks"))?;
         for line in tasks {
             let (id, kind) = (of(line, "/task"), of(line, "/kind"));
             let (subject, by) = (of(line, "/subject"), when(line, "/wanted_by"));
             writeln!(text, "  {id}  {kind}  {subject}  by {by}")?;
         }
-        Ok(())
+        and_more(text, found, "/more/tasks")
     })
 }
 
 pub(super) fn schools(found: &Value) -> String {
     lines(|text| {
-        for line in list(found, "") {
+        for line in list(found, "/schools") {
             let (urn, name, town) = (of(line, "/urn"), of(line, "/name"), of(line, "/town"));
             let contacts = list(line, "/contacts").len();
             let status = of(line, "/status");
@@ -221,7 +280,7 @@ pub(super) fn schools(found: &Value) -> String {
         if text.is_empty() {
             writeln!(text, "No school is found by these words.")?;
         }
-        Ok(())
+        and_more(text, found, "/more")
     })
 }
 

@@ -58,6 +58,7 @@ impl SmtpCarrier {
         route: &RouteName,
         envelope: &Envelope,
         letter: &[u8],
+        still_wanted: impl Future<Output = bool>,
     ) -> Attempted {
         let Some(letter) = CanonicalLetter::parse(letter) else {
             return letter_bad();
@@ -73,7 +74,12 @@ impl SmtpCarrier {
             Ok(connection) => connection,
             Err(attempted) => return *attempted,
         };
-        let attempted = connection.hand_over(envelope, letter, patience).await;
+        let attempted = if still_wanted.await {
+            connection.hand_over(envelope, letter, patience).await
+        } else {
+            let tls = connection.tls().clone();
+            Ending::later(Phase::Daemon, AttemptWhy::CaseEnded).with(Some(tls))
+        };
         if connection.may_be_kept() {
             way.keep(connection);
         }

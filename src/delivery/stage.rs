@@ -148,7 +148,8 @@ impl World {
     async fn attempt(&self, claim: &Claim, route: &Route) {
         let attempted = match self.open(claim, route).await {
             Ok((envelope, bytes)) => {
-                let attempt = self.carrier.attempt(&route.name, &envelope, &bytes);
+                let wanted = self.wanted(claim);
+                let attempt = self.carrier.attempt(&route.name, &envelope, &bytes, wanted);
                 // The lease outlasts every limit of the route; whatever still hangs is unknown.
                 timeout(self.lease, attempt)
                     .await
@@ -180,6 +181,9 @@ impl World {
     /// The envelope and the signed bytes, stored before anything is sent.
     async fn open(&self, claim: &Claim, route: &Route) -> Result<(Envelope, Vec<u8>), Attempted> {
         let not_made = |_| ours(AttemptResult::Later, AttemptWhy::LetterNotMade);
+        if !self.wanted(claim).await {
+            return Err(ours(AttemptResult::Later, AttemptWhy::CaseEnded));
+        }
         let work = self.store.letter_work(claim).await.map_err(not_made)?;
         let envelope = self.envelope(&work, route);
         let bytes = match (&work.bytes, &work.job) {
@@ -208,6 +212,12 @@ impl World {
             (None, None) => return Err(not_made(NotStored)),
         };
         Ok((envelope, bytes))
+    }
+
+    /// Asked before the letter is made and again at the last moment before MAIL. What cannot be asked
+    /// is sent: a letter too many is the lesser harm.
+    async fn wanted(&self, claim: &Claim) -> bool {
+        self.store.wanted(claim).await.unwrap_or(true)
     }
 
     /// Reports come back to the reply address, with the token where the route carries it; the ENVID

@@ -81,6 +81,8 @@ words! {
         LetterNotMade = "letter-not-made",
         /// No route of this name is configured.
         NoSuchRoute = "no-such-route",
+        /// What the letter was for had ended before MAIL: nothing of it was said.
+        CaseEnded = "case-ended",
         /// The daemon stopped or died while the letter was on its way.
         DaemonStopped = "daemon-stopped",
     }

@@ -16,6 +16,7 @@ pub mod fields;
 pub mod read;
 pub mod school;
 pub mod names;
+pub mod authorities;
 pub mod name_index;
 pub mod calendar;
 pub mod directory;

@@ -51,18 +51,14 @@ pub struct Epochs {
 }
 
 impl Epochs {
-    /// Keeps epoch keys in `folder`, which is made if it is not there.
-    pub fn new(folder: PathBuf, credential: Key) -> Result<Self, EpochFault> {
-        let made = DirBuilder::new()
-            .mode(0o700)
-            .recursive(true)
-            .create(&folder);
-        made.map_err(|e| EpochFault::File(folder.clone(), e))?;
-        Ok(Self {
+    /// Keeps epoch keys in `folder`, which is made with the first key: whoever only reads writes
+    /// nothing.
+    pub fn new(folder: PathBuf, credential: Key) -> Self {
+        Self {
             folder,
             credential,
             open: HashMap::new(),
-        })
+        }
     }
 
     /// The epoch of an instant: its ISO week, `2026-W47`.
@@ -111,6 +107,7 @@ impl Epochs {
         let sealed = |error| EpochFault::Seal(path.clone(), error);
         let key = Key::generate().map_err(sealed)?;
         let wrapped = self.credential.wrap(&key, name).map_err(sealed)?;
+        self.make_folder()?;
         let beside = path.with_extension("new");
         OpenOptions::new()
             .write(true)
@@ -121,10 +118,24 @@ impl Epochs {
             .and_then(|mut file| file.write_all(&wrapped).and_then(|()| file.sync_all()))
             .map_err(fault)?;
         std::fs::rename(&beside, &path).map_err(fault)?;
-        File::open(&self.folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(fault)
+        sync(&self.folder).map_err(fault)
     }
+
+    /// Synced into its parent, or a power loss could take the folder with a key that was used.
+    fn make_folder(&self) -> Result<(), EpochFault> {
+        let made = DirBuilder::new().mode(0o700).create(&self.folder);
+        match (made, self.folder.parent()) {
+            (Err(error), _) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+            (Err(error), _) => Err(error),
+            (Ok(()), Some(parent)) => sync(parent),
+            (Ok(()), None) => Ok(()),
+        }
+        .map_err(|error| EpochFault::File(self.folder.clone(), error))
+    }
+}
+
+fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder).and_then(|folder| folder.sync_all())
 }
 
 #[cfg(test)]
@@ -135,7 +146,8 @@ mod tests {
     fn an_epoch_survives_a_restart_and_needs_its_credential() {
         let folder = tempfile::tempdir().unwrap();
         let credential = Key::from_bytes([5; 32]);
-        let mut epochs = Epochs::new(folder.path().into(), credential.clone()).unwrap();
+        let place = folder.path().join("epochs");
+        let mut epochs = Epochs::new(place.clone(), credential.clone());
         let name = Epochs::name_at("2026-11-22T21:00:00Z".parse().unwrap());
         assert_eq!(name, "2026-W47");
         let wrapped = epochs
@@ -143,10 +155,25 @@ mod tests {
             .unwrap()
             .wrap(&Key::from_bytes([9; 32]), "k")
             .unwrap();
-        let mut again = Epochs::new(folder.path().into(), credential).unwrap();
+        let mut again = Epochs::new(place.clone(), credential);
         assert!(again.get(&name).unwrap().unwrap(&wrapped, "k").is_ok());
-        let mut other = Epochs::new(folder.path().into(), Key::from_bytes([6; 32])).unwrap();
+        let mut other = Epochs::new(place, Key::from_bytes([6; 32]));
         assert!(matches!(other.get(&name), Err(EpochFault::Seal(..))));
         assert!(matches!(other.get("2026-W01"), Err(EpochFault::File(..))));
+    }
+
+    #[test]
+    fn looking_for_a_key_makes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("epochs");
+        let mut epochs = Epochs::new(place.clone(), Key::from_bytes([5; 32]));
+        assert!(matches!(epochs.get("2026-W47"), Err(EpochFault::File(..))));
+        assert!(!place.exists());
+        epochs.get_or_make("2026-W47").unwrap();
+        epochs.get_or_make("2026-W48").unwrap();
+        let mode =
+            std::os::unix::fs::PermissionsExt::mode(&place.metadata().unwrap().permissions());
+        assert_eq!(mode & 0o777, 0o700);
+        assert_eq!(std::fs::read_dir(place).unwrap().count(), 2);
     }
 }

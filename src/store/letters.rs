@@ -4,7 +4,7 @@ use super::directory_load::read_contact;
 use super::json;
 use super::tx::Fault;
 use super::views::{case, instant};
-use super::{Claim, LetterJob, LetterWork, Readers};
+use super::{Claim, LetterJob, LetterWork, NotStored, Readers, Store, stored};
 use crate::referral::fold::Case;
 use crate::referral::plan::Target;
 use crate::referral::post::{ForceName, Referral};
@@ -16,6 +16,8 @@ use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection};
 
 const LETTER: &str = "SELECT l.contact, l.directory_version, l.token, l.message_id, l.item, i.sealed, n.referral, n.child, n.reference, n.force, c.content_key AS child_key, d.route FROM letter l JOIN delivery d ON d.letter = l.id JOIN notification n ON n.id = l.notification JOIN child c ON c.id = n.child LEFT JOIN item i ON i.id = l.item WHERE d.id = $1";
+// Only a letter about a live case stands or falls with it; a withdrawal is sent because it ended.
+const WANTED: &str = "SELECT d.state = 'sending' AND (l.kind <> 'notification' OR (n.live = 1 AND n.hold IS NULL)) FROM delivery d JOIN letter l ON l.id = d.letter LEFT JOIN notification n ON n.id = l.notification WHERE d.id = $1";
 const KEY: &str = "SELECT epoch, wrapped FROM content_key WHERE id = $1";
 const ITEM: &str = "SELECT id, content_key, sealed FROM item WHERE owner = $1 AND kind = $2";
 const CONTACT_ITEM: &str =
@@ -25,8 +27,24 @@ const SCHOOL: &str = "SELECT name, la_code FROM school WHERE urn = $1 AND from_v
 const CONTACT: &str = "SELECT id, urn, role, rank, route, detail, valid_from, valid_to FROM contact WHERE id = $1 AND from_version <= $2 AND (to_version IS NULL OR to_version > $2)";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] =
-    &[LETTER, KEY, ITEM, CONTACT_ITEM, RECEIVED, SCHOOL, CONTACT];
+pub(super) const STATEMENTS: &[&str] = &[
+    LETTER,
+    WANTED,
+    KEY,
+    ITEM,
+    CONTACT_ITEM,
+    RECEIVED,
+    SCHOOL,
+    CONTACT,
+];
+
+impl Store {
+    /// Whether a claimed delivery is still to be sent: the case it is about may have ended since, or a
+    /// person may hold it.
+    pub async fn wanted(&self, claim: &Claim) -> Result<bool, NotStored> {
+        stored(self.readers.wanted(claim).await)
+    }
+}
 
 impl Readers {
     /// Opens what a claim is about: the signed bytes, or everything they are to be made from.
@@ -90,6 +108,14 @@ impl Readers {
         })
     }
 
+    async fn wanted(&self, claim: &Claim) -> Result<bool, Fault> {
+        let row = sqlx::query(WANTED)
+            .bind(claim.delivery.to_string())
+            .fetch_one(&self.pool)
+            .await?;
+        Ok(row.try_get(0)?)
+    }
+
     async fn establishment(
         &self,
         connection: &mut SqliteConnection,
@@ -135,7 +161,7 @@ impl Readers {
     }
 
     /// The one item of an owner and kind, opened.
-    async fn content(
+    pub(super) async fn content(
         &self,
         connection: &mut SqliteConnection,
         owner: &str,

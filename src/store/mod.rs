@@ -18,367 +18,43 @@ mod inbound;
 mod inbound_views;
 pub mod json;
 mod letters;
+mod lines;
 mod open;
 mod opening;
 mod outcomes;
+mod readers;
 mod refuse;
+pub mod refused;
 mod superseded;
 mod tasks;
 mod timers;
+pub mod totals;
 mod tx;
+mod types;
 mod vault;
 mod views;
 mod writer;
 
 pub use acts::{Act, NotActed};
 pub use inbound_views::ReplyLine;
+pub use lines::{LetterLine, LiveLine, QueueLine, ReferralLine, Stuck, TaskLine, Trace, TraceLine};
 pub use open::{OpenFault, Options};
+pub use readers::Readers;
 pub use tx::{Basis, policy_digest, sha256};
+pub use types::*;
 pub use vault::VaultFault;
-pub use views::{LetterLine, LiveLine, QueueLine, ReferralLine, Stuck, TaskLine, Trace, TraceLine};
 
 use crate::clock::Clock;
-use crate::referral::answer::{Strength, Verdict};
-use crate::referral::attempt::Attempted;
-use crate::referral::deadline::DueReason;
 use crate::referral::directory::Directory;
-use crate::referral::fold::Case;
-use crate::referral::id::{DeliveryId, InboundId, LetterId};
-use crate::referral::id::{NotificationId, ReferralId};
-use crate::referral::plan::WillHappen;
-use crate::referral::policy::Policy;
-use crate::referral::post::{ForceName, Referral};
-use crate::referral::reference::Reference;
-use crate::referral::report::{Action, Kind, Sub};
-use crate::referral::school::{Address, Contact, LaCode, Role, RouteName, Urn};
-use crate::referral::tree::Tree;
+use crate::referral::id::{InboundId, LetterId, NotificationId, ReferralId};
+use crate::referral::post::ForceName;
+use crate::referral::school::RouteName;
 use jiff::Timestamp;
-use sqlx::SqlitePool;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{mpsc, oneshot, watch};
 use tx::Fault;
-use vault::Vault;
 use writer::Command;
-
-/// The store's settings.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Settings {
-    /// Folder of the database, its lock, epoch keys and ballast. Mode 0700.
-    pub state_dir: PathBuf,
-    /// The 32-byte credential (hexadecimal) that wraps epoch keys, not readable by others.
-    pub credential: PathBuf,
-    /// Commands in one batch at most.
-    pub batch_max: usize,
-    /// Commands that wait for the writer at most, by channel; full means refuse.
-    pub queue_max: usize,
-    /// Below this many free bytes intake answers 503.
-    pub disk_free_min_bytes: u64,
-    /// The file given up when the disk is full, so that outcomes can still be recorded; bytes.
-    pub ballast_bytes: u64,
-    /// The database never grows beyond this; bytes. Its last eighth is kept for outcomes.
-    pub size_bytes_max: u64,
-    /// The writer checkpoints the WAL past this many pages.
-    pub checkpoint_pages: u32,
-}
-
-/// A post that passed all three passes, on its way into the store.
-#[derive(Clone)]
-pub struct Post {
-    /// The Idempotency-Key, without quotes.
-    pub key: String,
-    /// The body as canonical JSON (RFC 8785) without `submitted_at`: what decides "same body".
-    pub canonical: Vec<u8>,
-    /// The referral.
-    pub referral: Referral,
-    /// The document it was read from, to be sealed.
-    pub tree: Tree,
-    /// The force's policy.
-    pub policy: Arc<Policy>,
-    /// Writes the 201's body; its bytes are kept and replayed.
-    pub answer: fn(&ReferralView) -> Vec<u8>,
-}
-
-/// A post is safe on disk.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Accepted {
-    /// Accepted now: the 201's body.
-    New(Vec<u8>),
-    /// Accepted before: the first body again.
-    Replayed(Vec<u8>),
-}
-
-/// Why a post was not accepted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum NotAccepted {
-    /// The key is bound to another body: 422 `idempotency-key-reused`.
-    #[error("the idempotency key is bound to another body")]
-    KeyReused,
-    /// The referral id is known with another body: 409 `referral-id-reused`.
-    #[error("the referral id is known with another body")]
-    ReferralIdReused,
-    /// Not stored: 503 with Retry-After.
-    #[error(transparent)]
-    NotStored(#[from] NotStored),
-}
-
-/// The store could not commit, is full or is stopping. Nothing was kept; try again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not stored")]
-pub struct NotStored;
-
-/// A refused post of an authenticated force, kept seven days for the desk.
-#[derive(Clone)]
-pub struct RefusedPost {
-    /// Who posted.
-    pub force: ForceName,
-    /// The status answered.
-    pub status: u16,
-    /// The code of the first fault.
-    pub code: &'static str,
-    /// What was posted, as far as it was read.
-    pub body: Vec<u8>,
-}
-
-/// A referral as its force may see it. Nothing personal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReferralView {
-    /// Our id.
-    pub id: ReferralId,
-    /// The sender's id.
-    pub referral_id: String,
-    /// When it was accepted.
-    pub received_at: Timestamp,
-    /// The referral with identical content that came before.
-    pub duplicate_of: Option<ReferralId>,
-    /// One or more per child.
-    pub notifications: Vec<NotificationView>,
-}
-
-/// A notification as its force may see it. Nothing personal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotificationView {
-    /// Our id.
-    pub id: NotificationId,
-    /// The sender's own id of the child.
-    pub child_ref: String,
-    /// The school, when one is routed.
-    pub urn: Option<Urn>,
-    /// The state's word, at the time of asking.
-    pub state: &'static str,
-    /// Why it is held and what the desk should know, as words.
-    pub reasons: Vec<String>,
-    /// What happens by itself to a hold, and when.
-    pub will_happen: Option<(WillHappen, Timestamp)>,
-    /// Start of the next pupil day.
-    pub due_at: Timestamp,
-    /// What the ladder is built backward from.
-    pub act_by: Timestamp,
-    /// Why the deadline is what it is.
-    pub due_reasons: Vec<DueReason>,
-    /// The way out of its first letter.
-    pub route: Option<RouteName>,
-}
-
-/// A delivery claimed for one attempt.
-#[derive(Debug, Clone)]
-pub struct Claim {
-    /// The delivery.
-    pub delivery: DeliveryId,
-    /// Its notification.
-    pub notification: NotificationId,
-    /// Its letter.
-    pub letter: LetterId,
-    /// Which attempt, from 1.
-    pub attempt: u32,
-    /// Which lease, from 1.
-    pub lease: i64,
-}
-
-/// What a claim is about.
-#[derive(Clone)]
-pub struct LetterWork {
-    /// To whom, as the letter's directory version names it.
-    pub contact: Contact,
-    /// Over which route.
-    pub route: RouteName,
-    /// The reply token.
-    pub token: String,
-    /// The signed bytes, once there are any.
-    pub bytes: Option<Vec<u8>>,
-    /// What they are to be made from, until then.
-    pub job: Option<LetterJob>,
-}
-
-/// What a letter is made from.
-#[derive(Debug, Clone)]
-pub struct LetterJob {
-    /// The referral, with this one child.
-    pub referral: Referral,
-    /// The force.
-    pub force: ForceName,
-    /// The school's name as the register prints it.
-    pub school_name: String,
-    /// The school's authority.
-    pub la_code: Option<LaCode>,
-    /// The public code.
-    pub reference: Reference,
-    /// Message-ID without angle brackets.
-    pub message_id: String,
-    /// The roles of those whose letter of this notification was signed before.
-    pub also_held_by: Vec<Role>,
-    /// The notification.
-    pub case: Case,
-}
-
-/// A letter that was just made.
-#[derive(Clone)]
-pub struct SignedLetter {
-    /// The letter.
-    pub letter: LetterId,
-    /// Its bytes.
-    pub bytes: Vec<u8>,
-    /// SHA-256 of them.
-    pub digest: [u8; 32],
-    /// Fingerprint of the signing key.
-    pub signer: String,
-    /// The rendering profile.
-    pub profile: &'static str,
-}
-
-/// An attempt that ended.
-#[derive(Debug, Clone)]
-pub struct Ended {
-    /// The delivery.
-    pub delivery: DeliveryId,
-    /// Which attempt.
-    pub attempt: u32,
-    /// How.
-    pub attempted: Attempted,
-}
-
-/// A mail that came back, with its envelope.
-#[derive(Clone, PartialEq, Eq)]
-pub struct InboundMail {
-    /// The way in: `smtp`, or a mailbox's name.
-    pub source: String,
-    /// Its envelope sender; none when that is empty, as a report's is.
-    pub mail_from: Option<String>,
-    /// Its envelope recipients.
-    pub rcpt_to: Vec<String>,
-    /// Its bytes, exactly as they came.
-    pub bytes: Vec<u8>,
-}
-
-/// What an inbound mail belongs to, and how surely.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Matched {
-    /// The letter, when it names one.
-    pub letter: Option<LetterId>,
-    /// The notification.
-    pub notification: NotificationId,
-    /// How surely.
-    pub strength: Strength,
-}
-
-/// What came by a mail.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Came {
-    /// A person's word.
-    Answer {
-        /// What it says.
-        verdict: Verdict,
-        /// It is about every open notification of that school and referral.
-        all: bool,
-        /// It says more than that.
-        has_message: bool,
-    },
-    /// A delivery report.
-    Report {
-        /// What it says.
-        action: Action,
-        /// The status code (RFC 3463).
-        status: Option<String>,
-    },
-    /// A receipt, or an automatic reply that moves nobody.
-    Receipt {
-        /// What an automatic reply is about.
-        sub: Option<Sub>,
-    },
-    /// Somebody is away.
-    Absence {
-        /// Until the beginning of this instant, when it says.
-        until: Option<Timestamp>,
-    },
-    /// Nobody can say.
-    Unclassified,
-}
-
-/// An inbound mail that was read, with what it brings.
-#[derive(Clone)]
-pub struct Settled {
-    /// The mail.
-    pub inbound: InboundId,
-    /// Its kind.
-    pub kind: Kind,
-    /// What it brings.
-    pub came: Came,
-    /// What it belongs to; none when that cannot be said.
-    pub matched: Option<Matched>,
-    /// The address in its From header.
-    pub sender: Option<Address>,
-}
-
-impl Settled {
-    /// A mail that could not be read: a person looks.
-    pub fn unclassified(inbound: InboundId) -> Self {
-        Self {
-            inbound,
-            kind: Kind::Unclassified,
-            came: Came::Unclassified,
-            matched: None,
-            sender: None,
-        }
-    }
-
-    fn verdict(&self) -> Option<Verdict> {
-        match self.came {
-            Came::Answer { verdict, .. } => Some(verdict),
-            Came::Report { .. }
-            | Came::Receipt { .. }
-            | Came::Absence { .. }
-            | Came::Unclassified => None,
-        }
-    }
-}
-
-/// The reading side: what the command line opens when no daemon runs.
-#[derive(Debug, Clone)]
-pub struct Readers {
-    pool: SqlitePool,
-    vault: Vault,
-}
-
-macro_rules! hidden {
-    ($($name:ident),+) => {$(
-        /// Holds what must never be printed by accident.
-        impl std::fmt::Debug for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(concat!(stringify!($name), "(..)"))
-            }
-        }
-    )+};
-}
-
-hidden!(
-    Post,
-    LetterWork,
-    SignedLetter,
-    RefusedPost,
-    InboundMail,
-    Settled
-);
 
 /// A handle to the store; cheap to clone.
 #[derive(Debug, Clone)]
@@ -562,110 +238,6 @@ impl Store {
     /// When the next delivery of a route is due; none when nothing waits.
     pub async fn next_due(&self, route: &RouteName) -> Result<Option<Timestamp>, NotStored> {
         stored(self.readers.next_due(route).await)
-    }
-}
-
-impl Readers {
-    /// Opens a state folder to read, beside a daemon or without one.
-    pub async fn open_folder(state_dir: &Path, credential: &Path) -> Result<Self, OpenFault> {
-        let path = open::database(state_dir);
-        let vault = Vault::open(state_dir, credential)?;
-        let damaged = |error: sqlx::Error| OpenFault::Database(path.clone(), error.to_string());
-        Self::open(&path, vault).await.map_err(damaged)
-    }
-
-    /// The directory's live version.
-    pub async fn load_directory(&self) -> Result<Directory, NotStored> {
-        stored(directory_load::load(self).await)
-    }
-
-    /// A referral, whose force ever.
-    pub async fn show_referral(
-        &self,
-        id: ReferralId,
-        now: Timestamp,
-    ) -> Result<Option<ReferralView>, NotStored> {
-        stored(self.referral(None, id, now).await)
-    }
-
-    /// Referrals, newest first.
-    pub async fn list_referrals(
-        &self,
-        force: Option<&str>,
-    ) -> Result<Vec<ReferralLine>, NotStored> {
-        stored(self.referrals(force).await)
-    }
-
-    /// All that happened to a notification.
-    pub async fn show_trace(
-        &self,
-        id: NotificationId,
-        now: Timestamp,
-    ) -> Result<Option<Trace>, NotStored> {
-        stored(self.trace(id, now).await)
-    }
-
-    /// Deliveries that wait.
-    pub async fn list_queue(&self) -> Result<Vec<QueueLine>, NotStored> {
-        stored(self.queue().await)
-    }
-
-    /// Live notifications.
-    pub async fn list_live(&self, now: Timestamp) -> Result<Vec<LiveLine>, NotStored> {
-        stored(self.live(now).await)
-    }
-
-    /// Mails that wait to be classified, at most so many.
-    pub async fn list_inbound(&self, most: usize) -> Result<Vec<InboundId>, NotStored> {
-        let most = i64::try_from(most).unwrap_or(i64::MAX);
-        stored(self.open_inbound(most).await)
-    }
-
-    /// A mail as it came, and when.
-    pub async fn show_inbound(
-        &self,
-        id: InboundId,
-    ) -> Result<Option<(InboundMail, Timestamp)>, NotStored> {
-        stored(self.inbound_mail(id).await)
-    }
-
-    /// The letter that bears this reply token.
-    pub async fn find_token(&self, token: &str) -> Result<Option<Matched>, NotStored> {
-        stored(self.letter_by_token(token).await)
-    }
-
-    /// The letter of this Message-ID, without angle brackets.
-    pub async fn find_message_id(&self, id: &str) -> Result<Option<Matched>, NotStored> {
-        stored(self.letter_by_message_id(id).await)
-    }
-
-    /// The notification of this public code.
-    pub async fn find_reference(&self, code: &Reference) -> Result<Option<Matched>, NotStored> {
-        stored(self.notification_by(code).await)
-    }
-
-    /// Whether any letter bears this reply token.
-    pub async fn knows_token(&self, token: &str) -> Result<bool, NotStored> {
-        stored(self.token_known(token).await)
-    }
-
-    /// Replies, latest first; those that a person has read too when `all`.
-    pub async fn list_replies(&self, all: bool) -> Result<Vec<ReplyLine>, NotStored> {
-        stored(self.replies(all).await)
-    }
-
-    /// Work past its time.
-    pub async fn find_stuck(
-        &self,
-        before: Timestamp,
-        claimed_before: Timestamp,
-    ) -> Result<Stuck, NotStored> {
-        stored(self.stuck(before, claimed_before).await)
-    }
-
-    /// Open tasks.
-    pub async fn list_tasks(&self) -> Result<Vec<TaskLine>, NotStored> {
-        stored(self.tasks().await)
     }
 }
 

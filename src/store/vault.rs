@@ -35,7 +35,7 @@ impl Vault {
     pub(super) fn open(state_dir: &Path, credential: &Path) -> Result<Self, VaultFault> {
         let credential = read_credential(credential)?;
         let intake_key = credential.derive("intake")?;
-        let epochs = Epochs::new(state_dir.join("epochs"), credential)?;
+        let epochs = Epochs::new(state_dir.join("epochs"), credential);
         Ok(Self {
             epochs: Arc::new(Mutex::new(epochs)),
             intake_key,

@@ -15,6 +15,7 @@ mod config_files;
 mod deadline;
 mod dialogues;
 mod directory_files;
+mod ended_cases;
 mod faults;
 mod hostile_relays;
 mod house_rules;

@@ -6,12 +6,14 @@ use crate::relays::{READY, TAKEN};
 use crate::support::daemon::{Daemon, Recipe, SCHOOL, Way};
 use crate::support::posts::{accepted, facts, post, referral, trace, trace_with};
 use crate::support::waiting::until;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs::{self, Permissions};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 /// Debian's `nobody`, who is no operator.
 const NOBODY: &str = "65534";
@@ -28,7 +30,7 @@ fn an_operator_reads_the_same_from_the_daemon_and_without_it() {
     let held = accepted(&daemon, &document);
     // The way leads nowhere: once an attempt has ended nothing changes until the next is due.
     trace_with(&daemon, &letter, "attempt_ended", 1);
-    let referrals = daemon.json(&["referral", "list"]);
+    let referrals = daemon.json(&["referral", "list"])["referrals"].clone();
     let referrals = referrals.as_array().unwrap();
     assert_eq!(referrals.len(), 2);
     let referral_id = referrals[0]["referral"].as_str().unwrap();
@@ -51,9 +53,12 @@ fn an_operator_reads_the_same_from_the_daemon_and_without_it() {
         &deadline,
     ];
     let through_daemon: Vec<Value> = questions.iter().map(|asked| daemon.json(asked)).collect();
-    assert_eq!(through_daemon[1], serde_json::json!([]));
+    assert_eq!(through_daemon[0]["more"], 0);
+    assert_eq!(through_daemon[1]["referrals"], json!([]));
+    let none = json!({"notifications": 0, "deliveries": 0, "tasks": 0});
+    assert_eq!(through_daemon[6]["more"], none);
     assert_eq!(through_daemon[4]["state"], "held");
-    assert_eq!(through_daemon[7][0]["urn"], SCHOOL.0);
+    assert_eq!(through_daemon[7]["schools"][0]["urn"], SCHOOL.0);
     assert_eq!(through_daemon[8]["due_at"], "2026-11-23T08:30:00Z");
     assert_eq!(daemon.stop_and_wait(), Some(0));
     assert!(!daemon.folder.path().join("operators.sock").exists());
@@ -188,6 +193,103 @@ impl Drop for Killed {
     fn drop(&mut self) {
         self.0.kill().unwrap_or_default();
         self.0.wait().map(|_| ()).unwrap_or_default();
+    }
+}
+
+#[test]
+fn a_refused_post_is_shown_to_the_desk_and_its_body_only_when_asked_for() {
+    let mut daemon = Daemon::start();
+    let mut document = referral(1, "Ermintrude\u{1b}[31m", SCHOOL);
+    document["children"][0]["date_of_birth"] = json!("2118-04-02");
+    let refused = post(&daemon, "refused", &document);
+    assert_eq!(refused.status, 422, "{}", refused.text());
+    let none = daemon.json(&["referral", "refused", "list", "--force", "kent"]);
+    assert_eq!(none["refused_posts"], json!([]));
+    let kept = daemon.json(&["referral", "refused", "list"])["refused_posts"].clone();
+    assert_eq!(kept.as_array().unwrap().len(), 1);
+    let code = refused.json()["errors"][0]["code"].clone();
+    assert_eq!(
+        (&kept[0]["force"], &kept[0]["status"], &kept[0]["code"]),
+        (&json!("essex"), &json!(422), &code)
+    );
+    let id = kept[0]["refused"].as_str().unwrap();
+    let show = ["referral", "refused", "show", id];
+    assert_eq!(daemon.json(&show), kept[0]);
+    let reveal = [show.as_slice(), &["--reveal"]].concat();
+    let body = daemon.json(&reveal)["body"].clone();
+    assert_eq!(body, document.to_string());
+
+    let text = daemon.command(&reveal).stdout;
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains("Ermintrude") && !text.contains('\u{1b}'));
+
+    // Who may only look sees that it is there, and not what it says.
+    daemon.stop_and_wait();
+    assert_eq!(daemon.json(&reveal)["body"], body);
+    let settings = daemon.folder.path().join("firstbell.toml");
+    let written = fs::read_to_string(&settings).unwrap();
+    let viewer = written.replace("[\"operator\"]", "[\"viewer\"]");
+    assert_ne!(viewer, written);
+    fs::write(&settings, viewer).unwrap();
+    daemon.begin();
+    assert_eq!(daemon.json(&show), kept[0]);
+    let answer = daemon.command(&reveal);
+    assert_eq!(answer.status.code(), Some(1), "{}", words(&answer));
+    assert!(answer.stdout.is_empty());
+    let unknown = "rfp_01JDA2V8W6E4R8T0Y2V4P6S8D0";
+    let answer = daemon.command(&["referral", "refused", "show", unknown]);
+    assert_eq!(answer.status.code(), Some(1), "{}", words(&answer));
+}
+
+#[test]
+fn a_list_that_is_cut_says_how_much_it_leaves_out() {
+    let mut daemon = Daemon::start();
+    daemon.stop_and_wait();
+    let database = daemon.state_dir().join("firstbell.db");
+    let tasks = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1004) \
+                 INSERT INTO task(id, kind, subject, opened_at, wanted_by) \
+                 SELECT printf('tsk_%026d', i), 'ring_school', printf('case-%d', i), i, i FROM n";
+    let added = Command::new("sqlite3").arg(database).arg(tasks).output();
+    let added = added.unwrap();
+    assert!(added.status.success(), "{}", words(&added));
+    let queue = daemon.json(&["queue"]);
+    assert_eq!(queue["tasks"].as_array().unwrap().len(), 1_000);
+    let more = json!({"notifications": 0, "deliveries": 0, "tasks": 4});
+    assert_eq!(queue["more"], more);
+    let text = daemon.command(&["queue"]).stdout;
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains("1004 task(s) for a person"), "{text}");
+    assert!(text.ends_with("  and 4 more\n"), "{text}");
+}
+
+/// Connections that say nothing are closed, and meanwhile take no more than their places.
+#[test]
+fn silent_connections_to_the_socket_do_not_keep_an_operator_out() {
+    let daemon = Daemon::start();
+    let socket = daemon.folder.path().join("operators.sock");
+    let mut silent: Vec<UnixStream> = (0..80)
+        .map(|_| UnixStream::connect(&socket).unwrap())
+        .collect();
+    // Half a head, and a body that never comes.
+    for (nth, stream) in silent.iter_mut().enumerate() {
+        let begun = [
+            "",
+            "POST /v1/read HTTP/1.1\r\nHost: x\r\nX: ",
+            "POST /v1/read HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{",
+        ][nth % 3];
+        stream.write_all(begun.as_bytes()).unwrap();
+    }
+    let asked = daemon.json(&["queue"]);
+    assert_eq!(asked["notifications"], json!([]));
+    for mut stream in silent {
+        let waits = Some(Duration::from_secs(60));
+        stream.set_read_timeout(waits).unwrap();
+        let mut said = String::new();
+        // A reset is an end too; only silence is none.
+        if let Err(error) = stream.read_to_string(&mut said) {
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        }
+        assert!(!said.starts_with("HTTP/1.1 200"), "{said}");
     }
 }
 

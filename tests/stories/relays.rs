@@ -17,6 +17,7 @@ use firstbell::tls::TlsFloor;
 use relay::{Act, Heard, Relay};
 use rustls::ServerConfig;
 use std::fs;
+use std::future::ready;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
@@ -136,7 +137,7 @@ async fn send(carrier: &SmtpCarrier) -> Attempted {
         envid: "tok3n".to_owned(),
     };
     carrier
-        .attempt(&route_name(), &envelope, LETTER.as_bytes())
+        .attempt(&route_name(), &envelope, LETTER.as_bytes(), ready(true))
         .await
 }
 

@@ -50,7 +50,7 @@ impl Ending {
     /// The peer answered something else than what lets the attempt go on. Only the exact code does:
     /// 251 (will forward) and 252 (cannot verify) are no consent to hand a letter to this mailbox.
     pub fn unexpected(phase: Phase, reply: &Reply) -> Self {
-        let (result, why) = match (reply.code(), concerns(phase)) {
+        let (result, why) = match (reply.code(), concerns(phase, reply)) {
             (400..=499, _) | (500.., Concern::Session) | (251 | 252, Concern::Letter) => {
                 (AttemptResult::Later, AttemptWhy::Reply)
             }
@@ -109,7 +109,7 @@ enum Concern {
     Handed,
 }
 
-fn concerns(phase: Phase) -> Concern {
+fn concerns(phase: Phase, reply: &Reply) -> Concern {
     match phase {
         Phase::Connect
         | Phase::Greeting
@@ -118,9 +118,35 @@ fn concerns(phase: Phase) -> Concern {
         | Phase::Handshake
         | Phase::Auth
         | Phase::Daemon => Concern::Session,
+        Phase::Mail if !names_the_letter(reply) => Concern::Session,
+        Phase::Rcpt | Phase::Data if is_about_the_command(reply) => Concern::Session,
         Phase::Mail | Phase::Rcpt | Phase::Data => Concern::Letter,
         Phase::Body => Concern::Handed,
     }
+}
+
+/// Whether a refusal of MAIL is about the letter. MAIL names nobody but us, so what it is refused for
+/// is our account or address (550 5.7.1, 553 5.1.8, 530) and holds for every letter alike: charging it
+/// to the recipients would fail the whole queue. What MAIL tells of the letter is its size (552 of
+/// RFC 1870 6.1; 5.3.4 and 5.2.3 of RFC 3463); otherwise the enhanced code must name the destination
+/// (5.1.1 to 5.1.6 of RFC 3463, 5.1.9 and 5.1.10 of RFC 7504 and RFC 7505) or the content (5.6.x).
+fn names_the_letter(reply: &Reply) -> bool {
+    let enhanced = reply.enhanced();
+    let mut parts = enhanced.iter().flat_map(|code| code.split('.')).skip(1);
+    match (parts.next(), parts.next()) {
+        (Some("1"), Some("1" | "2" | "3" | "4" | "5" | "6" | "9" | "10"))
+        | (Some("2" | "6"), Some(_))
+        | (Some("3"), Some("4")) => true,
+        (Some(_), _) => false,
+        (None, _) => reply.code() == 552,
+    }
+}
+
+/// Whether a refusal of RCPT or DATA is about the command and not about what it names: not known, not
+/// implemented or out of sequence (500, 502 and 503 of RFC 5321 4.2.2), or without a login (530 of
+/// RFC 4954 6). 554 to DATA, "no valid recipients" (RFC 5321 3.3), is about the letter's recipient.
+fn is_about_the_command(reply: &Reply) -> bool {
+    matches!(reply.code(), 500 | 502 | 503 | 530)
 }
 
 fn bounded(words: &[u8]) -> Vec<u8> {

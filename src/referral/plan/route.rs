@@ -1,6 +1,7 @@
 //! Where each child's notifications go: a school of the register, the authority, or a person's
 //! choice. A school is a target only when it is open and its URN was given: none is ever guessed.
 
+use super::super::authorities::authority;
 use super::super::deadline::Whose;
 use super::super::directory::{ContactOf, LinkKind};
 use super::super::post::{Child, InvolvedPerson, SchoolNamed, UrnSource};
@@ -263,7 +264,7 @@ fn by_authority(given: &Given<'_>, child: &Child, mut findings: Findings) -> Rou
 fn home_authority(given: &Given<'_>, child: &Child, findings: &mut Findings) -> Option<LaCode> {
     match child.home_la.as_deref() {
         Some(text) => {
-            let code = LaCode::parse(text);
+            let code = authority(text);
             if code.is_none() {
                 findings.note(RouteReason::AuthorityNotKnown);
             }
@@ -276,7 +277,7 @@ fn home_authority(given: &Given<'_>, child: &Child, findings: &mut Findings) -> 
 
 /// Nobody yet. The authority's calendar gives the deadline: here a wrong one only wakes a person.
 fn unrouted(given: &Given<'_>, child: &Child, findings: Findings) -> Route {
-    let home = child.home_la.as_deref().and_then(LaCode::parse);
+    let home = child.home_la.as_deref().and_then(authority);
     Route {
         target: Target::Unrouted,
         whose: Whose {

@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod arrows;
+mod licences;
 mod readme;
 mod source;
 

@@ -6,6 +6,7 @@ use super::{route_name, send};
 use firstbell::delivery::{Envelope, TlsMode};
 use firstbell::referral::attempt::{AttemptResult, AttemptWhy, Phase};
 use firstbell::referral::school::{Address, RouteName};
+use std::future::ready;
 use std::time::Duration;
 use tokio::net::TcpListener;
 
@@ -31,7 +32,7 @@ async fn a_refusal_is_temporary_or_for_good_as_the_relay_says() {
             "4.7.1",
             AttemptResult::Later,
         ),
-        ("550 5.7.1 never\r\n", 550, "5.7.1", AttemptResult::Never),
+        ("550 5.6.0 never\r\n", 550, "5.6.0", AttemptResult::Never),
     ];
     for (nth, (phase, acts)) in PHASES.into_iter().enumerate() {
         for (reply, code, enhanced, result) in refusals {
@@ -176,13 +177,13 @@ async fn nothing_is_connected_for_what_cannot_be_sent() {
         envid: String::new(),
     };
     let bad = carrier
-        .attempt(&route_name(), &envelope, b"a bare line end\n")
+        .attempt(&route_name(), &envelope, b"a bare line end\n", ready(true))
         .await;
     let ended = (AttemptResult::Never, Phase::Connect, AttemptWhy::LetterBad);
     assert_ended(&bad, ended, None, "");
     let elsewhere = RouteName::parse("elsewhere").unwrap();
     let lost = carrier
-        .attempt(&elsewhere, &envelope, LETTER.as_bytes())
+        .attempt(&elsewhere, &envelope, LETTER.as_bytes(), ready(true))
         .await;
     let ended = (
         AttemptResult::Later,

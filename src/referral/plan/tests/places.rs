@@ -167,6 +167,13 @@ fn a_child_at_no_school_goes_to_the_authority_of_the_home_or_to_a_person() {
     );
     assert_eq!(addresses(&found), ["hub@authority.test"]);
 
+    for home_la in ["881", "Essex", "Essex County Council", "E10000012"] {
+        let mut child = child(Vec::new());
+        child.home_la = Some(home_la.to_owned());
+        child.resides_in_force_area = Some(false);
+        let found = only(&referral(vec![child]), &directory);
+        assert_eq!(found.target, Target::Authority(la("881")), "{home_la}");
+    }
     for (home_la, in_area) in [(Some("Suffolk"), true), (Some("935"), true), (None, false)] {
         let mut child = child(Vec::new());
         child.home_la = home_la.map(str::to_owned);

@@ -1,0 +1,124 @@
+//! The reading side's questions.
+
+use super::vault::Vault;
+use super::{
+    InboundMail, LiveLine, Matched, NotStored, OpenFault, QueueLine, ReferralLine, ReferralView,
+    ReplyLine, Stuck, TaskLine, Trace, directory_load, open, stored,
+};
+use crate::referral::directory::Directory;
+use crate::referral::id::{InboundId, NotificationId, ReferralId};
+use crate::referral::reference::Reference;
+use jiff::Timestamp;
+use sqlx::SqlitePool;
+use std::path::Path;
+
+/// The reading side: what the command line opens when no daemon runs.
+#[derive(Debug, Clone)]
+pub struct Readers {
+    pub(super) pool: SqlitePool,
+    pub(super) vault: Vault,
+}
+
+impl Readers {
+    /// Opens a state folder to read, beside a daemon or without one.
+    pub async fn open_folder(state_dir: &Path, credential: &Path) -> Result<Self, OpenFault> {
+        let path = open::database(state_dir);
+        let vault = Vault::open(state_dir, credential)?;
+        let damaged = |error: sqlx::Error| OpenFault::Database(path.clone(), error.to_string());
+        Self::open(&path, vault).await.map_err(damaged)
+    }
+
+    /// The directory's live version.
+    pub async fn load_directory(&self) -> Result<Directory, NotStored> {
+        stored(directory_load::load(self).await)
+    }
+
+    /// A referral, whose force ever.
+    pub async fn show_referral(
+        &self,
+        id: ReferralId,
+        now: Timestamp,
+    ) -> Result<Option<ReferralView>, NotStored> {
+        stored(self.referral(None, id, now).await)
+    }
+
+    /// Referrals, newest first.
+    pub async fn list_referrals(
+        &self,
+        force: Option<&str>,
+    ) -> Result<Vec<ReferralLine>, NotStored> {
+        stored(self.referrals(force).await)
+    }
+
+    /// All that happened to a notification.
+    pub async fn show_trace(
+        &self,
+        id: NotificationId,
+        now: Timestamp,
+    ) -> Result<Option<Trace>, NotStored> {
+        stored(self.trace(id, now).await)
+    }
+
+    /// Deliveries that wait.
+    pub async fn list_queue(&self) -> Result<Vec<QueueLine>, NotStored> {
+        stored(self.queue().await)
+    }
+
+    /// Live notifications.
+    pub async fn list_live(&self, now: Timestamp) -> Result<Vec<LiveLine>, NotStored> {
+        stored(self.live(now).await)
+    }
+
+    /// Mails that wait to be classified, at most so many.
+    pub async fn list_inbound(&self, most: usize) -> Result<Vec<InboundId>, NotStored> {
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
+        stored(self.open_inbound(most).await)
+    }
+
+    /// A mail as it came, and when.
+    pub async fn show_inbound(
+        &self,
+        id: InboundId,
+    ) -> Result<Option<(InboundMail, Timestamp)>, NotStored> {
+        stored(self.inbound_mail(id).await)
+    }
+
+    /// The letter that bears this reply token.
+    pub async fn find_token(&self, token: &str) -> Result<Option<Matched>, NotStored> {
+        stored(self.letter_by_token(token).await)
+    }
+
+    /// The letter of this Message-ID, without angle brackets.
+    pub async fn find_message_id(&self, id: &str) -> Result<Option<Matched>, NotStored> {
+        stored(self.letter_by_message_id(id).await)
+    }
+
+    /// The notification of this public code.
+    pub async fn find_reference(&self, code: &Reference) -> Result<Option<Matched>, NotStored> {
+        stored(self.notification_by(code).await)
+    }
+
+    /// Whether any letter bears this reply token.
+    pub async fn knows_token(&self, token: &str) -> Result<bool, NotStored> {
+        stored(self.token_known(token).await)
+    }
+
+    /// Replies, latest first; those that a person has read too when `all`.
+    pub async fn list_replies(&self, all: bool) -> Result<Vec<ReplyLine>, NotStored> {
+        stored(self.replies(all).await)
+    }
+
+    /// Work past its time.
+    pub async fn find_stuck(
+        &self,
+        before: Timestamp,
+        claimed_before: Timestamp,
+    ) -> Result<Stuck, NotStored> {
+        stored(self.stuck(before, claimed_before).await)
+    }
+
+    /// Open tasks.
+    pub async fn list_tasks(&self) -> Result<Vec<TaskLine>, NotStored> {
+        stored(self.tasks().await)
+    }
+}

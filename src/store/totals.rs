@@ -1,0 +1,44 @@
+//! How many there are of what lists show: a list is cut at a bound, and says what it leaves out.
+
+use super::tx::Fault;
+use super::{NotStored, Readers, stored};
+use sqlx::Row;
+
+const REFERRALS: &str = "SELECT COUNT(*) FROM referral WHERE ($1 IS NULL OR force = $1)";
+const LIVE: &str = "SELECT COUNT(*) FROM notification WHERE live = 1";
+const DELIVERIES: &str = "SELECT COUNT(*) FROM delivery WHERE state IN ('queued','sending','in_doubt','held') OR quarantined = 1";
+const TASKS: &str = "SELECT COUNT(*) FROM task WHERE settled_at IS NULL";
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[REFERRALS, LIVE, DELIVERIES, TASKS];
+
+/// What a list shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed<'a> {
+    /// Referrals, of this force or of all.
+    Referrals(Option<&'a str>),
+    /// Live notifications.
+    Live,
+    /// Deliveries that wait.
+    Deliveries,
+    /// Open tasks.
+    Tasks,
+}
+
+impl Readers {
+    /// How many more there are than the `shown` ones of a list.
+    pub async fn more(&self, listed: Listed<'_>, shown: usize) -> Result<usize, NotStored> {
+        let of_all = stored(self.count(listed).await)?;
+        Ok(usize::try_from(of_all).unwrap_or(0).saturating_sub(shown))
+    }
+
+    async fn count(&self, listed: Listed<'_>) -> Result<i64, Fault> {
+        let query = match listed {
+            Listed::Referrals(force) => sqlx::query(REFERRALS).bind(force),
+            Listed::Live => sqlx::query(LIVE),
+            Listed::Deliveries => sqlx::query(DELIVERIES),
+            Listed::Tasks => sqlx::query(TASKS),
+        };
+        Ok(query.fetch_one(&self.pool).await?.try_get(0)?)
+    }
+}
