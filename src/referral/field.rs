@@ -1,5 +1,6 @@
 //! How values stand in facts: each as a plain value, and back.
 
+use super::answer::{Strength, Verdict};
 use super::attempt::{AttemptResult, AttemptWhy, Phase};
 use super::deadline::DueReason;
 use super::fact::TaskKind;
@@ -114,7 +115,9 @@ word_fields!(
     RouteReason,
     WillHappen,
     TaskKind,
-    Role
+    Role,
+    Verdict,
+    Strength
 );
 
 impl Field for u32 {
