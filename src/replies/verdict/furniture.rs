@@ -28,6 +28,9 @@ pub(super) fn without(text: &str) -> String {
 /// What is left after one piece of furniture at the beginning of a line.
 fn dropped(text: &str) -> Option<&str> {
     let (line, rest) = first_line(text);
+    if line.trim().is_empty() {
+        return None;
+    }
     let short = line.len() <= LINE_BYTES_MAX && !line.contains('?');
     if short && lists::LINES.is(&tokens::words(line)) {
         return Some(rest);
@@ -36,14 +39,14 @@ fn dropped(text: &str) -> Option<&str> {
         return text.get(line.len() - after.len()..);
     }
     let bare = text.trim_start_matches(|c: char| c != '\n' && c != '[' && !c.is_alphanumeric());
-    if let Some((phrase, after)) = begins(bare, lists::BANNER_SENTENCES) {
+    if let Some((phrase, after)) = begins(bare, &lists::BANNER_SENTENCES) {
         return Some(if phrase.ends_with(':') {
             after
         } else {
             after_sentence(after)
         });
     }
-    begins(bare, lists::DISCLAIMERS).map(|(_, after)| after_paragraph(after))
+    begins(bare, &lists::DISCLAIMERS).map(|(_, after)| after_paragraph(after))
 }
 
 /// `[EXTERNAL] Received`: what stands behind the tag.
@@ -53,22 +56,20 @@ fn after_tag(line: &str) -> Option<&str> {
 }
 
 /// The entry of a list that the text begins with, blanks and capitals aside, and what follows.
-fn begins<'a>(text: &'a str, list: &'static str) -> Option<(&'static str, &'a str)> {
+fn begins<'a>(text: &'a str, list: &'static lists::List) -> Option<(&'static str, &'a str)> {
     lists::entries(list).find_map(|entry| {
-        let mut left = text;
+        let (mut left, mut after) = (text, text);
         for word in entry.split(' ') {
-            let start = left.trim_start_matches(' ');
-            let start = start
-                .strip_prefix('\n')
-                .unwrap_or(start)
-                .trim_start_matches(' ');
-            let (head, rest) = start.split_at_checked(word.len())?;
+            let (head, rest) = left.split_at_checked(word.len())?;
             if !head.eq_ignore_ascii_case(word) {
                 return None;
             }
-            left = rest;
+            let next = rest.trim_start_matches(' ');
+            // Clients break lines anywhere.
+            let next = next.strip_prefix('\n').unwrap_or(next);
+            (left, after) = (next.trim_start_matches(' '), rest);
         }
-        Some((entry, left))
+        Some((entry, after))
     })
 }
 

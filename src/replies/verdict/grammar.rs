@@ -21,6 +21,8 @@ pub(super) enum Said {
 #[derive(Debug)]
 pub(super) struct Opening<'a> {
     pub(super) said: Said,
+    /// A telephone number stands in the clause, for a person to ring.
+    pub(super) number: bool,
     pub(super) rest: &'a [Token],
 }
 
@@ -33,7 +35,8 @@ pub(super) fn opening(tokens: &[Token]) -> Result<Opening<'_>, &'static str> {
     if asks(rest) {
         return Err(reason::QUESTION);
     }
-    Ok(Opening { said, rest })
+    let number = words_of(clause).iter().any(|word| is_digits(word));
+    Ok(Opening { said, number, rest })
 }
 
 /// Why what stands beside an answer leaves it in doubt.
@@ -137,7 +140,7 @@ fn is_all(words: &[&str]) -> bool {
 fn is_number(words: &[&str]) -> bool {
     let mut left = words;
     while let Some(first) = left.first() {
-        let digits = first.bytes().all(|b| b.is_ascii_digit()).then_some(1);
+        let digits = is_digits(first).then_some(1);
         let taken = digits
             .or_else(|| lists::CALL_WORDS.at(left))
             .or_else(|| lists::COURTESY.at(left));
@@ -147,6 +150,10 @@ fn is_number(words: &[&str]) -> bool {
         }
     }
     true
+}
+
+fn is_digits(word: &str) -> bool {
+    word.bytes().all(|b| b.is_ascii_digit())
 }
 
 /// After one greeting, with or without a name. "Good morning received, thanks" has no end between.
@@ -165,7 +172,7 @@ fn after_greeting(tokens: &[Token]) -> Result<&[Token], &'static str> {
     if asks(rest) {
         return Err(reason::QUESTION);
     }
-    let no_name = |word: &&str| lists::entries(lists::NEVER_IN_A_SIGNATURE).any(|e| e == *word);
+    let no_name = |word: &&str| lists::entries(&lists::NEVER_IN_A_SIGNATURE).any(|e| e == *word);
     if name.len() > NAME_WORDS_MAX || lists::qualify(name) || name.iter().any(no_name) {
         return Err(reason::NO_VERDICT);
     }

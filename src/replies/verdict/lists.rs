@@ -4,10 +4,14 @@ use super::tokens::{self, Token};
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+/// The entries of a list, in the order of its file.
+pub(super) type List = LazyLock<Vec<&'static str>>;
+
 macro_rules! lists {
     ($($(#[$doc:meta])* $name:ident = $file:literal,)+) => {$(
         $(#[$doc])*
-        pub(super) const $name: &str = include_str!(concat!("words/", $file, ".txt"));
+        pub(super) static $name: List =
+            LazyLock::new(|| lines(include_str!(concat!("words/", $file, ".txt"))));
     )+};
 }
 
@@ -42,10 +46,15 @@ lists! {
 }
 
 /// The entries of a list.
-pub(super) fn entries(list: &'static str) -> impl Iterator<Item = &'static str> {
-    list.lines()
-        .map(str::trim)
+pub(super) fn entries(list: &'static List) -> impl Iterator<Item = &'static str> {
+    list.iter().copied()
+}
+
+fn lines(file: &'static str) -> Vec<&'static str> {
+    let lines = file.lines().map(str::trim);
+    lines
         .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .collect()
 }
 
 /// Phrases by their first word, the longest first.
@@ -53,7 +62,7 @@ pub(super) fn entries(list: &'static str) -> impl Iterator<Item = &'static str> 
 pub(super) struct Phrases(HashMap<String, Vec<Vec<String>>>);
 
 impl Phrases {
-    fn of(lists: &[&'static str]) -> Self {
+    fn of(lists: &[&'static List]) -> Self {
         let mut phrases: HashMap<String, Vec<Vec<String>>> = HashMap::new();
         for entry in lists.iter().flat_map(|list| entries(list)) {
             let words = tokens::words(entry);
@@ -101,7 +110,7 @@ impl Phrases {
 
 macro_rules! phrases {
     ($($name:ident of $($list:ident),+;)+) => {$(
-        pub(super) static $name: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&[$($list),+]));
+        pub(super) static $name: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&[$(&$list),+]));
     )+};
 }
 
@@ -124,7 +133,7 @@ phrases! {
     QUOTE_RULES of QUOTE_RULE_LINES;
 }
 
-static QUALIFYING: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&[QUALIFYING_LINES]));
+static QUALIFYING: LazyLock<Phrases> = LazyLock::new(|| Phrases::of(&[&QUALIFYING_LINES]));
 
 /// Whether any of these qualifies an answer: one of the list, or a word in `n't`.
 pub(super) fn qualify<W: AsRef<str>>(words: &[W]) -> bool {

@@ -110,7 +110,8 @@ fn judge(parts: &Parts, said: &[Token], tail: &[Token], cut: bool) -> Word {
     if [said, tail].concat().iter().any(Token::mixes_scripts) {
         reasons.push(reason::MIXED_SCRIPTS);
     }
-    let has_message = cut || grammar::has_message(&rest);
+    let number = opening.as_ref().is_ok_and(|opening| opening.number);
+    let has_message = cut || number || grammar::has_message(&rest);
     let Ok(opening) = opening else {
         return none(reasons, has_message);
     };

@@ -38,7 +38,8 @@ fn character(c: char) -> Option<char> {
         '\u{1f3fb}'..='\u{1f3ff}' => return None,
         '\u{2018}' | '\u{2019}' | '\u{201b}' | '\u{2bc}' | '\u{b4}' | '`' => '\'',
         '\u{201c}'..='\u{201f}' | '\u{ab}' | '\u{bb}' => '"',
-        '\u{2010}'..='\u{2015}' | '\u{2212}' => '-',
+        '\u{2010}' | '\u{2011}' | '\u{2212}' => '-',
+        '\u{2012}'..='\u{2015}' => '\u{2014}',
         '\u{2026}' => '.',
         // Full-width forms of ASCII.
         '\u{ff01}'..='\u{ff5e}' => half_width(c),
@@ -58,7 +59,7 @@ mod tests {
     fn characters_that_look_the_same_become_the_same() {
         let (text, whole) =
             plain("\u{feff}ＲＥＣ\u{200b}ＥＩＶＥＤ\u{a0}rec\u{2019}d\r\na\rb – c…");
-        assert_eq!(text, "RECEIVED rec'd\na\nb - c.");
+        assert_eq!(text, "RECEIVED rec'd\na\nb \u{2014} c.");
         assert!(whole);
         assert_eq!(plain("dile\u{308}wyd").0, "dil\u{eb}wyd");
     }

@@ -52,6 +52,10 @@ pub(super) fn split(text: &str) -> Parts {
 fn above_quote(lines: &[&str]) -> (String, usize) {
     let mut above = String::new();
     for (at, line) in lines.iter().enumerate() {
+        if line.trim().is_empty() {
+            above.push('\n');
+            continue;
+        }
         let ahead = lines.get(at..).unwrap_or_default();
         if is_marked(line) {
             return (above, at);
@@ -122,7 +126,7 @@ fn intro_lines(lines: &[&str]) -> Option<usize> {
             .strip_prefix(word)
             .is_some_and(|rest| rest.starts_with(' '))
     };
-    let intros: Vec<&str> = entries(lists::QUOTE_INTROS).filter(begins).collect();
+    let intros: Vec<&str> = entries(&lists::QUOTE_INTROS).filter(begins).collect();
     if intros.is_empty() {
         return None;
     }
@@ -169,10 +173,10 @@ fn is_header_block(lines: &[&str]) -> bool {
     let Some((first, rest)) = lines.first().and_then(|line| label(line)) else {
         return false;
     };
-    if !entries(lists::HEADER_FIRST).any(|entry| entry == first) {
+    if !entries(&lists::HEADER_FIRST).any(|entry| entry == first) {
         return false;
     }
-    let known = |label: &str| entries(lists::HEADER_LABELS).any(|entry| entry == label);
+    let known = |label: &str| entries(&lists::HEADER_LABELS).any(|entry| entry == label);
     let in_line = rest
         .split_whitespace()
         .filter(|word| word.strip_suffix(':').is_some_and(known));
@@ -197,7 +201,7 @@ fn label(line: &str) -> Option<(String, String)> {
 /// Where one of our own sentences begins in a line.
 fn own_sentence(line: &str) -> Option<usize> {
     let line = line.to_ascii_lowercase();
-    entries(lists::OWN_LETTER)
+    entries(&lists::OWN_LETTER)
         .filter_map(|sentence| line.find(sentence))
         .min()
 }

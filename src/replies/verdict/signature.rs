@@ -21,7 +21,7 @@ pub(super) fn without(text: &str) -> &str {
     for start in last {
         let rest = text.get(start..).unwrap_or_default();
         let (line, below) = rest.split_once('\n').unwrap_or((rest, ""));
-        if line.trim_end() == "--" && says_nothing(below) {
+        if line.trim_end() == "--" && says_nothing(below) && !speaks(below) {
             return text.get(..start).unwrap_or(text);
         }
         if signs_off(line) && is_signature(below) {
@@ -46,6 +46,15 @@ fn says_nothing(below: &str) -> bool {
         && !answers.iter().any(|list| list.within(&words))
 }
 
+/// Whether a word stands here that no signature needs: then it may be a message.
+fn speaks(below: &str) -> bool {
+    let words = tokens::words(below);
+    words.iter().any(|word| {
+        let listed = |list: &'static lists::List| lists::entries(list).any(|entry| entry == word);
+        listed(&lists::NEVER_IN_A_SIGNATURE) && !listed(&lists::SIGNATURE_WORDS)
+    })
+}
+
 /// Whether the words of a sign-off end the line ("Received, kind regards").
 fn signs_off(line: &str) -> bool {
     let words = tokens::words(line);
@@ -57,10 +66,13 @@ fn signs_off(line: &str) -> bool {
 fn is_signature(below: &str) -> bool {
     let mut lines = below.lines().filter(|line| !line.trim().is_empty());
     let is_name = lines.next().is_none_or(|name| {
-        let name_alone = name.split([',', '|', '(']).next().unwrap_or_default();
+        let name_alone = name
+            .split([',', '|', '(', '\u{2014}'])
+            .next()
+            .unwrap_or_default();
         let name_alone = name_alone.split(" - ").next().unwrap_or_default();
         let words = tokens::words(name_alone);
-        let place = |word: &String| lists::entries(lists::PLACES).any(|place| place == word);
+        let place = |word: &String| lists::entries(&lists::PLACES).any(|place| place == word);
         is_line(name) && !words.iter().any(place) && words.iter().any(|word| !is_number(word))
     });
     is_name && lines.all(is_line) && says_nothing(below)
@@ -80,12 +92,12 @@ fn is_chunk(chunk: &str) -> bool {
     let address = chunk.contains('@') || chunk.starts_with("www.") || chunk.starts_with("http");
     let bare = chunk.trim_matches(|c: char| !c.is_alphanumeric());
     let folded = bare.to_lowercase();
-    let listed = |list| lists::entries(list).any(|entry| entry == folded);
-    let capital = bare.starts_with(char::is_uppercase) && !listed(lists::NEVER_IN_A_SIGNATURE);
-    address || bare.is_empty() || is_number(bare) || listed(lists::SIGNATURE_WORDS) || capital
+    let listed = |list: &'static lists::List| lists::entries(list).any(|entry| entry == folded);
+    let capital = bare.starts_with(char::is_uppercase) && !listed(&lists::NEVER_IN_A_SIGNATURE);
+    address || bare.is_empty() || is_number(bare) || listed(&lists::SIGNATURE_WORDS) || capital
 }
 
+/// A telephone number's part, a year, the second half of a postcode.
 fn is_number(word: &str) -> bool {
-    word.bytes()
-        .all(|b| b.is_ascii_digit() || b == b'+' || b == b'.')
+    word.starts_with(|c: char| c.is_ascii_digit())
 }

@@ -7,7 +7,7 @@ use super::lists;
 pub(super) enum Token {
     /// In small letters; a symbol that is no punctuation is a word of its own.
     Word(String),
-    /// `.` `!` `,` `;` `:`, a dash or a new line.
+    /// `.` `!` `,` `;` `:`, a dash or a new line; a hyphen within a word is none (`Dyfed-Powys`).
     End,
     /// `?`
     Question,
@@ -48,12 +48,14 @@ pub(super) fn tokens(text: &str) -> Vec<Token> {
             continue;
         }
         let shortened = c == '.' && is_shortened(&word);
+        let in_word = !word.is_empty() && next.is_some_and(char::is_alphanumeric);
         if !word.is_empty() {
             tokens.push(Token::Word(std::mem::take(&mut word)));
         }
         match c {
             '.' if shortened => {}
-            '.' | '!' | ',' | ';' | ':' | '-' | '\n' => tokens.push(Token::End),
+            '-' if in_word => {}
+            '.' | '!' | ',' | ';' | ':' | '-' | '\u{2014}' | '\n' => tokens.push(Token::End),
             '?' | '\u{bf}' => tokens.push(Token::Question),
             _ if c.is_ascii() || c.is_whitespace() || matches!(c, '\u{2022}' | '\u{b7}') => {}
             _ => tokens.push(Token::Word(c.to_string())),
@@ -84,7 +86,7 @@ fn joins(c: char, word: &str, next: Option<char>) -> bool {
 fn is_shortened(word: &str) -> bool {
     let mut characters = word.chars();
     let initial = characters.next().is_some_and(char::is_alphabetic) && characters.next().is_none();
-    initial || !word.is_empty() && lists::entries(lists::TITLES).any(|title| title == word)
+    initial || !word.is_empty() && lists::entries(&lists::TITLES).any(|title| title == word)
 }
 
 #[cfg(test)]
@@ -106,6 +108,7 @@ mod tests {
             shown("Dear Mrs. J. Lee,\nNoted."),
             "dear mrs j lee | | noted |"
         );
+        assert_eq!(shown("Dyfed-Powys - a\u{2014}b"), "dyfed powys | a | b");
         assert_eq!(shown("'Received' ?"), "received ?");
         assert_eq!(shown("Received\u{1f44d}£"), "received \u{1f44d} £");
     }
