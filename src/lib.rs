@@ -28,6 +28,7 @@ pub mod intake;
 pub mod letter;
 pub mod delivery;
 pub mod watch;
+pub mod replies;
 pub mod admin;
 pub mod config;
 pub mod service;
