@@ -27,6 +27,7 @@ pub mod tls;
 pub mod intake;
 pub mod letter;
 pub mod delivery;
+pub mod replies;
 pub mod admin;
 pub mod config;
 pub mod service;

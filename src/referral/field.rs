@@ -5,6 +5,7 @@ use super::deadline::DueReason;
 use super::fact::TaskKind;
 use super::id::*;
 use super::plan::{HoldReason, RouteReason, Target, WillHappen};
+use super::report::{Action, Kind, Sub};
 use super::school::{LaCode, Role, RouteName, Urn};
 use super::tree::Tree;
 use jiff::Timestamp;
@@ -114,7 +115,10 @@ word_fields!(
     RouteReason,
     WillHappen,
     TaskKind,
-    Role
+    Role,
+    Kind,
+    Sub,
+    Action
 );
 
 impl Field for u32 {

@@ -26,6 +26,7 @@ pub mod deadline;
 pub mod policy;
 pub mod plan;
 pub mod attempt;
+pub mod report;
 pub mod field;
 pub mod fact;
 pub mod state;

@@ -1,0 +1,3 @@
+//! What comes back: which kind of mail it is ([`classify`]).
+
+pub mod classify;
