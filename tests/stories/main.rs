@@ -18,6 +18,7 @@ mod directory_files;
 mod faults;
 mod hostile_relays;
 mod house_rules;
+mod inbound_kinds;
 mod intake_rows;
 mod kills;
 mod letter;

@@ -104,7 +104,7 @@ fn heard(own: &str) -> Heard {
         None
     };
     match (sub, outright) {
-        _ if (sub.is_some() || outright) && begins_as_answer(&words, own) => Heard::Unsure,
+        _ if (sub.is_some() || outright) && begins_as_answer(own) => Heard::Unsure,
         (Some((sub, _)), true) | (Some((sub, false)), false) => Heard::Sure(sub),
         (Some((_, true)), false) => Heard::Unsure,
         (None, true) => Heard::Sure(Sub::Other),
@@ -125,7 +125,8 @@ fn holds(text: &str, phrase: &str) -> bool {
 /// That somebody else is (`Sarah is on leave`) is what a person would write.
 fn is_away(own: &str, said: &str) -> bool {
     let mut lines = above_signature(own).lines().map(plain);
-    if lines.any(|line| STATE_BEGINS.iter().any(|begin| line.starts_with(begin))) {
+    let is_named = |line: String| STATE_BEGINS.iter().any(|begin| line.starts_with(begin));
+    if lines.any(is_named) || AWAY_ALONE.iter().any(|phrase| holds(said, phrase)) {
         return true;
     }
     STATES.iter().any(|state| {
@@ -153,28 +154,30 @@ fn is_receipt(said: &str) -> bool {
     has(RECEIVED) && has(HANDLED)
 }
 
-/// Whether the first clause is a whole answer of a person: `Received, thanks.`
-fn begins_as_answer(words: &str, own: &str) -> bool {
-    let line = own
-        .lines()
-        .map(plain)
-        .find(|line| !line.is_empty())
-        .unwrap_or_default();
-    let clause = |text: &str| -> String {
-        let end = text
-            .find(['.', ',', '!', ';', ':', '-', '('])
-            .unwrap_or(text.len());
-        text.get(..end).unwrap_or(text).trim().to_owned()
-    };
-    [clause(&line), clause(words)].iter().any(|clause| {
-        ANSWERS.iter().any(|answer| {
-            let rest = clause.strip_prefix(answer);
-            rest.is_some_and(|rest| {
-                rest.split_whitespace()
-                    .all(|word| COURTESIES.contains(&word))
-                    && !rest.starts_with(char::is_alphanumeric)
-            })
-        })
+/// Whether the first clause above the quote is a whole answer of a person: `Received, thanks.`
+pub(super) fn begins_as_answer(text: &str) -> bool {
+    let own = above_quote(text);
+    let line = own.lines().map(plain).find(|line| !line.is_empty());
+    [line.unwrap_or_default(), plain(own)].iter().any(|words| {
+        is_answer(
+            words
+                .split(['.', ',', '!', ';', ':', '-', '('])
+                .next()
+                .unwrap_or_default()
+                .trim(),
+        )
+    })
+}
+
+fn is_answer(clause: &str) -> bool {
+    let mut rests = ANSWERS
+        .iter()
+        .filter_map(|answer| clause.strip_prefix(answer));
+    rests.any(|rest| {
+        !rest.starts_with(char::is_alphanumeric)
+            && rest
+                .split_whitespace()
+                .all(|word| COURTESIES.contains(&word))
     })
 }
 
@@ -271,6 +274,13 @@ mod tests {
                 of("X: y", &format!("Hello. {subject} on leave.")),
                 auto(Sub::Absence),
                 "{subject}"
+            );
+        }
+        for phrase in AWAY_ALONE {
+            assert_eq!(
+                of("X: y", &format!("Hello, {phrase}.")),
+                auto(Sub::Absence),
+                "{phrase}"
             );
         }
         for begin in STATE_BEGINS {

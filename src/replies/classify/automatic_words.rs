@@ -59,7 +59,11 @@ pub(super) const SUBJECT_BEGINS: &[&str] = &[
     "i ffwrdd o'r swyddfa",
     "automatische antwort",
     "réponse automatique",
-    "abwesenheitsnotiz",
+    "abwesenheit",
+    "respuesta automática",
+    "risposta automatica",
+    "automatisch antwoord",
+    "autosvar",
 ];
 
 /// Marks anywhere in a subject.
@@ -157,6 +161,23 @@ pub(super) const STATES: &[&str] = &[
     "ddim yn y swyddfa",
     "ddim yn yr ysgol",
     "ddim yn gweithio",
+];
+
+/// What people write only of their own absence.
+pub(super) const AWAY_ALONE: &[&str] = &[
+    "in my absence",
+    "during my absence",
+    "on my return",
+    "upon my return",
+    "when i return",
+    "while i am away",
+    "while i'm away",
+    "until i return",
+    "limited access to email",
+    "limited access to e-mail",
+    "limited access to my email",
+    "yn fy absenoldeb",
+    "pan ddychwelaf",
 ];
 
 /// Starts of a line that say the same without naming anybody.

@@ -1,7 +1,7 @@
 //! Bounces written for people: no machine-readable part, only words, and sometimes an SMTP reply.
 
 use super::Finding;
-use super::bounce_words::{COPY_BEGINS, DAEMON_NAMES, RULES, SUBJECTS, Says};
+use super::bounce_words::{COPY_BEGINS, DAEMON_NAMES, NO_REPLY, RULES, SUBJECTS, Says};
 use super::headers::Headers;
 use super::mime::Part;
 use super::text::plain;
@@ -27,17 +27,49 @@ pub(super) fn sender(headers: &Headers) -> Sender {
     let from = plain(&headers.text("from"));
     let is_daemon = DAEMON_NAMES.iter().any(|name| from.contains(name))
         || headers.get("x-failed-recipients").is_some();
-    let is_null = |path: &str| path == "<>" || path.to_ascii_lowercase().contains("<mailer-daemon");
     let automatic = headers
         .get("auto-submitted")
         .is_some_and(|value| !is_no(value));
     if is_daemon {
         Sender::Daemon
-    } else if automatic || from.contains("postmaster@") || headers.all("return-path").any(is_null) {
+    } else if automatic || local_part(headers).starts_with("postmaster") || has_null_path(headers) {
         Sender::Machine
     } else {
         Sender::Person
     }
+}
+
+/// An empty return path (RFC 5321 4.5.5): reports and automatic replies, so that they cannot loop.
+pub(super) fn has_null_path(headers: &Headers) -> bool {
+    let mut paths = headers.all("return-path");
+    paths.any(|path| path == "<>" || path.to_ascii_lowercase().contains("<mailer-daemon"))
+}
+
+/// The local part of From without its marks: `post_master` and `no-reply` are written many ways.
+fn local_part(headers: &Headers) -> String {
+    let from = headers
+        .get("from")
+        .and_then(scan::address)
+        .unwrap_or_default();
+    let local = from.rsplit_once('@').map_or(from, |(local, _)| local);
+    let local = local.to_ascii_lowercase();
+    local.chars().filter(char::is_ascii_alphanumeric).collect()
+}
+
+/// Whether From is an address that takes no answer.
+pub(super) fn is_no_reply(headers: &Headers) -> bool {
+    NO_REPLY
+        .iter()
+        .any(|name| local_part(headers).contains(name))
+}
+
+/// Whether a person passes a report on: it is no answer, nor is its letter ours.
+pub(super) fn is_passed_on(subject: &str) -> bool {
+    is_about_delivery(subject) && ["fw:", "fwd:"].iter().any(|mark| subject.starts_with(mark))
+}
+
+fn is_about_delivery(subject: &str) -> bool {
+    SUBJECTS.iter().any(|words| subject.contains(words))
 }
 
 /// `Auto-Submitted: no` (RFC 3834 5): a person.
@@ -48,9 +80,16 @@ pub(super) fn is_no(value: &str) -> bool {
 /// A bounce or report in words, if this is one.
 pub(super) fn read(parts: &[Part], subject: &str, text: &str) -> Option<Finding> {
     let headers = &parts.first()?.headers;
-    let sender = sender(headers);
-    let about_delivery =
-        SUBJECTS.iter().any(|words| subject.contains(words)) && !is_answer(subject);
+    let names_report = |part: &Part| part.parameter("report-type") == Some("delivery-status");
+    let sender = if parts.first().is_some_and(names_report) {
+        Sender::Daemon
+    } else {
+        sender(headers)
+    };
+    let returned = parts
+        .iter()
+        .any(|part| part.enclosed > 0 || part.kind == "text/rfc822-headers");
+    let about_delivery = is_about_delivery(subject) && !is_answer(subject);
     if sender == Sender::Person && !about_delivery {
         return None;
     }
@@ -68,12 +107,13 @@ pub(super) fn read(parts: &[Part], subject: &str, text: &str) -> Option<Finding>
     let codes = scan::codes(own);
     let is_report = match sender {
         Sender::Daemon => {
-            about_delivery || !said.is_empty() || !codes.is_empty() || has_failed(headers)
+            about_delivery
+                || returned
+                || !said.is_empty()
+                || !codes.is_empty()
+                || has_failed(headers)
         }
-        Sender::Machine => {
-            !said.iter().all(|says| *says == Says::TryAgain)
-                || (about_delivery && !codes.is_empty())
-        }
+        Sender::Machine => about_delivery || !said.iter().all(|says| *says == Says::TryAgain),
         Sender::Person => about_delivery && !said.iter().all(|says| *says == Says::TryAgain),
     };
     is_report.then(|| judged(&said, &codes, headers, own))
@@ -236,7 +276,13 @@ mod tests {
         for subject in SUBJECTS {
             let mail = format!("From: a@b.test\nSubject: {subject}\n\nUser unknown: <c@d.test>\n");
             let found = classify(mail.as_bytes());
-            assert_eq!(found.kind, Kind::BouncePermanent, "{subject}");
+            let is_delay = subject.contains("delayed");
+            let kind = if is_delay {
+                Kind::BounceTemporary
+            } else {
+                Kind::BouncePermanent
+            };
+            assert_eq!(found.kind, kind, "{subject}");
             assert_eq!(found.recipients, ["c@d.test"]);
         }
         for name in DAEMON_NAMES {

@@ -47,6 +47,18 @@ pub(super) const DAEMON_NAMES: &[&str] = &[
     "bounces@",
 ];
 
+/// Local parts of addresses that take no answer, and from which nobody writes one.
+pub(super) const NO_REPLY: &[&str] = &["noreply", "donotreply", "nepasrepondre", "dimateb"];
+
+/// Headers of what came through a mailing list's manager.
+pub(super) const LIST_HEADERS: &[&str] = &[
+    "list-id",
+    "mailing-list",
+    "x-mlserver",
+    "x-mailman-version",
+    "x-beenthere",
+];
+
 /// Subjects of reports about delivery.
 pub(super) const SUBJECTS: &[&str] = &[
     "undeliverable",
@@ -89,6 +101,9 @@ pub(super) const SUBJECTS: &[&str] = &[
     "unknown recipient",
     "mail error",
     "mail could not be",
+    "mail failed",
+    "returning to sender",
+    "system error - returned",
     "message notification: failed",
 ];
 
@@ -221,6 +236,7 @@ pub(super) const RULES: &[(&str, Says)] = &[
     ("temporarily deferred", Says::Temporary),
     ("connection timed out", Says::Temporary),
     ("connection refused", Says::Temporary),
+    ("have been failing for a long time", Says::Temporary),
     ("retry time not reached", Says::Temporary),
     ("retry timeout exceeded", Says::Temporary),
     ("too many connections", Says::Temporary),
@@ -255,6 +271,14 @@ pub(super) const RULES: &[(&str, Says)] = &[
     ("undeliverable", Says::Returned),
     ("undelivered mail returned", Says::Returned),
     ("returned to sender", Says::Returned),
+    ("returning to sender", Says::Returned),
+    ("was rejected by", Says::Returned),
+    ("were rejected by", Says::Returned),
+    ("has been rejected by", Says::Returned),
+    ("failed addresses follow", Says::Returned),
+    ("following address failed", Says::Returned),
+    ("following addresses failed", Says::Returned),
+    ("following address(es) failed", Says::Returned),
     ("returning message to sender", Says::Returned),
     ("non-delivery", Says::Returned),
     ("delivery problems", Says::Returned),

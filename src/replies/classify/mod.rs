@@ -23,6 +23,7 @@ pub use mime::{DEPTH_MAX, MAIL_BYTES_MAX, PARTS_MAX};
 
 use crate::referral::report::{Action, Kind, Sub};
 use bounce::Sender;
+use bounce_words::LIST_HEADERS;
 use headers::Headers;
 use jiff::civil::Date;
 use mail_parser::parsers::MessageStream;
@@ -140,6 +141,12 @@ fn weigh(parts: &[Part], text: &str) -> Finding {
     if let Some(mark) = mark {
         return automatic::marked(mark, &subject, text, sent);
     }
+    if sender == Sender::Machine && bounce::has_null_path(headers) {
+        let found = automatic::marked("no-return-path", &subject, text, sent);
+        if found.sub != Some(Sub::Other) {
+            return found;
+        }
+    }
     match sender {
         Sender::Daemon => return Finding::new(Kind::Unclassified, "from-a-mail-system"),
         Sender::Machine | Sender::Person => {}
@@ -158,6 +165,19 @@ fn person(parts: &[Part], headers: &Headers, text: &str, sender: Sender) -> Find
     }
     if headers.get("from").is_none_or(str::is_empty) {
         return unsure("no-sender");
+    }
+    if bounce::is_no_reply(headers) {
+        return unsure("from-no-reply");
+    }
+    if bounce::is_passed_on(&text::plain(&headers.text("subject"))) {
+        return unsure("passes-a-report-on");
+    }
+    if has_impossible_zone(headers) {
+        return unsure("impossible-date");
+    }
+    let is_list = LIST_HEADERS.iter().any(|name| headers.get(name).is_some());
+    if is_list && !automatic::begins_as_answer(text) {
+        return unsure("list-mail");
     }
     let precedence = headers.text("precedence").to_ascii_lowercase();
     if matches!(precedence.as_str(), "bulk" | "junk") || headers.get("list-unsubscribe").is_some() {
@@ -190,4 +210,15 @@ fn sent_on(headers: &Headers) -> Option<Date> {
         i8::try_from(date.day).ok()?,
     )
     .ok()
+}
+
+/// Whether the Date field names a zone that no clock has (RFC 5322 3.3: minutes below 60). Mail
+/// programs do not write this; senders of unsolicited mail do.
+fn has_impossible_zone(headers: &Headers) -> bool {
+    let date = headers.text("date");
+    let zone = date
+        .split_whitespace()
+        .find(|word| word.len() == 5 && word.starts_with(['+', '-']));
+    let minutes = zone.and_then(|zone| zone.get(3..)?.parse::<u8>().ok());
+    minutes.is_some_and(|minutes| minutes > 59)
 }

@@ -194,20 +194,14 @@ fn first_status(value: &str) -> Option<String> {
         .map(str::to_owned)
 }
 
-/// `x.0.0` says no more than its class (RFC 3463 3.1): the peer's own words may say more.
+/// The reporting system often says only `x.0.0` or "expired"; what the peer itself answered, in the
+/// diagnostic code, says why (RFC 3464 2.3.6), as long as both are of one class.
 fn more_exact(status: Option<String>, codes: &[scan::Code]) -> Option<String> {
-    let vague = status
-        .as_deref()
-        .is_none_or(|status| status.ends_with(".0.0"));
     let class = status.as_deref().and_then(|status| status.get(..1));
-    let better = codes
-        .iter()
-        .filter_map(|code| code.enhanced.as_ref())
-        .find(|code| class.is_none_or(|class| code.starts_with(class)));
-    match better.filter(|_| vague) {
-        Some(code) => Some(code.clone()),
-        None => status,
-    }
+    let mut stated = codes.iter().filter_map(|code| code.enhanced.as_ref());
+    let better = stated
+        .find(|code| !code.ends_with(".0.0") && class.is_none_or(|class| code.starts_with(class)));
+    better.cloned().or(status)
 }
 
 /// `rfc822; a+2Bb@c` (RFC 3464 2.3.1), xtext decoded; some write it without the type.
