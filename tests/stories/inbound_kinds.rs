@@ -88,6 +88,14 @@ fn what_is_beyond_the_bounds_is_left_to_a_person() {
         );
         assert!(began.elapsed() < SLOWEST, "{reason}");
     }
+    let pages = "I am 550 5.1.1 away <a@b.c>. ".repeat(MAIL_BYTES_MAX / 30);
+    let began = Instant::now();
+    let found = classify(format!("{from}Return-Path: <>\n\n{pages}").as_bytes());
+    assert!(
+        !found.reasons.is_empty() && began.elapsed() < SLOWEST,
+        "{:?}",
+        began.elapsed()
+    );
     let long = format!(
         "{from}Subject: {}\n\n{}",
         "7KQ2-M4XD ".repeat(9_999),

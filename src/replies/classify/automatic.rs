@@ -4,7 +4,7 @@ use super::Finding;
 use super::automatic_words::*;
 use super::bounce::is_no;
 use super::headers::Headers;
-use super::text::{above_quote, above_signature, plain};
+use super::text::{above_quote, above_signature, plain, start_of};
 use super::until;
 use crate::referral::report::{Kind, Sub};
 use jiff::civil::Date;
@@ -50,7 +50,7 @@ pub(super) fn mark(headers: &Headers, subject: &str) -> Option<&'static str> {
 
 /// An automatic reply that is marked as one.
 pub(super) fn marked(mark: &str, subject: &str, text: &str, sent: Option<Date>) -> Finding {
-    let own = above_quote(text);
+    let own = start_of(above_quote(text));
     let sub = match heard(own) {
         Heard::Sure(sub) => sub,
         Heard::Unsure | Heard::Nothing => loosely(&format!("{subject} {}", plain(own))),
@@ -61,7 +61,7 @@ pub(super) fn marked(mark: &str, subject: &str, text: &str, sent: Option<Date>) 
 /// An automatic reply that only its words betray; or, when a person may have written it, nothing
 /// that is sure.
 pub(super) fn in_words(subject: &str, text: &str, sent: Option<Date>) -> Option<Finding> {
-    let own = above_quote(text);
+    let own = start_of(above_quote(text));
     match heard(own) {
         Heard::Sure(sub) => Some(found(sub, "words-automatic", subject, own, sent)),
         Heard::Unsure => Some(Finding::new(Kind::Unclassified, "words-perhaps-automatic")),
@@ -71,7 +71,7 @@ pub(super) fn in_words(subject: &str, text: &str, sent: Option<Date>) -> Option<
 
 /// A read receipt in words, as old Outlook and Thunderbird write them.
 pub(super) fn receipt_in_words(subject: &str, text: &str) -> Option<Finding> {
-    let words = plain(above_quote(text));
+    let words = plain(start_of(above_quote(text)));
     let is_titled = ["read:", "not read:", "return receipt", "read receipt"]
         .iter()
         .any(|title| subject.starts_with(title));
@@ -98,10 +98,8 @@ fn heard(own: &str) -> Heard {
         Some((Sub::Closed, has(DEEDS)))
     } else if is_away(own, &said) {
         Some((Sub::Absence, has(DONE)))
-    } else if is_receipt(&said) {
-        Some((Sub::Receipt, has(DEEDS)))
     } else {
-        None
+        receipt(&said).map(|is_sure| (Sub::Receipt, !is_sure || has(DEEDS)))
     };
     match (sub, outright) {
         _ if (sub.is_some() || outright) && begins_as_answer(own) => Heard::Unsure,
@@ -136,27 +134,46 @@ fn is_away(own: &str, said: &str) -> bool {
                 .rsplit(['.', ',', '!', '?', ':'])
                 .next()
                 .unwrap_or_default();
-            let mut last: Vec<&str> = clause.split_whitespace().rev().take(5).collect();
-            last.reverse();
             let after = said.get(at + state.len()..).unwrap_or_default();
-            let is_whole = !after.starts_with(char::is_alphanumeric);
-            is_whole
-                && AWAY_SUBJECTS
-                    .iter()
-                    .any(|subject| holds(&last.join(" "), subject))
+            !after.starts_with(char::is_alphanumeric) && ends_with_writer(clause)
         })
     })
 }
 
-/// Somebody thanks for the mail, or says it has come, and that it will be looked at by somebody.
-fn is_receipt(said: &str) -> bool {
+/// Whether a clause ends with the writer as its subject: `I am currently`.
+fn ends_with_writer(clause: &str) -> bool {
+    let mut clause = clause.trim_end();
+    loop {
+        let is_writer = |subject: &str| {
+            let before = clause.strip_suffix(subject);
+            before.is_some_and(|before| !before.ends_with(char::is_alphanumeric))
+        };
+        if AWAY_SUBJECTS.iter().any(|subject| is_writer(subject)) {
+            return true;
+        }
+        match clause.rsplit_once(' ') {
+            Some((before, word)) if BETWEEN.contains(&word) => clause = before,
+            Some(_) | None => return false,
+        }
+    }
+}
+
+/// The mail has come, or thanks for it, and somebody will look at it; whether that is sure.
+fn receipt(said: &str) -> Option<bool> {
     let has = |list: &[&str]| list.iter().any(|phrase| said.contains(phrase));
-    has(RECEIVED) && has(HANDLED)
+    let (promised, passed) = (has(PROMISED), has(PASSED));
+    if has(RECEIVED) && (promised || passed) {
+        Some(true)
+    } else if has(THANKS) && (promised || passed) {
+        Some(promised)
+    } else {
+        None
+    }
 }
 
 /// Whether the first clause above the quote is a whole answer of a person: `Received, thanks.`
 pub(super) fn begins_as_answer(text: &str) -> bool {
-    let own = above_quote(text);
+    let own = start_of(above_quote(text));
     let line = own.lines().map(plain).find(|line| !line.is_empty());
     [line.unwrap_or_default(), plain(own)].iter().any(|words| {
         is_answer(
@@ -188,7 +205,11 @@ fn loosely(words: &str) -> Sub {
         .min_by_key(|(at, _)| *at);
     match first {
         Some((_, sub)) => sub,
-        None if is_receipt(words) || RECEIVED.iter().any(|phrase| words.contains(phrase)) => {
+        None if RECEIVED
+            .iter()
+            .chain(THANKS)
+            .any(|phrase| words.contains(phrase)) =>
+        {
             Sub::Receipt
         }
         None => Sub::Other,
@@ -297,11 +318,14 @@ mod tests {
                 "{phrase} {then}"
             );
         }
-        for (received, handled) in RECEIVED
-            .iter()
-            .flat_map(|r| HANDLED.iter().map(move |h| (r, h)))
-        {
-            let text = format!("{received} x. It {handled} x.");
+        for received in RECEIVED {
+            for handled in PROMISED.iter().chain(PASSED) {
+                let text = format!("{received} x. It {handled} x.");
+                assert_eq!(of("X: y", &text), auto(Sub::Receipt), "{text}");
+            }
+        }
+        for (thanks, promised) in THANKS.iter().zip(PROMISED.iter().cycle()) {
+            let text = format!("{thanks}. And {promised} x.");
             assert_eq!(of("X: y", &text), auto(Sub::Receipt), "{text}");
         }
     }
@@ -315,7 +339,7 @@ mod tests {
                 "{phrase}"
             );
         }
-        for phrase in RECEIVED {
+        for phrase in RECEIVED.iter().chain(THANKS) {
             assert_eq!(
                 of("X-Autoreply: yes", &format!("{phrase} x.")),
                 auto(Sub::Receipt),
@@ -351,6 +375,9 @@ mod tests {
             "CALL please, on 01245 000000 within 24 hours",
             "Received\n\nKind regards,\nJo\n\nPlease note that I am not working on Fridays.",
             "Noted.\nOn Mon Desk wrote:\n> This is an automated message",
+            "Amelia is currently not in school. I am afraid the family is on holiday.",
+            "Is this an automated message? Who sent it?",
+            "Thank you for your message. A member of staff will collect her.",
             "He was away on Friday and will be passed to Year 4.",
         ] {
             assert_eq!(of("X: y", text), PERSON, "{text}");
@@ -363,6 +390,7 @@ mod tests {
             "Received. I am on leave until Thursday.",
             "We are closed for half term until Monday but I will look at it.",
             "I am on leave but I have told our deputy, Ann.",
+            "Thank you for your email, which will be passed to our safeguarding lead.",
         ] {
             assert_eq!(of("X: y", text), UNSURE, "{text}");
         }

@@ -83,12 +83,10 @@ pub(super) const OUTRIGHT: &[&str] = &[
     "this is an auto-",
     "this is an auto ",
     "this is a system generated",
-    "automated response",
-    "automated reply",
-    "automated message",
     "automated acknowledgement",
-    "automatic response",
-    "automatic reply",
+    "this message is automated",
+    "this email is automated",
+    "was sent automatically",
     "automatic acknowledgement",
     "automatically generated",
     "auto-generated",
@@ -108,7 +106,7 @@ pub(super) const OUTRIGHT: &[&str] = &[
     "peidiwch ag ateb",
 ];
 
-/// Who is away: stands before a [`STATES`] phrase, with at most two words between.
+/// Who is away: stands before a [`STATES`] phrase, with nothing but [`BETWEEN`] between.
 pub(super) const AWAY_SUBJECTS: &[&str] = &[
     "i am",
     "i'm",
@@ -116,7 +114,6 @@ pub(super) const AWAY_SUBJECTS: &[&str] = &[
     "i'll be",
     "i shall be",
     "i have been",
-    "currently",
     "rwyf",
     "rydw i",
     "dwi",
@@ -124,6 +121,29 @@ pub(super) const AWAY_SUBJECTS: &[&str] = &[
     "bydda i",
     "mi fydda i",
     "wy i",
+];
+
+/// Words that may stand between who is away and how. "I am afraid she is on holiday" is about a child.
+pub(super) const BETWEEN: &[&str] = &[
+    "currently",
+    "now",
+    "still",
+    "presently",
+    "temporarily",
+    "also",
+    "going",
+    "to",
+    "be",
+    "due",
+    "i",
+    "yn",
+    "ar",
+    "hyn",
+    "o",
+    "bryd",
+    "bellach",
+    "wedi",
+    "bod",
 ];
 
 /// Ways of being away.
@@ -186,7 +206,10 @@ pub(super) const STATE_BEGINS: &[&str] = &[
     "out of the office",
     "on leave until",
     "on annual leave until",
-    "away until",
+    "currently out of the office",
+    "currently out of office",
+    "currently on leave",
+    "currently on annual leave",
     "away from the office",
     "allan o'r swyddfa",
     "i ffwrdd o'r swyddfa",
@@ -243,7 +266,7 @@ pub(super) const CLOSED_THEN: &[&str] = &[
     "gwyliau",
 ];
 
-/// The mail has arrived.
+/// The mail has arrived: no person says it so.
 pub(super) const RECEIVED: &[&str] = &[
     "your email has been received",
     "your e-mail has been received",
@@ -255,40 +278,33 @@ pub(super) const RECEIVED: &[&str] = &[
     "this is to confirm that your email",
     "this is to confirm receipt of your",
     "this is to acknowledge receipt of your",
-    "thank you for your email",
-    "thank you for your e-mail",
-    "thank you for your message",
-    "thank you for your enquiry",
-    "thank you for emailing",
     "thank you for contacting",
-    "thank you for getting in touch",
-    "thanks for your email",
     "thanks for contacting",
+    "thank you for emailing",
     "derbyniwyd eich",
     "rydym wedi derbyn eich",
     "mae eich neges wedi",
     "mae eich e-bost wedi",
-    "diolch am eich",
     "diolch am gysylltu",
     "diolch am e-bostio",
 ];
 
-/// And somebody, not the writer, will look at it.
-pub(super) const HANDLED: &[&str] = &[
-    "has been received",
-    "will be passed",
-    "has been passed",
-    "will be forwarded",
-    "has been forwarded",
-    "will be directed",
-    "will be dealt with",
+/// Thanks that people write too.
+pub(super) const THANKS: &[&str] = &[
+    "thank you for your email",
+    "thank you for your e-mail",
+    "thank you for your message",
+    "thank you for your enquiry",
+    "thank you for getting in touch",
+    "thanks for your email",
+    "thanks for your message",
+    "diolch am eich",
+];
+
+/// An answer is promised, in the words of an office and not of a person.
+pub(super) const PROMISED: &[&str] = &[
     "will be responded to",
     "will be answered",
-    "will be read",
-    "will be actioned",
-    "will be processed",
-    "will be reviewed",
-    "will be checked",
     "we will respond",
     "we will reply",
     "we will get back",
@@ -302,22 +318,50 @@ pub(super) const HANDLED: &[&str] = &[
     "we aim to",
     "we endeavour to",
     "we try to respond",
-    "member of staff will",
-    "member of the team will",
-    "member of our team will",
+    "staff will respond",
+    "staff will contact you",
+    "staff will be in touch",
+    "staff will get back",
+    "team will respond",
+    "team will contact you",
+    "team will be in touch",
+    "team will get back",
     "one of our team",
-    "someone will",
-    "somebody will",
+    "someone will respond",
+    "someone will contact you",
+    "someone will be in touch",
+    "someone will get back",
     "working days",
-    "school days",
+    "two school days",
+    "2 school days",
+    "three school days",
+    "3 school days",
+    "five school days",
+    "5 school days",
     "within 24 hours",
     "within 48 hours",
     "byddwn yn",
     "byddwn ni'n",
-    "caiff ei",
-    "yn cael ei drosglwyddo",
     "diwrnod gwaith",
     "cyn gynted",
+];
+
+/// Somebody, not the writer, will look at it.
+pub(super) const PASSED: &[&str] = &[
+    "has been received",
+    "will be passed",
+    "has been passed",
+    "will be forwarded",
+    "has been forwarded",
+    "will be directed",
+    "will be dealt with",
+    "will be read",
+    "will be actioned",
+    "will be processed",
+    "will be reviewed",
+    "will be checked",
+    "caiff ei",
+    "yn cael ei drosglwyddo",
 ];
 
 /// A person speaks of what they did or will do: with these an announcement is not sure to be one.

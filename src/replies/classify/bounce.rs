@@ -4,7 +4,7 @@ use super::Finding;
 use super::bounce_words::{COPY_BEGINS, DAEMON_NAMES, NO_REPLY, RULES, SUBJECTS, Says};
 use super::headers::Headers;
 use super::mime::Part;
-use super::text::plain;
+use super::text::{plain, start_of};
 use super::{report, scan};
 use crate::referral::report::{Action, Kind};
 
@@ -97,7 +97,7 @@ pub(super) fn read(parts: &[Part], subject: &str, text: &str) -> Option<Finding>
         found.reasons.push("fields-in-text".to_owned());
         return Some(found);
     }
-    let own = above_copy(text);
+    let own = start_of(above_copy(text));
     let words = plain(own);
     let said: Vec<Says> = RULES
         .iter()

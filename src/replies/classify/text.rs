@@ -145,6 +145,15 @@ fn from_html(html: &str) -> String {
     lines.join("\n")
 }
 
+/// How much of a text is searched for phrases: many pages.
+const SEARCHED_BYTES_MAX: usize = 256 * 1024;
+
+/// As much of a text as is searched for phrases: what no honest sender writes must not cost seconds.
+pub(super) fn start_of(text: &str) -> &str {
+    let end = text.floor_char_boundary(SEARCHED_BYTES_MAX);
+    text.get(..end).unwrap_or(text)
+}
+
 /// What stands above the mail answered to, when one is quoted. Only for evidence of machines: the
 /// verdict of a person's reply reads the whole text by its own rules.
 pub(super) fn above_quote(text: &str) -> &str {
