@@ -4,7 +4,7 @@ use super::Finding;
 use super::bounce_words::{COPY_BEGINS, DAEMON_NAMES, NO_REPLY, RULES, SUBJECTS, Says};
 use super::headers::Headers;
 use super::mime::Part;
-use super::text::{plain, start_of};
+use super::text::{above_quote, plain, start_of};
 use super::{report, scan};
 use crate::referral::report::{Action, Kind};
 
@@ -80,7 +80,10 @@ pub(super) fn is_no(value: &str) -> bool {
 /// A bounce or report in words, if this is one.
 pub(super) fn read(parts: &[Part], subject: &str, text: &str) -> Option<Finding> {
     let headers = &parts.first()?.headers;
-    let names_report = |part: &Part| part.parameter("report-type") == Some("delivery-status");
+    let names_report = |part: &Part| {
+        let report = part.parameter("report-type").unwrap_or_default();
+        report.eq_ignore_ascii_case("delivery-status")
+    };
     let sender = if parts.first().is_some_and(names_report) {
         Sender::Daemon
     } else {
@@ -117,6 +120,15 @@ pub(super) fn read(parts: &[Part], subject: &str, text: &str) -> Option<Finding>
         Sender::Person => about_delivery && !said.iter().all(|says| *says == Says::TryAgain),
     };
     is_report.then(|| judged(&said, &codes, headers, own))
+}
+
+/// Whether a mail that nothing in its header marks talks as mail systems do: their phrases together
+/// with an SMTP reply or a letter that came back.
+pub(super) fn sounds_like_one(parts: &[Part], text: &str) -> bool {
+    let own = start_of(above_quote(text));
+    let words = plain(own);
+    let is_said = RULES.iter().any(|(phrase, _)| words.contains(phrase));
+    is_said && (parts.iter().any(|part| part.enclosed > 0) || !scan::codes(own).is_empty())
 }
 
 fn has_failed(headers: &Headers) -> bool {
@@ -297,6 +309,13 @@ mod tests {
             let text = format!("The user is known.\n{begin}\n550 5.1.1 no");
             assert_eq!(above_copy(&text), "The user is known.\n", "{begin}");
         }
+    }
+
+    #[test]
+    fn from_a_persons_address_the_words_of_mail_systems_are_for_a_person() {
+        let of = |body: &str| classify(format!("From: Jo <jo@b.test>\n\n{body}\n").as_bytes()).kind;
+        assert_eq!(of("User unknown: 550 5.1.1 <c@d.test>"), Kind::Unclassified);
+        assert_eq!(of("Received. He was not found at break."), Kind::HumanReply);
     }
 
     #[test]

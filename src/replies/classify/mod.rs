@@ -172,6 +172,10 @@ fn person(parts: &[Part], headers: &Headers, text: &str, sender: Sender) -> Find
     if bounce::is_passed_on(&text::plain(&headers.text("subject"))) {
         return unsure("passes-a-report-on");
     }
+    let names_report = |part: &Part| part.parameter("report-type").is_some();
+    if parts.first().is_some_and(names_report) || bounce::sounds_like_one(parts, text) {
+        return unsure("perhaps-a-report");
+    }
     if has_impossible_zone(headers) {
         return unsure("impossible-date");
     }
