@@ -49,6 +49,8 @@ pub enum Command {
     Queue,
     /// By when a school must know, and why.
     Deadline(Deadline),
+    /// What kind of mail each file holds: a person's reply, an automatic one, a bounce.
+    Classify(Classify),
     /// Look up schools.
     #[command(subcommand)]
     School(SchoolCommand),
@@ -176,6 +178,14 @@ pub struct Deadline {
     pub batch: bool,
 }
 
+/// `classify`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct Classify {
+    /// Mails as they arrived.
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+}
+
 /// `school`.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum SchoolCommand {
@@ -293,6 +303,7 @@ mod tests {
             "deadline --urn 123456 --at 2026-11-23T02:00:00Z --incident 2026-11-22T21:40:00Z",
             "deadline --batch --directory d",
             "school find northgate",
+            "classify --json a.eml b.eml",
             "directory import --initial d",
             "calendar import term-dates.csv",
             "keys generate",
@@ -326,6 +337,7 @@ mod tests {
             "deadline --urn 123456 --at 2026-11-23T02:00:00",
             "deadline --batch --urn 123456",
             "directory import d",
+            "classify",
         ] {
             assert_eq!(parse(line), Err(Exit::Usage), "{line}");
         }

@@ -5,6 +5,7 @@ pub mod args;
 pub mod exit;
 pub mod output;
 
+mod classify;
 mod deadlines;
 mod night;
 mod reading;
@@ -75,6 +76,7 @@ async fn perform(arguments: Arguments, output: Output) -> Result<Exit, Stop> {
         Command::Notification(command) => reading::notification(files, command, output).await,
         Command::Queue => reading::queue(files, output).await,
         Command::Deadline(deadline) => deadlines::deadline(files, &deadline, output).await,
+        Command::Classify(files) => classify::classify(&files, output),
         Command::School(command) => reading::school(files, command, output).await,
         Command::Directory(command) => setup::directory(files, command, output).await,
         Command::Calendar(command) => setup::calendar(files, command, output).await,

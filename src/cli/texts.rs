@@ -299,3 +299,19 @@ pub(super) fn deadline(found: &Value) -> String {
         writeln!(text, "  {}", words(found, "/reasons"))
     })
 }
+
+pub(super) fn classified(found: &Value) -> String {
+    lines(|text| {
+        write!(text, "{}: {}", of(found, "/file"), of(found, "/kind"))?;
+        for pointer in ["/sub", "/status"] {
+            if let Some(word) = found.pointer(pointer).and_then(Value::as_str) {
+                write!(text, "  {word}")?;
+            }
+        }
+        let recipients = words(found, "/recipients");
+        if !recipients.is_empty() {
+            write!(text, "  for {recipients}")?;
+        }
+        writeln!(text, "\n  because: {}", words(found, "/reasons"))
+    })
+}

@@ -20,6 +20,7 @@ mod ended_cases;
 mod faults;
 mod hostile_relays;
 mod house_rules;
+mod inbound_kinds;
 mod intake_rows;
 mod kills;
 mod letter;
