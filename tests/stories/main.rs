@@ -25,4 +25,5 @@ mod operators;
 mod payload;
 mod postfix;
 mod relays;
+mod smtp_in;
 mod store_rules;

@@ -1,0 +1,3 @@
+//! Back in: answers and reports on letters.
+
+pub mod smtp;
