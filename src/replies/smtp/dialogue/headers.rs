@@ -42,11 +42,9 @@ pub(super) fn unwanted(mail: &[u8], host_name: &str) -> Option<Unwanted> {
 
 /// The name before the colon, blanks before it tolerated, and what is behind it.
 fn split_field(line: &[u8]) -> (&[u8], &[u8]) {
-    let Some(colon) = line.iter().position(|byte| *byte == b':') else {
-        return (line, b"");
-    };
-    let (name, value) = line.split_at(colon);
-    (name.trim_ascii_end(), value)
+    let mut halves = line.splitn(2, |byte| *byte == b':');
+    let name = halves.next().unwrap_or_default();
+    (name.trim_ascii_end(), halves.next().unwrap_or_default())
 }
 
 /// Whether `<TOKEN@HOST>` stands here.

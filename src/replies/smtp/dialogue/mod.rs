@@ -11,6 +11,7 @@
 mod command;
 mod framing;
 mod headers;
+mod obeying;
 mod path;
 mod receiving;
 mod recipient;
@@ -18,10 +19,8 @@ mod recipient;
 use super::Mail;
 use crate::referral::school::Address;
 use crate::store::NotStored;
-use command::Command;
 use framing::{Framing, Piece, Stray};
-use receiving::{Progress, Receiving, TOO_LARGE};
-use recipient::{Recipient, recipient};
+use receiving::{Progress, Receiving};
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -29,8 +28,6 @@ use std::sync::Arc;
 /// Longest command line without its CR LF, bytes. RFC 5321 4.5.3.1.4 has 512 and lets extensions
 /// add to it.
 const COMMAND_BYTES_MAX: usize = 2048;
-/// Most recipients of a mail (RFC 5321 4.5.3.1.8 asks that at least 100 be taken).
-const RECIPIENTS_MAX: usize = 100;
 /// Commands refused on a connection before it ends: a relay makes none, and guessing tokens makes
 /// many.
 const REFUSALS_MAX: usize = 20;
@@ -275,114 +272,6 @@ impl Dialogue {
         }
     }
 
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::Ehlo => self.ehlo(),
-            Command::Helo => {
-                self.greeted = true;
-                self.transaction = None;
-                let reply = format!("250 {}", self.terms.host_name);
-                self.say(&reply);
-            }
-            Command::StartTls => self.start_tls(),
-            Command::Mail { from, size_bytes } => self.mail(from, size_bytes),
-            Command::Rcpt(to) => self.rcpt(to),
-            Command::Data => self.data(),
-            Command::Rset => {
-                self.transaction = None;
-                self.say("250 2.0.0 forgotten");
-            }
-            Command::Noop => self.say("250 2.0.0 still here"),
-            Command::Quit => self.end("221 2.0.0 goodbye"),
-            Command::Vrfy => self.say("252 2.5.0 send and see"),
-            Command::Auth if self.encrypted => self.refuse("502 5.5.1 there is no login here"),
-            Command::Auth => self.refuse("538 5.7.11 never in clear, and there is no login here"),
-        }
-    }
-
-    fn ehlo(&mut self) {
-        self.greeted = true;
-        self.transaction = None;
-        let mut reply = format!("250-{}\r\n", self.terms.host_name);
-        if !self.encrypted {
-            reply.push_str("250-STARTTLS\r\n");
-        }
-        reply.push_str("250-8BITMIME\r\n250-ENHANCEDSTATUSCODES\r\n250 SIZE ");
-        reply.push_str(&self.terms.size_bytes_max.to_string());
-        self.say(&reply);
-    }
-
-    fn start_tls(&mut self) {
-        if self.encrypted {
-            self.refuse("503 5.5.1 TLS is spoken already");
-        } else if !self.greeted {
-            self.refuse(EHLO_FIRST);
-        } else if self.framing.is_empty() {
-            self.say("220 2.0.0 begin");
-            self.state = State::Handshake;
-        } else {
-            // What came in clear behind STARTTLS would be taken for what was said over TLS.
-            self.end(BEFORE_HANDSHAKE);
-        }
-    }
-
-    fn mail(&mut self, mail_from: Option<String>, size_bytes: Option<u64>) {
-        let too_large =
-            |size: u64| usize::try_from(size).map_or(true, |size| size > self.terms.size_bytes_max);
-        if !self.encrypted {
-            self.refuse("530 5.7.0 STARTTLS first");
-        } else if !self.greeted {
-            self.refuse(EHLO_FIRST);
-        } else if self.transaction.is_some() {
-            self.refuse("503 5.5.1 one mail at a time");
-        } else if size_bytes.is_some_and(too_large) {
-            self.refuse(TOO_LARGE);
-        } else {
-            self.transaction = Some(Transaction {
-                mail_from,
-                rcpt_to: Vec::new(),
-            });
-            self.say("250 2.1.0 go on");
-        }
-    }
-
-    fn rcpt(&mut self, to: String) {
-        let Some(transaction) = &self.transaction else {
-            return self.refuse(MAIL_FIRST);
-        };
-        if transaction.rcpt_to.len() >= RECIPIENTS_MAX {
-            return self.say("452 4.5.3 too many recipients");
-        }
-        match recipient(&to, &self.terms.reply_to) {
-            Recipient::General => self.add(to),
-            Recipient::Token(token) => self.state = State::Recognising(to, token),
-            Recipient::Nobody => self.refuse(NOBODY),
-        }
-    }
-
-    fn add(&mut self, to: String) {
-        match &mut self.transaction {
-            Some(transaction) => {
-                transaction.rcpt_to.push(to);
-                self.say("250 2.1.5 go on");
-            }
-            None => self.refuse(MAIL_FIRST),
-        }
-    }
-
-    fn data(&mut self) {
-        match &self.transaction {
-            None => self.refuse(MAIL_FIRST),
-            Some(transaction) if transaction.rcpt_to.is_empty() => {
-                self.refuse("554 5.5.1 RCPT first: there is nobody to take it");
-            }
-            Some(_) => {
-                self.state = State::Receiving(Receiving::new(self.terms.size_bytes_max));
-                self.say("354 go on, end with a dot");
-            }
-        }
-    }
-
     /// Reads of a mail what has arrived; false when more must arrive first.
     fn receive(&mut self, mut receiving: Receiving) -> bool {
         loop {
@@ -456,8 +345,6 @@ impl Dialogue {
 /// What a mail that came this way has in [`Mail::source`].
 const SOURCE: &str = "smtp";
 const BEFORE_HANDSHAKE: &str = "554 5.5.0 spoken before the handshake";
-const EHLO_FIRST: &str = "503 5.5.1 EHLO first";
-const MAIL_FIRST: &str = "503 5.5.1 MAIL first";
 const NOT_STORED: &str = "451 4.3.0 cannot be kept just now, try again";
 /// Nothing tells a token that no letter has from an address that is nobody's.
 const NOBODY: &str = "550 5.1.1 nobody here by that name";
