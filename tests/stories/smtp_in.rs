@@ -44,7 +44,7 @@ async fn every_script_goes_as_written_over_a_socket() {
             settings.limits.greeting = Duration::from_secs(20);
         }
         if script.idles() {
-            settings.limits.idle = Duration::from_millis(700);
+            settings.limits.idle = Duration::from_millis(1500);
         }
         let inbox = Memory {
             full: script.full,
@@ -194,7 +194,7 @@ async fn row_38_killed_between_the_commit_and_the_250_a_mail_sent_again_is_the_s
 async fn row_39_a_byte_now_and_then_does_not_keep_a_connection() {
     let pki = Pki::new();
     let mut settings = settings(&pki);
-    settings.limits.whole = Duration::from_secs(2);
+    settings.limits.whole = Duration::from_secs(3);
     let listener = Listener::start(settings, Memory::default()).await;
     let mut relay = Relay::connect_tls(listener.tls, &pki).await;
     relay.hears(GREETING).await;
