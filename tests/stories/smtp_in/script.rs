@@ -117,17 +117,25 @@ impl Script {
     }
 }
 
-/// `<sender> <recipient> ... | bytes`; a mail of more than 200 bytes is counted, not written.
+/// As [`in_full`], but of a mail of more than 200 bytes only how many.
 pub(crate) fn summary(mail: &Mail) -> String {
+    match mail.bytes.len() {
+        0..=200 => in_full(mail),
+        long => format!("{} | {long} bytes", envelope(mail)),
+    }
+}
+
+/// `<sender> <recipient> ... | bytes`.
+pub(crate) fn in_full(mail: &Mail) -> String {
+    format!("{} | {}", envelope(mail), printable(&mail.bytes))
+}
+
+fn envelope(mail: &Mail) -> String {
     assert_eq!(mail.source, "smtp");
     assert_eq!(mail.peer.to_string(), "127.0.0.1");
     let sender = format!("<{}>", mail.mail_from.clone().unwrap_or_default());
-    let recipients: Vec<String> = mail.rcpt_to.iter().map(|to| format!("<{to}>")).collect();
-    let bytes = match mail.bytes.len() {
-        0..=200 => printable(&mail.bytes),
-        long => format!("{long} bytes"),
-    };
-    format!("{sender} {} | {bytes}", recipients.join(" "))
+    let recipients = mail.rcpt_to.iter().map(|to| format!(" <{to}>"));
+    sender + &recipients.collect::<String>()
 }
 
 pub(crate) fn printable(bytes: &[u8]) -> String {
