@@ -11,8 +11,9 @@
 //!    facts, notifications and deliveries in one transaction, commits, and *then* answers 201.
 //! 3. [`delivery`] claims a delivery by lease; [`letter`] renders and signs it once, and the bytes are
 //!    stored before MAIL; one SMTP transaction over verified TLS; the outcome goes back to the store.
-//! 4. What comes back, and what time asks for ([`watch`]), are observations through the same `apply`: load the
-//!    notification's facts, fold them, decide ([`referral::decide`]), append, save, commit, wake.
+//! 4. What comes back ([`replies`]), and what time asks for ([`watch`]), are observations through the
+//!    same `apply`: load the notification's facts, fold them, decide ([`referral::decide`]), append,
+//!    save, commit, wake.
 //!
 //! Stages never call each other: they meet only in the store. A pure core decides; one function writes.
 //!

@@ -10,6 +10,7 @@ use crate::intake::CannotServe;
 use crate::letter::{Signer, SignerFault, TemplateFault, Templates};
 use crate::referral::directory::Directory;
 use crate::referral::school::RouteName;
+use crate::replies::smtp;
 use crate::seal::epoch::read_credential;
 use crate::store::{Basis, OpenFault, Options, Store, Stuck, VaultFault};
 use crate::watch::{Watch, sweeper};
@@ -49,6 +50,9 @@ pub enum ServiceFault {
     /// Intake.
     #[error(transparent)]
     Intake(#[from] CannotServe),
+    /// SMTP in.
+    #[error(transparent)]
+    Replies(#[from] smtp::Unusable),
     /// A socket.
     #[error("{0}: {1}")]
     Socket(String, io::Error),
@@ -80,6 +84,7 @@ impl ServiceFault {
             | Self::Templates(_)
             | Self::Route(_)
             | Self::Intake(_)
+            | Self::Replies(_)
             | Self::NoDirectory
             | Self::UnknownRoute(_)
             | Self::Store(OpenFault::Vault(_)) => Blame::Settings,
@@ -126,6 +131,9 @@ pub struct Parts {
 /// Builds what can be built without touching the store or a socket.
 pub async fn parts(config: &Config) -> Result<Parts, ServiceFault> {
     intake::check(&config.intake, &config.policies).await?;
+    if let Some(replies) = &config.replies {
+        smtp::check(replies).await?;
+    }
     read_credential(&config.store.credential)
         .map_err(|fault| OpenFault::Vault(VaultFault::from(fault)))?;
     let templates = Templates::load(config.letter.templates.as_deref())?;

@@ -1,5 +1,9 @@
 //! What every TLS connection shares, whoever opens it.
 
+mod files;
+
+pub use files::{ServerFiles, ServerPaths, Unusable};
+
 use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::{ClientConfig, ConfigBuilder, ServerConfig, WantsVerifier};
 use std::sync::Arc;

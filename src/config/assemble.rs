@@ -7,9 +7,11 @@ use super::keys::{Directory, Gateway, Intake, Letters, Log, Signing, Store};
 use super::layers::Layered;
 use super::routes::delivery_settings;
 use super::view::{Gathered, View};
-use super::{Config, DirectorySettings, LogSettings};
+use super::{Config, DirectorySettings, Listens, LogSettings};
 use crate::intake::ForceIdentity;
+use crate::replies::smtp;
 use crate::{intake, letter, store};
+use std::net::SocketAddr;
 
 /// Makes the settings; none if anything is missing. Every section is read before any is used, so
 /// that every fault is noted.
@@ -34,6 +36,7 @@ pub(super) fn assemble(
     let intake = sources.intake();
     let routes = sources.routes(&mut warnings);
     let delivery = sources.delivery(routes.as_deref().unwrap_or_default());
+    let replies = sources.replies();
     let forces = sources.forces(&mut warnings);
     let operators = sources.operators(
         gateway.as_ref().map(|gateway| &*gateway.state_dir),
@@ -44,15 +47,20 @@ pub(super) fn assemble(
     let (gateway, log, forces) = (gateway?, log?, forces?);
     let retries = delivery?;
     let (identities, policies) = forces;
+    let intake = intake_settings(intake?, identities);
+    let letter = letter_settings(signing?, letters?, &gateway);
+    let replies = replies?.map(|replies| replies.settings(&letter));
     Some(Config {
         log: LogSettings {
             filter: log.filter,
             format: log.format,
         },
         store: store_settings(store?, &gateway),
-        letter: letter_settings(signing?, letters?, &gateway),
-        intake: intake_settings(intake?, identities),
+        listens: sources.listens(&intake, replies.as_ref()),
+        letter,
+        intake,
         delivery: delivery_settings(retries, routes?, &gateway),
+        replies,
         policies,
         directory: DirectorySettings {
             bank_holiday_division: directory?.bank_holiday_division,
@@ -60,7 +68,6 @@ pub(super) fn assemble(
         operators: operators?,
         warnings,
         digest: settings_digest(&gathered.effective.take()),
-        listen_place: sources.view(&["intake"]).place("listen"),
     })
 }
 
@@ -111,6 +118,28 @@ impl<'a> Sources<'a> {
             view.fault_order("batch_max", "queue_max");
         }
         Some(store)
+    }
+
+    /// Every address that is listened on, with its place.
+    fn listens(&self, intake: &intake::Settings, replies: Option<&smtp::Settings>) -> Vec<Listens> {
+        let listens = |section, key, address: Option<SocketAddr>| {
+            Some(Listens {
+                address: address?,
+                place: self.view(&[section]).place(key),
+                section,
+                key,
+            })
+        };
+        let starttls = replies.and_then(|replies| replies.listen_starttls);
+        let tls = replies.and_then(|replies| replies.listen_tls);
+        [
+            listens("intake", "listen", Some(intake.listen)),
+            listens("replies", "listen_starttls", starttls),
+            listens("replies", "listen_tls", tls),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     fn intake(&self) -> Option<Intake> {

@@ -1,6 +1,7 @@
 //! What a key admits: one rule for each kind of value, in code and in words.
 
 use crate::referral::school::{Address, LaCode};
+use crate::replies::smtp::Network;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use toml::de::DeValue;
@@ -48,6 +49,8 @@ pub(super) enum Kind {
     Domain,
     /// An address and port to listen on.
     Listen,
+    /// Networks of IP addresses.
+    Networks,
     /// A file that is not secret.
     File,
     /// Files that are not secret.
@@ -94,6 +97,9 @@ impl Kind {
             Self::Host => "a host name".to_owned(),
             Self::Domain => "a full domain name".to_owned(),
             Self::Listen => "an IP address and port, such as \"0.0.0.0:8443\"".to_owned(),
+            Self::Networks => {
+                "a list of IP addresses or networks such as \"192.0.2.0/24\", each once".to_owned()
+            }
             Self::File => "the path of a file".to_owned(),
             Self::Files => "a list of paths of files, each once".to_owned(),
             Self::Folder => "the path of a folder".to_owned(),
@@ -144,6 +150,7 @@ impl Kind {
             Self::Host => text(&host),
             Self::Domain => text(&|text| host(text) && text.contains('.')),
             Self::Listen => text(&|text| text.parse::<SocketAddr>().is_ok()),
+            Self::Networks => list(0, &|text| Network::parse(text).is_some()),
             Self::File | Self::Folder | Self::Path | Self::Secret | Self::Roots => text(&path),
             Self::Files => list(0, &path),
             Self::Digests => list(0, &|text| digest(text).is_some()),

@@ -17,6 +17,7 @@ mod keys;
 mod kind;
 mod layers;
 mod people;
+mod replies;
 mod routes;
 mod sample;
 mod setting;
@@ -32,9 +33,10 @@ use crate::admin::Operator;
 
 use crate::referral::policy::Policy;
 use crate::referral::post::{ForceName, words};
+use crate::replies::smtp;
 use crate::{delivery, intake, letter, store};
 use std::collections::HashMap;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -51,6 +53,8 @@ pub struct Config {
     pub intake: intake::Settings,
     /// Out.
     pub delivery: delivery::Settings,
+    /// SMTP in, if it listens.
+    pub replies: Option<smtp::Settings>,
     /// The policy of each force that may post.
     pub policies: HashMap<ForceName, Arc<Policy>>,
     /// The directory.
@@ -59,7 +63,16 @@ pub struct Config {
     pub operators: OperatorSettings,
     warnings: Vec<ConfigWarning>,
     digest: [u8; 32],
-    listen_place: Place,
+    listens: Vec<Listens>,
+}
+
+/// An address that is listened on, and the key that says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Listens {
+    address: SocketAddr,
+    place: Place,
+    section: &'static str,
+    key: &'static str,
 }
 
 /// How the daemon logs, to stderr.
@@ -135,17 +148,23 @@ impl Config {
         self.digest
     }
 
-    /// Tries the intake's address by binding it for a moment. A running daemon holds it: ask only
-    /// when there is none.
+    /// Tries every address by binding it for a moment. A running daemon holds them: ask only when
+    /// there is none.
     pub fn check_listen(&self) -> Result<(), ConfigFault> {
-        match TcpListener::bind(self.intake.listen) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(Remark {
-                place: self.listen_place.clone(),
-                section: "[intake]".to_owned(),
-                key: "listen".to_owned(),
-                what: format!("cannot listen on {}: {error}", self.intake.listen),
-            }),
+        let mut bound = Vec::new();
+        for listens in &self.listens {
+            match TcpListener::bind(listens.address) {
+                Ok(listener) => bound.push(listener),
+                Err(error) => {
+                    return Err(Remark {
+                        place: listens.place.clone(),
+                        section: format!("[{}]", listens.section),
+                        key: listens.key.to_owned(),
+                        what: format!("cannot listen on {}: {error}", listens.address),
+                    });
+                }
+            }
         }
+        Ok(())
     }
 }

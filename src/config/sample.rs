@@ -144,6 +144,7 @@ mod tests {
         assert_eq!(whole.digest(), least.digest());
         assert_eq!(whole.intake, least.intake);
         assert_eq!(whole.delivery, least.delivery);
+        assert_eq!(whole.replies, least.replies);
         assert_eq!(whole.store, least.store);
         assert_eq!(whole.policies, least.policies);
     }

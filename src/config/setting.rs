@@ -8,6 +8,7 @@ use crate::letter::SignatureProfile;
 use crate::referral::policy::{DutyEndsOn, ParentLine, Profile};
 use crate::referral::post::{Connection, RiskGrade};
 use crate::referral::school::{Address, LaCode};
+use crate::replies::smtp::Network;
 use crate::tls::TlsFloor;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -101,6 +102,7 @@ from_list! {
     RiskGrade = |text| RiskGrade::parse(text);
     Connection = |text| Connection::parse(text);
     OperatorRole = |text| OperatorRole::parse(text);
+    Network = |text| Network::parse(text);
 }
 
 /// Whole numbers.

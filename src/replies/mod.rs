@@ -1,6 +1,7 @@
-//! What comes back from schools: read, bound to its letter, and believed or not.
+//! Back in: mails are taken ([`smtp`]) and kept before they are read; then what kind each is
+//! ([`classify`]), what a person says in it ([`verdict`]), and which letter it belongs to decide what
+//! it means ([`stage`]).
 
-pub mod verdict;
-//! What comes back: which kind of mail it is ([`classify`]).
-
+pub mod smtp;
 pub mod classify;
+pub mod verdict;

@@ -72,6 +72,41 @@ fn a_port_in_use_is_a_fault_at_its_key() {
 }
 
 #[test]
+fn the_listener_of_answers_takes_them_at_the_reply_address_and_only_if_it_has_an_address() {
+    let folder = copied("good");
+    let mut layers = layers(folder.path(), "good");
+    assert_eq!(Config::load(&layers).unwrap().replies, None);
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let listen = taken.local_addr().unwrap();
+    let layer = folder.path().join("good/layer.toml");
+    let text = format!(
+        "[intake]\nlisten = \"127.0.0.1:0\"\n[gateway]\nreply_to = \"answers@example.police.uk\"\n\
+        [replies]\nlisten_tls = \"{listen}\"\ncertificate_file = \"intake.txt\"\n\
+        key_file = \"secret/intake-key.txt\"\nallowed_relays = [\"192.0.2.0/24\"]\n"
+    );
+    fs::write(&layer, text).unwrap();
+    layers.push(layer.clone());
+    let config = Config::load(&layers).unwrap();
+    let fault = config.check_listen().unwrap_err().to_string();
+    let expected = format!(
+        "{}:6: [replies] listen_tls: cannot listen on {listen}: ",
+        layer.display()
+    );
+    assert!(fault.starts_with(&expected), "{fault}");
+    let replies = config.replies.unwrap();
+    assert_eq!(replies.reply_to.as_str(), "answers@example.police.uk");
+    assert_eq!(
+        (replies.listen_tls, replies.listen_starttls),
+        (Some(listen), None)
+    );
+    assert_eq!(
+        replies.key,
+        folder.path().join("good/secret/intake-key.txt")
+    );
+    assert!(replies.allowed_relays[0].contains([192, 0, 2, 9].into()));
+}
+
+#[test]
 fn a_later_file_wins_key_by_key_and_the_digest_moves_with_what_is_in_force() {
     let folder = copied("good");
     let alone = layers(folder.path(), "good");

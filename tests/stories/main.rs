@@ -28,5 +28,6 @@ mod operators;
 mod payload;
 mod postfix;
 mod relays;
+mod smtp_in;
 mod store_rules;
 mod supersedes;

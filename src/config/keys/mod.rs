@@ -5,12 +5,14 @@ mod gateway;
 mod intake;
 mod people;
 mod policy;
+mod replies;
 
 pub(super) use delivery::{Delivery, Route};
 pub(super) use gateway::{Directory, Gateway, Letters, Log, Signing, Store};
 pub(super) use intake::Intake;
 pub(super) use people::{Force, OperatorRow, Operators};
 pub(super) use policy::PolicyRow;
+pub(super) use replies::Replies;
 
 use super::table::Section;
 
@@ -25,6 +27,7 @@ pub(super) static SECTIONS: &[&Section] = &[
     &Intake::SECTION,
     &Delivery::SECTION,
     &Route::SECTION,
+    &Replies::SECTION,
     &PolicyRow::SECTION,
     &Force::SECTION,
     &Operators::SECTION,
