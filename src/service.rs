@@ -411,7 +411,13 @@ mod tests {
     async fn a_fault_at_the_moment_of_the_order_to_stop_is_not_hidden_by_it() {
         // Whether the order or the fault is seen first is chance.
         for _ in 0..20 {
-            let fault = outcome(Err(ServiceFault::Attempt(AttemptPanicked)), true).await;
+            let fault = outcome(
+                Err(ServiceFault::Attempt(
+                    crate::delivery::stage::AttemptPanicked,
+                )),
+                true,
+            )
+            .await;
             assert!(matches!(fault, Err(ServiceFault::Attempt(_))), "{fault:?}");
             let in_order = outcome(Ok(()), true).await;
             assert!(in_order.is_ok(), "{in_order:?}");
