@@ -90,17 +90,12 @@ pub(super) async fn carry_out(
             } => queued_again(case, delivery, after_attempt, not_before)?,
             Decision::OpenTask { kind, wanted_by } => {
                 let task = tasks::open_or_new(tx, case, kind, by).await?;
-                let new = NewRow::Task {
+                carried.rows.push(NewRow::Task {
                     task,
                     kind,
                     wanted_by,
-                };
-                carried.rows.push(new);
-                Fact::TaskOpened {
-                    task,
-                    task_kind: kind,
-                    wanted_by,
-                }
+                });
+                task_opened(task, kind, wanted_by)
             }
             Decision::SettleTask { task, settlement } => {
                 carried.rows.push(NewRow::TaskEnded(task));
@@ -134,6 +129,14 @@ pub(super) async fn carry_out(
         facts.push(fact);
     }
     Ok(carried)
+}
+
+fn task_opened(task: TaskId, task_kind: TaskKind, wanted_by: Timestamp) -> Fact {
+    Fact::TaskOpened {
+        task,
+        task_kind,
+        wanted_by,
+    }
 }
 
 /// A decision that is its fact and nothing else.
