@@ -212,6 +212,11 @@ pub fn decide(
     }
 }
 
+/// Whether a case's call comes before others': `design.md`, the ladder, P1.
+pub fn call_comes_first(case: &Case) -> bool {
+    time::comes_first(case, case.hold.is_some())
+}
+
 /// What has not left is stopped, and what a person was to do about it is no longer to be done; what
 /// has left cannot be called back here.
 fn ending(case: &Case) -> Vec<Decision> {

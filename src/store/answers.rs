@@ -12,13 +12,15 @@ use crate::referral::plan::Target;
 use crate::referral::school::Address;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
 const LISTED: &str = "SELECT id FROM contact WHERE address_digest = $1 AND urn = $2 AND role <> 'office' AND to_version IS NULL ORDER BY role, rank, id LIMIT 1";
+const ANYWHERE: &str = "SELECT id FROM contact WHERE address_digest = $1 AND role <> 'office' AND to_version IS NULL ORDER BY role, rank, id LIMIT 1";
 const DELIVERY: &str = "SELECT id FROM delivery WHERE letter = $1";
 const SIBLINGS: &str = "SELECT n.id FROM notification n JOIN notification one ON one.referral = n.referral AND one.urn IS n.urn AND one.la_code IS n.la_code WHERE one.id = $1 AND n.id <> $1 AND n.live = 1 ORDER BY n.id";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[LISTED, DELIVERY, SIBLINGS];
+pub(super) const STATEMENTS: &[&str] = &[LISTED, ANYWHERE, DELIVERY, SIBLINGS];
 
 /// An absence without an end counts for so long (`letters.md`).
 const ABSENCE_WITHOUT_END: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -35,7 +37,8 @@ pub(super) async fn carry(
             Came::Answer { .. } | Came::Unclassified => for_a_person(tx, settled.inbound).await?,
             Came::Report { .. } | Came::Receipt { .. } | Came::Absence { .. } => {}
         }
-        return Ok(None);
+        // Whoever reads it is told whose address it came from.
+        return anywhere(tx, settled.sender.as_ref()).await;
     };
     let case = case_of(tx, matched.notification).await?;
     let contact = listed(tx, &case, settled.sender.as_ref()).await?;
@@ -70,33 +73,55 @@ pub(super) async fn carry(
     Ok(contact)
 }
 
+/// Whose contacts may answer for it, as contacts' rows say it; nobody's while no school is known.
+pub(super) fn whose(case: &Case) -> Option<String> {
+    match case.target {
+        Target::School(urn) => Some(urn.to_string()),
+        Target::Authority(code) => Some(format!("la:{code}")),
+        Target::Unrouted => None,
+    }
+}
+
 /// The contact of the notification's school or authority whose address this is.
 async fn listed(
     tx: &mut Tx<'_>,
     case: &Case,
     sender: Option<&Address>,
 ) -> Result<Option<ContactId>, Fault> {
-    let whose = match case.target {
-        Target::School(urn) => urn.to_string(),
-        Target::Authority(code) => format!("la:{code}"),
-        Target::Unrouted => return Ok(None),
-    };
-    let Some(sender) = sender else {
+    let (Some(whose), Some(sender)) = (whose(case), sender) else {
         return Ok(None);
     };
-    let digest = tx
-        .state
-        .vault
-        .blind("address", &[sender.folded().as_bytes()]);
+    let digest = digest(tx, sender);
     let row = sqlx::query(LISTED)
         .bind(digest.as_slice())
         .bind(whose)
         .fetch_optional(&mut *tx.connection)
         .await?;
-    let Some(row) = row else { return Ok(None) };
+    row.as_ref().map(contact_id).transpose()
+}
+
+/// A contact of any school whose address this is.
+async fn anywhere(tx: &mut Tx<'_>, sender: Option<&Address>) -> Result<Option<ContactId>, Fault> {
+    let Some(sender) = sender else {
+        return Ok(None);
+    };
+    let digest = digest(tx, sender);
+    let row = sqlx::query(ANYWHERE)
+        .bind(digest.as_slice())
+        .fetch_optional(&mut *tx.connection)
+        .await?;
+    row.as_ref().map(contact_id).transpose()
+}
+
+fn digest(tx: &Tx<'_>, address: &Address) -> [u8; 32] {
+    let folded = address.folded();
+    tx.state.vault.blind("address", &[folded.as_bytes()])
+}
+
+/// The contact that a row's first column names.
+pub(super) fn contact_id(row: &SqliteRow) -> Result<ContactId, Fault> {
     let id: String = row.try_get(0)?;
-    let id = ContactId::parse(&id).map_err(|_| Fault::Damaged("a contact's id"))?;
-    Ok(Some(id))
+    ContactId::parse(&id).map_err(|_| Fault::Damaged("a contact's id"))
 }
 
 async fn answer(

@@ -154,6 +154,8 @@ pub(super) async fn apply(
     let (mut facts, mut stream, daemon) = load(tx, notification).await?;
     let known = facts.len();
     let observations = observed.fact.iter().count();
+    // What a person chose and what follows from it are one: a choice has no fact of its own.
+    let chosen = observed.fact.is_none() && observed.actor.is_some();
     facts.extend(observed.fact);
     let case = fold(&facts).map_err(|_| Fault::Damaged("facts of a notification"))?;
     let random = tx.random_u64()?;
@@ -169,7 +171,11 @@ pub(super) async fn apply(
     };
     let mut cause = observed.cause;
     for (n, fact) in facts.iter().skip(known).enumerate() {
-        let by = if n < observations { &observer } else { &daemon };
+        let by = if n < observations || chosen {
+            &observer
+        } else {
+            &daemon
+        };
         tx.append(&mut stream, fact, by, cause.take().as_deref())
             .await?;
     }

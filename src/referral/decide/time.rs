@@ -72,7 +72,7 @@ fn fired(case: &Case, rung: Rung, held: bool, now: Timestamp) -> Vec<Decision> {
 
 /// P1 (`design.md`, the ladder): no proof of delivery, no working contact, conflict or another hold,
 /// the police ask for a call, or a school with a single contact.
-fn comes_first(case: &Case, held: bool) -> bool {
+pub(super) fn comes_first(case: &Case, held: bool) -> bool {
     let asked = [RouteReason::PoliceAskCall, RouteReason::SingleContact];
     held || case.proof() == Proof::None
         || case.duty() == Duty::Contradicted
