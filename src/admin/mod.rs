@@ -1,12 +1,16 @@
 //! The operators' socket: what ops staff see and do before and beside the console, as the calling
 //! Unix user (SO_PEERCRED). One policy function says who may what; nothing is allowed by default.
 
+pub mod acts;
+mod calls;
 pub mod reads;
 mod refused;
+mod replies;
 mod server;
 
 use crate::referral::post::words;
 use crate::store::{Store, Stuck};
+use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -55,22 +59,44 @@ enum Wish {
     See,
     /// Look at what is personal.
     Reveal,
+    /// Do something about a notification, a call or a reply.
+    Act,
 }
 
-/// The policy: whether these roles allow this wish.
+/// The policy: whether these roles allow this wish. Who has no role may do nothing.
 fn allows(roles: &[Role], wish: Wish) -> bool {
     roles.iter().any(|role| match (role, wish) {
         (Role::Viewer | Role::Operator | Role::Supervisor, Wish::See)
-        | (Role::Operator | Role::Supervisor, Wish::Reveal) => true,
-        (Role::Viewer, Wish::Reveal) => false,
+        | (Role::Operator | Role::Supervisor, Wish::Reveal | Wish::Act) => true,
+        (Role::Viewer, Wish::Reveal | Wish::Act) => false,
     })
 }
 
-/// Why a question was not answered, for the person who asked.
+/// Why a question was not answered or an act not done, for the person who asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Refused {
     /// One sentence.
     pub error: String,
+    /// Who was first.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub who: Option<String>,
+    /// When they were, RFC 3339.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+}
+
+impl Refused {
+    fn new(error: impl ToString) -> Self {
+        Self {
+            error: error.to_string(),
+            who: None,
+            at: None,
+        }
+    }
+
+    fn with(self, status: StatusCode) -> Response {
+        (status, Json(self)).into_response()
+    }
 }
 
 /// Binds the socket, readable by the daemon's user and group only; replaces a socket left behind.
@@ -102,6 +128,7 @@ pub async fn serve(
     });
     let router = Router::new()
         .route("/v1/read", post(read))
+        .route("/v1/act", post(act))
         .layer(DefaultBodyLimit::max(QUESTION_BYTES_MAX))
         .with_state(desk);
     server::run(listener, router, stop).await;
@@ -135,12 +162,23 @@ struct Desk {
 }
 
 impl Desk {
-    fn may(&self, caller: &Caller, wish: Wish) -> bool {
+    /// The operator who calls, if they may; otherwise why not.
+    fn allowed(&self, caller: &Caller, wish: Wish) -> Result<&Operator, Refused> {
         let known = self
             .operators
             .iter()
             .find(|o| Some(&o.unix_user) == caller.unix_user.as_ref());
-        known.is_some_and(|operator| allows(&operator.roles, wish))
+        match known {
+            Some(operator) if allows(&operator.roles, wish) => Ok(operator),
+            Some(_) => Err(Refused::new(match wish {
+                Wish::See => "your roles allow you nothing",
+                Wish::Reveal => "a viewer may not reveal what is personal",
+                Wish::Act => "a viewer may look, and do nothing",
+            })),
+            None => Err(Refused::new(
+                "your Unix user is no operator in the configuration",
+            )),
+        }
     }
 }
 
@@ -149,13 +187,13 @@ async fn read(
     Extension(caller): Extension<Caller>,
     Json(question): Json<Question>,
 ) -> Response {
-    if !desk.may(&caller, Wish::See) {
-        let error = "your Unix user is no operator in the configuration".to_owned();
-        return (StatusCode::FORBIDDEN, Json(Refused { error })).into_response();
-    }
-    if question.reveals() && !desk.may(&caller, Wish::Reveal) {
-        let error = "a viewer may not reveal what is personal".to_owned();
-        return (StatusCode::FORBIDDEN, Json(Refused { error })).into_response();
+    let wish = if question.reveals() {
+        Wish::Reveal
+    } else {
+        Wish::See
+    };
+    if let Err(refused) = desk.allowed(&caller, wish) {
+        return refused.with(StatusCode::FORBIDDEN);
     }
     let now = desk.store.clock().now();
     let directory = desk.store.directory();
@@ -174,13 +212,24 @@ async fn read(
             }
             Json(found).into_response()
         }
-        Ok(Answer::NotThere(error)) => {
-            (StatusCode::NOT_FOUND, Json(Refused { error })).into_response()
-        }
-        Err(fault) => {
-            let error = fault.to_string();
-            (StatusCode::SERVICE_UNAVAILABLE, Json(Refused { error })).into_response()
-        }
+        Ok(Answer::NotThere(error)) => Refused::new(error).with(StatusCode::NOT_FOUND),
+        Err(fault) => Refused::new(fault).with(StatusCode::SERVICE_UNAVAILABLE),
+    }
+}
+
+/// One act. Who may not is refused before it is looked at what they ask.
+async fn act(
+    State(desk): State<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
+    body: Bytes,
+) -> Response {
+    let operator = match desk.allowed(&caller, Wish::Act) {
+        Ok(operator) => operator,
+        Err(refused) => return refused.with(StatusCode::FORBIDDEN),
+    };
+    match acts::read(&body) {
+        Ok(act) => acts::perform(&desk.store, act, &operator.name).await,
+        Err(words) => Refused::new(words).with(StatusCode::BAD_REQUEST),
     }
 }
 
@@ -189,12 +238,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nobody_sees_without_a_role() {
-        assert!(!allows(&[], Wish::See) && !allows(&[], Wish::Reveal));
-        assert!(!allows(&[Role::Viewer], Wish::Reveal));
-        assert!(allows(&[Role::Viewer, Role::Operator], Wish::Reveal));
-        for role in [Role::Viewer, Role::Operator, Role::Supervisor] {
-            assert!(allows(&[role], Wish::See));
-        }
+    fn every_role_may_exactly_what_the_policy_says() {
+        let wishes = [Wish::See, Wish::Reveal, Wish::Act];
+        let may = |roles: &[Role]| wishes.map(|wish| allows(roles, wish));
+        assert_eq!(may(&[]), [false, false, false]);
+        assert_eq!(may(&[Role::Viewer]), [true, false, false]);
+        assert_eq!(may(&[Role::Operator]), [true, true, true]);
+        assert_eq!(may(&[Role::Supervisor]), [true, true, true]);
+        assert_eq!(may(&[Role::Viewer, Role::Operator]), [true, true, true]);
     }
 }

@@ -2,7 +2,7 @@
 //! Nothing personal is opened, but where somebody asks to reveal it: a child is its `child_ref`, a
 //! contact its id and role.
 
-use super::refused;
+use super::{calls, refused, replies};
 use crate::referral::deadline::{Deadline, Whose, deadline};
 use crate::referral::directory::{ContactOf, Directory};
 use crate::referral::fact::Fact;
@@ -64,6 +64,28 @@ pub enum Question {
         /// With what was posted.
         reveal: bool,
     },
+    /// The most urgent call that nobody has taken on.
+    CallNext {
+        /// With contacts' names.
+        reveal: bool,
+    },
+    /// What came back by mail, latest first.
+    Replies {
+        /// Those that somebody has read, too.
+        all: bool,
+    },
+    /// One reply.
+    Reply {
+        /// `inb_...`
+        id: String,
+        /// With what was written.
+        reveal: bool,
+    },
+    /// Open tasks.
+    Tasks {
+        /// Of this kind only.
+        kind: Option<String>,
+    },
     /// Schools by name, town, postcode or URN.
     Schools {
         /// What to look for.
@@ -75,7 +97,9 @@ impl Question {
     /// Whether the answer opens what is personal.
     pub fn reveals(&self) -> bool {
         match self {
-            Self::RefusedPost { reveal, .. } => *reveal,
+            Self::RefusedPost { reveal, .. }
+            | Self::CallNext { reveal }
+            | Self::Reply { reveal, .. } => *reveal,
             Self::Referrals { .. }
             | Self::Referral { .. }
             | Self::Notification { .. }
@@ -83,6 +107,8 @@ impl Question {
             | Self::Queue
             | Self::Deadline { .. }
             | Self::RefusedPosts { .. }
+            | Self::Replies { .. }
+            | Self::Tasks { .. }
             | Self::Schools { .. } => false,
         }
     }
@@ -144,6 +170,10 @@ pub async fn answer(
         }
         Question::RefusedPosts { force } => refused::list(readers, force.as_deref(), now).await?,
         Question::RefusedPost { id, reveal } => refused::one(readers, id, *reveal, now).await?,
+        Question::CallNext { reveal } => calls::next(readers, directory, now, *reveal).await?,
+        Question::Replies { all } => replies::list(readers, directory, *all).await?,
+        Question::Reply { id, reveal } => replies::one(readers, directory, id, *reveal).await?,
+        Question::Tasks { kind } => calls::tasks(readers, kind.as_deref()).await?,
         Question::Schools { text } => schools(directory, text),
     })
 }
@@ -228,7 +258,7 @@ fn shown(trace: &Trace, now: Timestamp) -> Value {
             "duty": case.duty().word(),
             "hold": case.hold.map(|hold| hold.reason.word()),
             "proof": case.proof().word(),
-            "reading": false,
+            "reading": case.reading(),
             "step": case.step(),
             "timing": case.timing(now).word(),
         },
@@ -317,15 +347,7 @@ async fn queue(readers: &Readers, now: Timestamp) -> Result<Answer, NotStored> {
             "attempts": line.attempts,
             "quarantined": line.quarantined,
         })).collect::<Vec<_>>(),
-        "tasks": tasks.iter().map(|line| json!({
-            "task": line.task,
-            "kind": line.kind,
-            "notification": line.notification,
-            "subject": line.subject,
-            "force": line.force,
-            "opened_at": line.opened_at.to_string(),
-            "wanted_by": line.wanted_by.to_string(),
-        })).collect::<Vec<_>>(),
+        "tasks": tasks.iter().map(calls::task).collect::<Vec<_>>(),
         "more": more,
     })))
 }

@@ -1,7 +1,14 @@
 //! What can be asked: the arguments, typed.
 
+mod people;
+
+pub use people::{
+    CallCommand, CallEnded, NotificationAct, NotificationCommand, Reasoned, ReplyCommand,
+    TaskCommand,
+};
+
 use super::exit::Exit;
-use crate::referral::id::{NotificationId, ReferralId, RefusedPostId};
+use crate::referral::id::{ReferralId, RefusedPostId};
 use crate::referral::post::ForceName;
 use crate::referral::school::Urn;
 use clap::error::ErrorKind;
@@ -42,9 +49,18 @@ pub enum Command {
     /// Look at referrals.
     #[command(subcommand)]
     Referral(ReferralCommand),
-    /// Look at notifications.
+    /// Look at notifications, and act on them.
     #[command(subcommand)]
     Notification(NotificationCommand),
+    /// Ring schools.
+    #[command(subcommand)]
+    Call(CallCommand),
+    /// Read what schools wrote.
+    #[command(subcommand)]
+    Reply(ReplyCommand),
+    /// What people must do.
+    #[command(subcommand)]
+    Task(TaskCommand),
     /// Letters on their way, oldest first.
     Queue,
     /// By when a school must know, and why.
@@ -138,23 +154,6 @@ pub enum RefusedCommand {
         /// Only this force's.
         #[arg(long, value_parser = force)]
         force: Option<ForceName>,
-    },
-}
-
-/// `notification`.
-#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
-pub enum NotificationCommand {
-    /// One notification: its state, clocks and letters.
-    Show {
-        /// `ntf_...`
-        #[arg(value_parser = NotificationId::parse)]
-        id: NotificationId,
-    },
-    /// Everything that happened to one notification, in order.
-    Trace {
-        /// `ntf_...`
-        #[arg(value_parser = NotificationId::parse)]
-        id: NotificationId,
     },
 }
 
@@ -298,6 +297,21 @@ mod tests {
             "referral refused show rfp_01JDA2V8W6E4R8T0Y2V4P6S8D0 --reveal",
             "notification show ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0",
             "notification trace ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0",
+            "notification acknowledge ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0 --reason rang",
+            "notification tell ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0 --role deputy",
+            "notification tell ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0 --role hub --word matches",
+            "notification hold ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0 --reason asked",
+            "notification release ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0 --reason asked",
+            "notification route ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0 --urn 123456",
+            "call next --reveal",
+            "call claim tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0",
+            "call outcome tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0 no_answer",
+            "call outcome tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0 told --role deputy --word unverified",
+            "reply list --all",
+            "reply show inb_01JDA2V8W6E4R8T0Y2V4P6S8D0 --reveal",
+            "reply attach inb_01JDA2V8W6E4R8T0Y2V4P6S8D0 --notification ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0 --verdict received",
+            "reply dismiss inb_01JDA2V8W6E4R8T0Y2V4P6S8D0",
+            "task list --kind read_reply",
             "queue",
             "deadline --json --directory d --urn 123456 --at 2026-11-23T02:00:00+00:00",
             "deadline --urn 123456 --at 2026-11-23T02:00:00Z --incident 2026-11-22T21:40:00Z",
@@ -338,6 +352,12 @@ mod tests {
             "deadline --batch --urn 123456",
             "directory import d",
             "classify",
+            "notification hold ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0",
+            "notification tell ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0 --role office",
+            "call outcome tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0 told",
+            "call outcome tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0 spoke",
+            "reply attach inb_01JDA2V8W6E4R8T0Y2V4P6S8D0 --verdict received",
+            "task list --kind tea",
         ] {
             assert_eq!(parse(line), Err(Exit::Usage), "{line}");
         }

@@ -5,10 +5,13 @@ pub mod args;
 pub mod exit;
 pub mod output;
 
+mod acts;
+mod calls;
 mod classify;
 mod deadlines;
 mod night;
 mod reading;
+mod replies;
 mod running;
 mod setup;
 mod submit;
@@ -74,6 +77,9 @@ async fn perform(arguments: Arguments, output: Output) -> Result<Exit, Stop> {
         Command::Submit(submit) => submit::submit(&submit, output).await,
         Command::Referral(command) => reading::referral(files, command, output).await,
         Command::Notification(command) => reading::notification(files, command, output).await,
+        Command::Call(command) => calls::call(files, command, output).await,
+        Command::Reply(command) => replies::reply(files, command, output).await,
+        Command::Task(command) => calls::task(files, command, output).await,
         Command::Queue => reading::queue(files, output).await,
         Command::Deadline(deadline) => deadlines::deadline(files, &deadline, output).await,
         Command::Classify(files) => classify::classify(&files, output),

@@ -3,7 +3,7 @@
 use super::args::{NotificationCommand, ReferralCommand, RefusedCommand, SchoolCommand};
 use super::exit::Exit;
 use super::output::Output;
-use super::{Stop, load, texts};
+use super::{Stop, acts, load, texts};
 use crate::admin::Refused;
 use crate::admin::reads::{self, Answer, Question};
 use crate::client;
@@ -13,6 +13,7 @@ use crate::store::Readers;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
+use serde::Serialize;
 use serde_json::Value;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -54,6 +55,7 @@ pub(super) async fn notification(
             texts::notification,
         ),
         NotificationCommand::Trace { id } => (Question::Trace { id: id.to_string() }, texts::trace),
+        NotificationCommand::Act(act) => return acts::notification(files, act, output).await,
     };
     tell(files, &question, output, text).await
 }
@@ -71,7 +73,7 @@ pub(super) async fn school(
     tell(files, &Question::Schools { text }, output, texts::schools).await
 }
 
-async fn tell(
+pub(super) async fn tell(
     files: &[PathBuf],
     question: &Question,
     output: Output,
@@ -86,7 +88,7 @@ async fn tell(
 /// Asks the daemon; without one, reads the database.
 pub(super) async fn ask(config: &Config, question: &Question) -> Result<Value, Stop> {
     match UnixStream::connect(&config.operators.socket).await {
-        Ok(stream) => ask_daemon(stream, question).await,
+        Ok(stream) => exchange(stream, "/v1/read", question).await,
         Err(error)
             if matches!(
                 error.kind(),
@@ -102,10 +104,15 @@ pub(super) async fn ask(config: &Config, question: &Question) -> Result<Value, S
     }
 }
 
-async fn ask_daemon(stream: UnixStream, question: &Question) -> Result<Value, Stop> {
+/// One question or act, and the daemon's answer to it.
+pub(super) async fn exchange(
+    stream: UnixStream,
+    path: &str,
+    asked: &impl Serialize,
+) -> Result<Value, Stop> {
     let fault = |error: &dyn std::error::Error| Stop::new(Exit::Fault, error);
-    let body = serde_json::to_vec(question).map_err(|e| fault(&e))?;
-    let request = Request::post("/v1/read")
+    let body = serde_json::to_vec(asked).map_err(|e| fault(&e))?;
+    let request = Request::post(path)
         .header("host", "firstbell")
         .header("content-type", "application/json")
         .body(Full::new(Bytes::from(body)))
@@ -117,7 +124,11 @@ async fn ask_daemon(stream: UnixStream, question: &Question) -> Result<Value, St
     let words = serde_json::from_slice::<Refused>(answer.body())
         .map_or_else(|_| answer.status().to_string(), |refused| refused.error);
     let exit = match answer.status() {
-        StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => Exit::No,
+        StatusCode::NOT_FOUND
+        | StatusCode::FORBIDDEN
+        | StatusCode::CONFLICT
+        | StatusCode::UNPROCESSABLE_ENTITY => Exit::No,
+        StatusCode::BAD_REQUEST => Exit::BadInput,
         _ => Exit::Unavailable,
     };
     Err(Stop::new(exit, words))

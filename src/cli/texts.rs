@@ -5,7 +5,7 @@ use serde_json::Value;
 use std::fmt::Write;
 
 /// A member as text; a dash when there is none.
-fn of<'a>(value: &'a Value, pointer: &str) -> &'a str {
+pub(super) fn of<'a>(value: &'a Value, pointer: &str) -> &'a str {
     value
         .pointer(pointer)
         .and_then(Value::as_str)
@@ -13,7 +13,7 @@ fn of<'a>(value: &'a Value, pointer: &str) -> &'a str {
 }
 
 /// A time as the clock on the wall shows it, Europe/London.
-fn when(value: &Value, pointer: &str) -> String {
+pub(super) fn when(value: &Value, pointer: &str) -> String {
     let at = value
         .pointer(pointer)
         .and_then(Value::as_str)
@@ -28,7 +28,7 @@ fn when(value: &Value, pointer: &str) -> String {
     )
 }
 
-fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
+pub(super) fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
     value
         .pointer(pointer)
         .and_then(Value::as_array)
@@ -36,7 +36,7 @@ fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
         .unwrap_or_default()
 }
 
-fn words(value: &Value, pointer: &str) -> String {
+pub(super) fn words(value: &Value, pointer: &str) -> String {
     let words: Vec<&str> = list(value, pointer)
         .iter()
         .filter_map(Value::as_str)
@@ -45,7 +45,7 @@ fn words(value: &Value, pointer: &str) -> String {
 }
 
 /// A list is cut at a bound; whoever reads it must not take it for the whole.
-fn and_more(text: &mut String, found: &Value, pointer: &str) -> std::fmt::Result {
+pub(super) fn and_more(text: &mut String, found: &Value, pointer: &str) -> std::fmt::Result {
     match found.pointer(pointer).and_then(Value::as_u64) {
         None | Some(0) => Ok(()),
         Some(more) => writeln!(text, "  and {more} more"),
@@ -60,7 +60,7 @@ fn count(found: &Value, name: &str) -> u64 {
 }
 
 /// Lines joined, without the last line's end.
-fn lines(write: impl FnOnce(&mut String) -> std::fmt::Result) -> String {
+pub(super) fn lines(write: impl FnOnce(&mut String) -> std::fmt::Result) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail.
     write(&mut text).unwrap_or_default();
@@ -158,7 +158,7 @@ fn refused_line(text: &mut String, line: &Value) -> std::fmt::Result {
 }
 
 /// What others wrote, without what could command a terminal: only lines and tabs are left.
-fn harmless(body: &str) -> String {
+pub(super) fn harmless(body: &str) -> String {
     let mut shown = String::with_capacity(body.len());
     for letter in body.chars() {
         match letter {
@@ -262,8 +262,26 @@ pub(super) fn queue(found: &Value) -> String {
             let (subject, by) = (of(line, "/subject"), when(line, "/wanted_by"));
             writeln!(text, "  {id}  {kind}  {subject}  by {by}")?;
         }
-        and_more(text, found, "/more/tasks")
+        and_more(text, found, "/more/tasks")?;
+        stuck(text, found)
     })
+}
+
+/// What the sweeper found to be past its time, if it found anything.
+fn stuck(text: &mut String, found: &Value) -> std::fmt::Result {
+    for (name, what) in [
+        ("timers", "notification(s) whose timer is past"),
+        ("deliveries", "letter(s) that were never tried"),
+        ("attempts", "attempt(s) that do not end"),
+        ("inbound", "mail(s) that nobody has classified"),
+    ] {
+        let count = found.pointer(&format!("/stuck/{name}"));
+        let count = count.and_then(Value::as_i64).unwrap_or(0);
+        if count > 0 {
+            writeln!(text, "STUCK: {count} {what}")?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) fn schools(found: &Value) -> String {

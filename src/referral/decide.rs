@@ -191,7 +191,7 @@ pub fn decide(
     now: Timestamp,
     random: u64,
 ) -> Vec<Decision> {
-    match observation {
+    let decisions = match observation {
         Observation::Opened => letters::opened(case, now),
         Observation::AttemptEnded {
             delivery,
@@ -215,7 +215,45 @@ pub fn decide(
         Observation::Told => answers::told(case, now),
         Observation::Released => letters::released(case, now),
         Observation::RouteChosen { urn } => letters::route_chosen(case, urn),
+    };
+    once(decisions)
+}
+
+/// Without a letter or task that was asked for already.
+fn once(decisions: Vec<Decision>) -> Vec<Decision> {
+    let mut once: Vec<Decision> = Vec::new();
+    for decision in decisions {
+        if !once.iter().any(|known| same(known, &decision)) {
+            once.push(decision);
+        }
     }
+    once
+}
+
+fn same(known: &Decision, other: &Decision) -> bool {
+    match (known, other) {
+        (Decision::OpenTask { kind, .. }, Decision::OpenTask { kind: other, .. }) => kind == other,
+        (
+            Decision::Queue {
+                message, contact, ..
+            },
+            Decision::Queue {
+                message: also,
+                contact: to,
+                ..
+            },
+        ) => message == also && contact == to,
+        (Decision::Cancel { delivery }, Decision::Cancel { delivery: other }) => delivery == other,
+        (Decision::SettleTask { task, .. }, Decision::SettleTask { task: other, .. }) => {
+            task == other
+        }
+        _ => false,
+    }
+}
+
+/// Whether a case's call comes before others': `design.md`, the ladder, P1.
+pub fn call_comes_first(case: &Case) -> bool {
+    time::comes_first(case, case.hold.is_some())
 }
 
 /// What has not left is stopped, and what a person was to do about it is no longer to be done; what
@@ -259,7 +297,11 @@ fn ends_with_duty(kind: TaskKind) -> bool {
     }
 }
 
-/// A task, unless one of its kind is open already.
+/// A task, unless one of its kind is open already and is wanted as soon.
 fn task(case: &Case, kind: TaskKind, wanted_by: Timestamp) -> Option<Decision> {
-    (!case.people.has_open(kind)).then_some(Decision::OpenTask { kind, wanted_by })
+    let open = case
+        .people
+        .open_tasks()
+        .any(|(_, task)| task.kind == kind && task.wanted_by <= wanted_by);
+    (!open).then_some(Decision::OpenTask { kind, wanted_by })
 }

@@ -161,14 +161,16 @@ impl Case {
     }
 
     /// The steps of the ladder that are still to be taken, soonest first. While a person's reply is
-    /// read nobody at the school is mailed or rung; the desk still hears of the time.
-    pub fn ahead(&self) -> impl Iterator<Item = Rung> + '_ {
+    /// read nobody at the school is mailed, nor rung before `act_by`; the desk still hears of the time.
+    pub fn ahead(&self, now: Timestamp) -> impl Iterator<Item = Rung> + '_ {
         let reading = self.reading();
+        let rings = !reading || now >= self.act_by;
         self.rungs
             .iter()
             .filter(|rung| !self.fired.contains(&(rung.at, rung.what)))
             .filter(move |rung| match rung.what {
-                RungWhat::Deputies | RungWhat::CallFirst | RungWhat::Call => !reading,
+                RungWhat::Deputies => !reading,
+                RungWhat::CallFirst | RungWhat::Call => rings,
                 RungWhat::Supervisor | RungWhat::Hour | RungWhat::Choose => true,
             })
             .copied()
@@ -190,7 +192,10 @@ impl Case {
             return None;
         }
         let hold = self.default_ahead().map(|hold| (hold.at, "hold"));
-        let step = self.ahead().next().map(|rung| (rung.at, rung.what.word()));
+        let step = self
+            .ahead(now)
+            .next()
+            .map(|rung| (rung.at, rung.what.word()));
         let next = hold.into_iter().chain(step).min();
         let again = || {
             let again = now.checked_add(AGAIN).unwrap_or(Timestamp::MAX);

@@ -2,20 +2,18 @@
 //! several notifications. An act that comes too late is refused with who was first and when.
 
 mod calls;
+mod first;
+mod notifications;
 mod replies;
+mod views;
 
-use super::cases::{Observed, apply, case_of};
+pub use views::{CallMember, EarlierCall, OpenCall};
+
 use super::tx::{Fault, Tx};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
-use crate::referral::decide::Observation;
-use crate::referral::fact::{Fact, ReleasedBy};
-use crate::referral::fold::Case;
-use crate::referral::id::{InboundId, ItemId, NotificationId, TaskId};
-use crate::referral::plan::{HoldReason, WillHappen};
+use crate::referral::id::{InboundId, NotificationId, TaskId};
 use crate::referral::school::{Role, Urn};
-use crate::referral::state::Duty;
 use jiff::Timestamp;
-use sqlx::Row;
 
 /// Something an operator does.
 #[derive(Clone, PartialEq, Eq)]
@@ -118,48 +116,41 @@ pub enum NotActed {
 
 type Acted = Result<Vec<NotificationId>, NotActed>;
 
-const EXISTS: &str = "SELECT child FROM notification WHERE id = $1";
-const CHILD_KEY: &str =
-    "SELECT c.content_key FROM notification n JOIN child c ON c.id = n.child WHERE n.id = $1";
-
-#[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[EXISTS, CHILD_KEY];
 #[cfg(test)]
 pub(super) use calls::STATEMENTS as CALLS;
 #[cfg(test)]
+pub(super) use first::STATEMENTS as FIRST;
+#[cfg(test)]
+pub(super) use notifications::STATEMENTS;
+#[cfg(test)]
 pub(super) use replies::STATEMENTS as REPLIES;
+#[cfg(test)]
+pub(super) use views::STATEMENTS as VIEWS;
 
 /// Does what an operator asks, or says why not. A refusal is decided before the first write.
 pub(super) async fn act(tx: &mut Tx<'_>, act: &Act, operator: &str) -> Result<Acted, Fault> {
-    let actor = format!("operator:{operator}");
+    let actor = first::actor(operator);
     match act {
         Act::Acknowledge {
             notification,
             reason,
-        } => acknowledge(tx, *notification, reason, &actor).await,
+        } => notifications::acknowledge(tx, *notification, reason, &actor).await,
         Act::Tell {
             notification,
             role,
             word,
-        } => {
-            let Some(case) = found(tx, *notification).await? else {
-                return Ok(Err(NotActed::NotThere("notification")));
-            };
-            if ended(&case) {
-                return Ok(Err(NotActed::NotNow("it has ended already")));
-            }
-            tell(tx, *notification, None, *role, *word, &actor).await?;
-            Ok(Ok(vec![*notification]))
-        }
+        } => notifications::tell(tx, *notification, (*role, *word), &actor).await,
         Act::Hold {
             notification,
             reason,
-        } => hold(tx, *notification, reason, &actor).await,
+        } => notifications::hold(tx, *notification, reason, &actor).await,
         Act::Release {
             notification,
             reason,
-        } => release(tx, *notification, reason, &actor).await,
-        Act::Route { notification, urn } => route(tx, *notification, *urn, &actor).await,
+        } => notifications::release(tx, *notification, reason, &actor).await,
+        Act::Route { notification, urn } => {
+            notifications::route(tx, *notification, *urn, &actor).await
+        }
         Act::Claim { task } => calls::claim(tx, *task, operator, &actor).await,
         Act::CallOutcome {
             task,
@@ -181,189 +172,7 @@ pub(super) async fn act(tx: &mut Tx<'_>, act: &Act, operator: &str) -> Result<Ac
             inbound,
             notification,
             verdict,
-        } => replies::attach(tx, *inbound, *notification, *verdict, &actor).await,
-        Act::Dismiss { inbound } => replies::dismiss(tx, *inbound, &actor).await,
+        } => replies::attach(tx, *inbound, *notification, *verdict, operator).await,
+        Act::Dismiss { inbound } => replies::dismiss(tx, *inbound, operator).await,
     }
-}
-
-/// A notification that is there.
-async fn found(tx: &mut Tx<'_>, id: NotificationId) -> Result<Option<Case>, Fault> {
-    let row = sqlx::query(EXISTS)
-        .bind(id.to_string())
-        .fetch_optional(&mut *tx.connection)
-        .await?;
-    match row {
-        Some(_) => case_of(tx, id).await.map(Some),
-        None => Ok(None),
-    }
-}
-
-fn ended(case: &Case) -> bool {
-    match case.duty() {
-        Duty::Closed | Duty::Told | Duty::Refused => true,
-        Duty::Open | Duty::Acknowledged | Duty::Contradicted => false,
-    }
-}
-
-/// What an operator typed is sealed as an item of the notification's child.
-async fn sealed_reason(
-    tx: &mut Tx<'_>,
-    notification: NotificationId,
-    reason: &str,
-) -> Result<Option<ItemId>, Fault> {
-    if reason.is_empty() {
-        return Ok(None);
-    }
-    let id = notification.to_string();
-    let row = sqlx::query(CHILD_KEY)
-        .bind(&id)
-        .fetch_one(&mut *tx.connection)
-        .await?;
-    let key = tx.content_key(row.try_get(0)?).await?;
-    let (item, _) = tx.new_item(&key, "reason", &id, reason.as_bytes()).await?;
-    Ok(Some(item))
-}
-
-async fn acknowledge(
-    tx: &mut Tx<'_>,
-    notification: NotificationId,
-    reason: &str,
-    actor: &str,
-) -> Result<Acted, Fault> {
-    let Some(case) = found(tx, notification).await? else {
-        return Ok(Err(NotActed::NotThere("notification")));
-    };
-    if !case.live() {
-        return Ok(Err(NotActed::NotNow("it has ended already")));
-    }
-    let reason = sealed_reason(tx, notification, reason).await?;
-    let beliefs = case.people.beliefs.keys().next_back().copied().unwrap_or(0);
-    let open = case
-        .people
-        .contradictions
-        .iter()
-        .filter(|(_, s)| s.is_none());
-    let fact = match open.map(|(n, _)| *n).next_back() {
-        Some(contradiction) => Fact::ContradictionSettled {
-            contradiction,
-            verdict: Verdict::Received,
-            beliefs,
-            reason,
-        },
-        None => Fact::AnswerBelieved {
-            belief: beliefs + 1,
-            inbound: None,
-            verdict: Verdict::Received,
-            reason,
-        },
-    };
-    let observed = Observed::by(actor, fact);
-    apply(tx, notification, observed, Some(Observation::Recorded)).await?;
-    Ok(Ok(vec![notification]))
-}
-
-async fn tell(
-    tx: &mut Tx<'_>,
-    notification: NotificationId,
-    task: Option<TaskId>,
-    role: Role,
-    word: SchoolWord,
-    actor: &str,
-) -> Result<(), Fault> {
-    // Told by voice, whatever was said before no longer stands against it.
-    let case = case_of(tx, notification).await?;
-    let beliefs = case.people.beliefs.keys().next_back().copied().unwrap_or(0);
-    let open = case.people.contradictions.iter();
-    for (contradiction, _) in open.filter(|(_, settled)| settled.is_none()) {
-        let fact = Fact::ContradictionSettled {
-            contradiction: *contradiction,
-            verdict: Verdict::None,
-            beliefs,
-            reason: None,
-        };
-        apply(tx, notification, Observed::by(actor, fact), None).await?;
-    }
-    let fact = Fact::Told { task, role, word };
-    let observed = Observed::by(actor, fact);
-    apply(tx, notification, observed, Some(Observation::Told)).await?;
-    Ok(())
-}
-
-async fn hold(
-    tx: &mut Tx<'_>,
-    notification: NotificationId,
-    reason: &str,
-    actor: &str,
-) -> Result<Acted, Fault> {
-    let Some(case) = found(tx, notification).await? else {
-        return Ok(Err(NotActed::NotThere("notification")));
-    };
-    if !case.live() || case.hold.is_some() {
-        return Ok(Err(NotActed::NotNow("it has ended, or is held already")));
-    }
-    sealed_reason(tx, notification, reason).await?;
-    let fact = Fact::Held {
-        hold: case.holds + 1,
-        reason: HoldReason::ByOperator,
-        will_happen: WillHappen::Climb,
-        will_happen_at: case.last_safe_mail(),
-    };
-    apply(tx, notification, Observed::by(actor, fact), None).await?;
-    Ok(Ok(vec![notification]))
-}
-
-async fn release(
-    tx: &mut Tx<'_>,
-    notification: NotificationId,
-    reason: &str,
-    actor: &str,
-) -> Result<Acted, Fault> {
-    let Some(case) = found(tx, notification).await? else {
-        return Ok(Err(NotActed::NotThere("notification")));
-    };
-    let Some(hold) = case.hold.filter(|_| case.live()) else {
-        return Ok(Err(NotActed::NotNow("it is not held")));
-    };
-    if case.contacts.is_empty() {
-        let words = "nobody could be sent the letter: choose the school, or ring it";
-        return Ok(Err(NotActed::NotNow(words)));
-    }
-    if hold.reason == HoldReason::Conflict {
-        let words = "an adult involved has a part in this school: it is told by voice";
-        return Ok(Err(NotActed::NotNow(words)));
-    }
-    let reason = sealed_reason(tx, notification, reason).await?;
-    let fact = Fact::Released {
-        hold: case.holds,
-        by: ReleasedBy::Person,
-        reason,
-    };
-    let observed = Observed::by(actor, fact);
-    apply(tx, notification, observed, Some(Observation::Released)).await?;
-    Ok(Ok(vec![notification]))
-}
-
-async fn route(
-    tx: &mut Tx<'_>,
-    notification: NotificationId,
-    urn: Urn,
-    actor: &str,
-) -> Result<Acted, Fault> {
-    let Some(case) = found(tx, notification).await? else {
-        return Ok(Err(NotActed::NotThere("notification")));
-    };
-    if !case.live() {
-        return Ok(Err(NotActed::NotNow("it has ended already")));
-    }
-    if !tx.state.directory.schools.contains_key(&urn) {
-        return Ok(Err(NotActed::NotThere("school")));
-    }
-    let observed = Observed {
-        actor: Some(actor.to_owned()),
-        ..Observed::default()
-    };
-    let observation = Observation::RouteChosen { urn };
-    let case = apply(tx, notification, observed, Some(observation)).await?;
-    let ended = [notification].into_iter().chain(case.rerouted_to);
-    Ok(Ok(ended.collect()))
 }

@@ -4,6 +4,7 @@ use super::cases::{Observed, apply, case_of};
 use super::inbound::for_a_person;
 use super::tx::{Fault, Tx};
 use super::{Came, Matched, Settled};
+use crate::referral::answer::Strength;
 use crate::referral::decide::Observation;
 use crate::referral::fact::Fact;
 use crate::referral::fold::Case;
@@ -12,13 +13,15 @@ use crate::referral::plan::Target;
 use crate::referral::school::Address;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 
-const LISTED: &str = "SELECT id FROM contact WHERE address_digest = $1 AND urn = $2 AND role <> 'office' AND to_version IS NULL ORDER BY role, rank, id LIMIT 1";
+const LISTED: &str = "SELECT id FROM contact WHERE address_digest = $1 AND urn = $2 AND role <> 'office' AND to_version IS NULL ORDER BY role, rank, id";
+const ANYWHERE: &str = "SELECT id FROM contact WHERE address_digest = $1 AND role <> 'office' AND to_version IS NULL ORDER BY role, rank, id LIMIT 1";
 const DELIVERY: &str = "SELECT id FROM delivery WHERE letter = $1";
 const SIBLINGS: &str = "SELECT n.id FROM notification n JOIN notification one ON one.referral = n.referral AND one.urn IS n.urn AND one.la_code IS n.la_code WHERE one.id = $1 AND n.id <> $1 AND n.live = 1 ORDER BY n.id";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[LISTED, DELIVERY, SIBLINGS];
+pub(super) const STATEMENTS: &[&str] = &[LISTED, ANYWHERE, DELIVERY, SIBLINGS];
 
 /// An absence without an end counts for so long (`letters.md`).
 const ABSENCE_WITHOUT_END: SignedDuration = SignedDuration::from_hours(14 * 24);
@@ -35,15 +38,22 @@ pub(super) async fn carry(
             Came::Answer { .. } | Came::Unclassified => for_a_person(tx, settled.inbound).await?,
             Came::Report { .. } | Came::Receipt { .. } | Came::Absence { .. } => {}
         }
-        return Ok(None);
+        // Whoever reads it is told whose address it came from.
+        return anywhere(tx, settled.sender.as_ref()).await;
     };
     let case = case_of(tx, matched.notification).await?;
-    let contact = listed(tx, &case, settled.sender.as_ref()).await?;
+    let contact = listed(tx, &case, matched, settled.sender.as_ref()).await?;
     match &settled.came {
         Came::Answer { all, .. } => {
+            let matched = as_of_letter(&case, matched);
             answer(tx, settled, matched, contact, received_at).await?;
             if *all && contact.is_some() && matched.strength.proves() {
                 for sibling in siblings(tx, matched.notification).await? {
+                    // Nobody can have received what was held back, or has not left.
+                    let case = case_of(tx, sibling).await?;
+                    if case.hold.is_some() || !case.letters().any(|(_, l)| l.may_have_arrived()) {
+                        continue;
+                    }
                     let also = Matched {
                         letter: None,
                         notification: sibling,
@@ -70,33 +80,92 @@ pub(super) async fn carry(
     Ok(contact)
 }
 
+/// Whose contacts may answer for it, as contacts' rows say it; nobody's while no school is known.
+pub(super) fn whose(case: &Case) -> Option<String> {
+    match case.target {
+        Target::School(urn) => Some(urn.to_string()),
+        Target::Authority(code) => Some(format!("la:{code}")),
+        Target::Unrouted => None,
+    }
+}
+
 /// The contact of the notification's school or authority whose address this is.
 async fn listed(
     tx: &mut Tx<'_>,
     case: &Case,
+    matched: Matched,
     sender: Option<&Address>,
 ) -> Result<Option<ContactId>, Fault> {
-    let whose = match case.target {
-        Target::School(urn) => urn.to_string(),
-        Target::Authority(code) => format!("la:{code}"),
-        Target::Unrouted => return Ok(None),
+    let (Some(whose), Some(sender)) = (whose(case), sender) else {
+        return Ok(None);
     };
+    let digest = digest(tx, sender);
+    let rows = sqlx::query(LISTED)
+        .bind(digest.as_slice())
+        .bind(whose)
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    let listed = rows.iter().map(contact_id).collect::<Result<Vec<_>, _>>()?;
+    let may_answer = |contact: &&ContactId| {
+        case.contacts.iter().any(|(known, ..)| known == *contact)
+            && !case.people.blocked.contains(contact)
+            && !tx.state.directory.suspended.contains(contact)
+    };
+    // Two people may share a mailbox: whoever had the letter that is answered goes first.
+    let addressed = addressed(case, matched);
+    let mut may_answer = listed.iter().filter(may_answer);
+    let first = may_answer
+        .clone()
+        .find(|contact| Some(**contact) == addressed);
+    Ok(first.or_else(|| may_answer.next()).copied())
+}
+
+/// To whom the letter went that a mail belongs to.
+fn addressed(case: &Case, matched: Matched) -> Option<ContactId> {
+    let letter = matched.letter?;
+    let mut letters = case.letters();
+    letters.find_map(|(_, known)| (known.letter == letter).then_some(known.contact))
+}
+
+/// A mail that answers a note of ours answers no letter: its word proves nothing about the child's.
+fn as_of_letter(case: &Case, matched: Matched) -> Matched {
+    let of_note = case
+        .deliveries
+        .values()
+        .any(|known| Some(known.letter) == matched.letter && !known.is_letter());
+    let strength = if of_note {
+        matched.strength.min(Strength::Reference)
+    } else {
+        matched.strength
+    };
+    Matched {
+        strength,
+        ..matched
+    }
+}
+
+/// A contact of any school whose address this is.
+async fn anywhere(tx: &mut Tx<'_>, sender: Option<&Address>) -> Result<Option<ContactId>, Fault> {
     let Some(sender) = sender else {
         return Ok(None);
     };
-    let digest = tx
-        .state
-        .vault
-        .blind("address", &[sender.folded().as_bytes()]);
-    let row = sqlx::query(LISTED)
+    let digest = digest(tx, sender);
+    let row = sqlx::query(ANYWHERE)
         .bind(digest.as_slice())
-        .bind(whose)
         .fetch_optional(&mut *tx.connection)
         .await?;
-    let Some(row) = row else { return Ok(None) };
+    row.as_ref().map(contact_id).transpose()
+}
+
+fn digest(tx: &Tx<'_>, address: &Address) -> [u8; 32] {
+    let folded = address.folded();
+    tx.state.vault.blind("address", &[folded.as_bytes()])
+}
+
+/// The contact that a row's first column names.
+pub(super) fn contact_id(row: &SqliteRow) -> Result<ContactId, Fault> {
     let id: String = row.try_get(0)?;
-    let id = ContactId::parse(&id).map_err(|_| Fault::Damaged("a contact's id"))?;
-    Ok(Some(id))
+    ContactId::parse(&id).map_err(|_| Fault::Damaged("a contact's id"))
 }
 
 async fn answer(
@@ -193,11 +262,7 @@ async fn absence(
     until: Option<Timestamp>,
 ) -> Result<(), Fault> {
     // Whose letter it answers says who is away, where the reply's own address does not.
-    let addressed = matched.letter.and_then(|letter| {
-        let mut letters = case.letters();
-        letters.find_map(|(_, known)| (known.letter == letter).then_some(known.contact))
-    });
-    let Some(contact) = contact.or(addressed) else {
+    let Some(contact) = contact.or(addressed(case, matched)) else {
         return for_a_person(tx, settled.inbound).await;
     };
     let ends = until.or_else(|| tx.now.checked_add(ABSENCE_WITHOUT_END).ok());

@@ -13,11 +13,11 @@ use sqlx::Row;
 
 const LETTER_ADD: &str = "INSERT INTO letter(id, kind, message, notification, contact, directory_version, token, message_id, basis) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const DELIVERY_ADD: &str = "INSERT INTO delivery(id, letter, notification, cause, lane, route, state, last_safe_at, not_before) VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8)";
-const WAITING: &str = "SELECT DISTINCT d.notification FROM delivery d JOIN letter l ON l.id = d.letter WHERE l.contact = $1 AND l.kind = 'notification' AND d.state IN ('queued','in_doubt') AND d.notification <> $2 ORDER BY d.notification";
+const OF_CONTACT: &str = "SELECT DISTINCT n.id FROM notification n JOIN contact c ON c.urn = COALESCE(n.urn, 'la:' || n.la_code) WHERE c.id = $1 AND n.live = 1 AND n.id <> $2 ORDER BY n.id";
 const BLOCK_ADD: &str = "INSERT INTO block(id, what, target, since, by_whom) VALUES ($1, 'contact', $2, $3, $4) ON CONFLICT DO NOTHING";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[LETTER_ADD, DELIVERY_ADD, WAITING, BLOCK_ADD];
+pub(super) const STATEMENTS: &[&str] = &[LETTER_ADD, DELIVERY_ADD, OF_CONTACT, BLOCK_ADD];
 
 /// Letters about children go before everything else.
 const LANE_LETTERS: i64 = 0;
@@ -269,13 +269,13 @@ pub(super) async fn write_rows(
     Ok(())
 }
 
-/// Other notifications whose letters wait for a contact.
-pub(super) async fn waiting_for(
+/// The other live notifications of a contact's establishment.
+pub(super) async fn others_of(
     tx: &mut Tx<'_>,
     contact: ContactId,
     but: NotificationId,
 ) -> Result<Vec<NotificationId>, Fault> {
-    let rows = sqlx::query(WAITING)
+    let rows = sqlx::query(OF_CONTACT)
         .bind(contact.to_string())
         .bind(but.to_string())
         .fetch_all(&mut *tx.connection)

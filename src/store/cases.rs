@@ -1,7 +1,7 @@
 //! One notification: load its facts, fold, decide, append, save. Everything that happens to a
 //! notification goes through [`apply`]; [`open_case`] begins one.
 
-use super::carrying::{carry_out, waiting_for, write_rows};
+use super::carrying::{carry_out, others_of, write_rows};
 use super::json;
 use super::opening::successor;
 use super::tx::{By, Fault, Stream, Tx};
@@ -17,8 +17,7 @@ use sqlx::Row;
 const FACTS: &str = "SELECT kind, v, body, force, basis FROM fact WHERE stream = $1 ORDER BY n";
 const NOTIFICATION_ADD: &str = "INSERT INTO notification(id, reference, force, referral, child, target, urn, la_code, rerouted_from, duty, closed_as, hold, reading, proof, step, timing, word, due_at, act_by, assumed, late_on_arrival, last_safe_mail_at, next_at, next_what, live, basis, directory_version, facts, accepted_at, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)";
 const NOTIFICATION_SAVE: &str = "UPDATE notification SET duty = $2, closed_as = $3, hold = $4, reading = $5, proof = $6, step = $7, timing = $8, word = $9, next_at = $10, next_what = $11, live = $12, facts = $13, changed_at = $14 WHERE id = $1";
-const DELIVERY_SAVE: &str =
-    "UPDATE delivery SET state = $2, not_before = $3, quarantined = $4 WHERE id = $1";
+const DELIVERY_SAVE: &str = "UPDATE delivery SET state = $2, not_before = $3, quarantined = $4 WHERE id = $1 AND quarantined <= $4";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[FACTS, NOTIFICATION_ADD, NOTIFICATION_SAVE, DELIVERY_SAVE];
@@ -52,10 +51,21 @@ pub(super) async fn load(
     Ok((facts, Stream { name, count }, by))
 }
 
+/// What the facts come to, with the addresses suspended since: whoever must not be sent a letter is
+/// known to every decision.
+fn folded(tx: &Tx<'_>, facts: &[Fact]) -> Result<Case, Fault> {
+    let mut case = fold(facts).map_err(|_| Fault::Damaged("facts of a notification"))?;
+    let suspended = &tx.state.directory.suspended;
+    let contacts = case.contacts.iter().map(|(contact, ..)| *contact);
+    let blocked = contacts.filter(|contact| suspended.contains(contact));
+    case.people.blocked.extend(blocked.collect::<Vec<_>>());
+    Ok(case)
+}
+
 /// A notification as it stands inside the batch.
 pub(super) async fn case_of(tx: &mut Tx<'_>, notification: NotificationId) -> Result<Case, Fault> {
     let (facts, ..) = load(tx, notification).await?;
-    fold(&facts).map_err(|_| Fault::Damaged("facts of a notification"))
+    folded(tx, &facts)
 }
 
 /// A fact of a row with `kind`, `v` and `body`.
@@ -84,7 +94,7 @@ pub(super) async fn open_case(
     opening: Opening,
     mut facts: Vec<Fact>,
 ) -> Result<Case, Fault> {
-    let case = fold(&facts).map_err(|_| Fault::Damaged("opening facts"))?;
+    let case = folded(tx, &facts)?;
     let random = tx.random_u64()?;
     // One that was replaced before it came asks for nothing.
     let decisions = if case.live() {
@@ -93,7 +103,7 @@ pub(super) async fn open_case(
         Vec::new()
     };
     let carried = carry_out(tx, &case, decisions, &mut facts, &opening.by).await?;
-    let case = fold(&facts).map_err(|_| Fault::Damaged("opening facts"))?;
+    let case = folded(tx, &facts)?;
     insert(tx, &case, &opening, facts.len()).await?;
     let mut stream = Stream {
         name: stream_of(case.notification),
@@ -154,22 +164,28 @@ pub(super) async fn apply(
     let (mut facts, mut stream, daemon) = load(tx, notification).await?;
     let known = facts.len();
     let observations = observed.fact.iter().count();
+    // What a person chose and what follows from it are one: a choice has no fact of its own.
+    let chosen = observed.fact.is_none() && observed.actor.is_some();
     facts.extend(observed.fact);
-    let case = fold(&facts).map_err(|_| Fault::Damaged("facts of a notification"))?;
+    let case = folded(tx, &facts)?;
     let random = tx.random_u64()?;
     let decisions = match observation {
         Some(observation) => decide(&case, observation, &tx.state.retry, tx.now, random),
         None => Vec::new(),
     };
     let carried = carry_out(tx, &case, decisions, &mut facts, &daemon).await?;
-    let case = fold(&facts).map_err(|_| Fault::Damaged("facts of a notification"))?;
+    let case = folded(tx, &facts)?;
     let observer = By {
         actor: observed.actor.unwrap_or_else(|| daemon.actor.clone()),
         ..daemon.clone()
     };
     let mut cause = observed.cause;
     for (n, fact) in facts.iter().skip(known).enumerate() {
-        let by = if n < observations { &observer } else { &daemon };
+        let by = if n < observations || chosen {
+            &observer
+        } else {
+            &daemon
+        };
         tx.append(&mut stream, fact, by, cause.take().as_deref())
             .await?;
     }
@@ -177,7 +193,7 @@ pub(super) async fn apply(
     write_rows(tx, &case, carried.rows, &daemon).await?;
     save_deliveries(tx, &case).await?;
     for contact in carried.suspended {
-        for other in waiting_for(tx, contact, notification).await? {
+        for other in others_of(tx, contact, notification).await? {
             let inbound = None;
             let observed = Observed::plain(Fact::Blocked { contact, inbound });
             let observation = Observation::Suspended { contact };

@@ -21,7 +21,14 @@ const BY_MESSAGE_ID: &str =
     "SELECT id, notification FROM letter WHERE message_id = $1 AND notification IS NOT NULL";
 const BY_REFERENCE: &str = "SELECT id FROM notification WHERE reference = $1";
 const TOKEN_KNOWN: &str = "SELECT 1 FROM letter WHERE token = $1";
-const LIST: &str = "SELECT i.id, i.received_at, i.kind, i.verdict, i.strength, i.notification, i.contact, i.settled_at, i.read_by, i.read_at, i.read_as, n.urn, n.reference FROM inbound i LEFT JOIN notification n ON n.id = i.notification WHERE ($1 = 1 OR i.read_by IS NULL) ORDER BY i.received_at DESC, i.id DESC LIMIT $2";
+macro_rules! replies {
+    ($rest:literal) => {
+        concat!("SELECT i.id, i.received_at, i.kind, i.verdict, i.strength, i.notification, i.contact, i.settled_at, i.read_by, i.read_at, i.read_as, n.urn, n.reference FROM inbound i LEFT JOIN notification n ON n.id = i.notification ", $rest)
+    };
+}
+const LIST: &str =
+    replies!("WHERE ($1 = 1 OR i.read_by IS NULL) ORDER BY i.received_at DESC, i.id DESC LIMIT $2");
+const ONE: &str = replies!("WHERE i.id = $1");
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
@@ -32,6 +39,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     BY_REFERENCE,
     TOKEN_KNOWN,
     LIST,
+    ONE,
 ];
 
 /// Replies shown at most; whoever needs more narrows the question.
@@ -190,6 +198,15 @@ impl Readers {
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(reply_line).collect()
+    }
+
+    /// One of them.
+    pub(super) async fn reply(&self, id: InboundId) -> Result<Option<ReplyLine>, Fault> {
+        let row = sqlx::query(ONE)
+            .bind(id.to_string())
+            .fetch_optional(&self.pool)
+            .await?;
+        row.as_ref().map(reply_line).transpose()
     }
 }
 

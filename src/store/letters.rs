@@ -157,7 +157,7 @@ impl Readers {
             .bind(referral)
             .fetch_one(&mut *connection)
             .await?;
-        joined(&incident, police, &child, instant(row.try_get(0)?))
+        joined(&incident, police, &[child], instant(row.try_get(0)?))
     }
 
     /// The one item of an owner and kind, opened.
@@ -217,18 +217,20 @@ impl Readers {
     }
 }
 
-/// A referral as it was posted, joined from what was sealed apart, with one child.
+/// A referral as it was posted, joined from what was sealed apart, with these children.
 pub(super) fn joined(
     incident: &[u8],
     police_reference: Vec<u8>,
-    child: &[u8],
+    children: &[Vec<u8>],
     received_at: Timestamp,
 ) -> Result<Referral, Fault> {
     let parse = |bytes: &[u8]| json::parse(bytes).ok_or(Fault::Damaged("sealed content"));
     let Tree::Map(mut members) = parse(incident)? else {
         return Err(Fault::Damaged("sealed content"));
     };
-    members.push(("children".to_owned(), Tree::List(vec![parse(child)?])));
+    let children = children.iter().map(|child| parse(child));
+    let children = children.collect::<Result<Vec<_>, _>>()?;
+    members.push(("children".to_owned(), Tree::List(children)));
     let police = String::from_utf8(police_reference);
     let police = police.map_err(|_| Fault::Damaged("sealed content"))?;
     members.push(("police_reference".to_owned(), Tree::Text(police)));

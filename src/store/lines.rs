@@ -89,6 +89,10 @@ pub struct TaskLine {
     pub opened_at: Timestamp,
     /// By when.
     pub wanted_by: Timestamp,
+    /// Who took it on last, and when.
+    pub claimed: Option<(String, Timestamp)>,
+    /// The reply to be read, the oldest if there are several, and when it reached us.
+    pub reply: Option<(String, Timestamp)>,
 }
 
 /// One fact of a trace.

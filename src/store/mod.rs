@@ -35,7 +35,7 @@ mod vault;
 mod views;
 mod writer;
 
-pub use acts::{Act, NotActed};
+pub use acts::{Act, CallMember, EarlierCall, NotActed, OpenCall};
 pub use inbound_views::ReplyLine;
 pub use lines::{LetterLine, LiveLine, QueueLine, ReferralLine, Stuck, TaskLine, Trace, TraceLine};
 pub use open::{OpenFault, Options};

@@ -13,18 +13,20 @@ use crate::referral::fact::Fact;
 use crate::referral::fold::Case;
 use crate::referral::id::{ChildId, NotificationId, ReferralId};
 use crate::referral::ladder::{LadderHours, ladder};
-use crate::referral::plan::{Planned, Target, plan};
+use crate::referral::plan::{Hold, HoldReason, Planned, Target, WillHappen, default_at, plan};
 use crate::referral::post::{Education, InvolvedPerson, Referral, SchoolNamed, UrnSource};
 use crate::referral::reference::Reference;
 use crate::referral::school::{LaCode, Recipient, Urn};
+use jiff::Timestamp;
 use sqlx::Row;
 
 const CHILD: &str = "SELECT child_ref FROM child WHERE id = $1";
+const CHILDREN: &str = "SELECT id FROM child WHERE referral = $1 AND id <> $2 ORDER BY id";
 const RECEIVED: &str = "SELECT received_at FROM referral WHERE id = $1";
 const ITEM: &str = "SELECT id, content_key, sealed FROM item WHERE owner = $1 AND kind = $2";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[CHILD, RECEIVED, ITEM];
+pub(super) const STATEMENTS: &[&str] = &[CHILD, CHILDREN, RECEIVED, ITEM];
 
 /// A notification to be opened.
 pub(super) struct NewNotification {
@@ -110,7 +112,8 @@ pub(super) async fn successor(
     let policy = policy.ok_or(Fault::Damaged("a force without a policy"))?;
     let mut referral = referral_of(tx, case).await?;
     let directory = tx.state.directory.clone();
-    for child in &mut referral.children {
+    // The other children stay as they were posted: what they say of a school counts for this one too.
+    if let Some(child) = referral.children.first_mut() {
         let register = |urn: Urn| {
             directory
                 .schools
@@ -120,13 +123,11 @@ pub(super) async fn successor(
         send_to(&mut child.schools, &mut child.education, to, &register);
     }
     let plan = plan(&referral, &directory, &policy, tx.now);
-    let mut planned = plan
-        .notifications
-        .into_iter()
-        .next()
-        .ok_or(Fault::Damaged("a plan for nobody"))?;
-    if let Target::School(refused) = case.target {
-        planned.suggestions.retain(|urn| *urn != refused);
+    let mut planned = plan.notifications.into_iter().filter(|one| one.child == 0);
+    let mut planned = planned.next().ok_or(Fault::Damaged("a plan for nobody"))?;
+    planned.n_of_m = (1, 1);
+    if to == RerouteTo::Nowhere {
+        to_nobody(&mut planned, case.target, tx.now);
     }
     if case.act_by < planned.deadline.act_by {
         planned.deadline.act_by = case.act_by;
@@ -134,6 +135,9 @@ pub(super) async fn successor(
         let whose = whose(planned.target, &directory, policy.default_la);
         let hours = LadderHours::default();
         planned.rungs = ladder(&directory, whose, &hours, tx.now, &planned.deadline);
+        if let Some(hold) = &mut planned.hold {
+            hold.at = default_at(case.act_by, tx.now);
+        }
     }
     let row = sqlx::query(CHILD)
         .bind(case.child.to_string())
@@ -150,6 +154,22 @@ pub(super) async fn successor(
     };
     open_notification(tx, new, by).await?;
     Ok(())
+}
+
+/// Whoever said NOT OURS is not asked again: a person chooses, whatever the plan would say.
+fn to_nobody(planned: &mut Planned, refused: Target, now: Timestamp) {
+    if let Target::School(refused) = refused {
+        planned.suggestions.retain(|urn| *urn != refused);
+    }
+    if planned.target != Target::Unrouted {
+        planned.target = Target::Unrouted;
+        planned.recipients.clear();
+        planned.hold = Some(Hold {
+            reason: HoldReason::NeedsRouting,
+            will_happen: WillHappen::Climb,
+            at: default_at(planned.deadline.act_by, now),
+        });
+    }
 }
 
 fn whose(target: Target, directory: &Directory, default_la: Option<LaCode>) -> Whose {
@@ -180,9 +200,17 @@ fn send_to(
             let first = schools.first();
             let recorded = first.map(|named| named.name_recorded.clone());
             // Who has a part in a school that could not be found has it in the one now chosen.
-            let involved = first.filter(|named| named.urn.is_none_or(|known| known == urn));
-            let involved_person =
-                involved.map_or(InvolvedPerson::Unknown, |named| named.involved_person);
+            let meant = schools
+                .iter()
+                .filter(|n| n.urn.is_none_or(|known| known == urn));
+            let involved: Vec<InvolvedPerson> = meant.map(|named| named.involved_person).collect();
+            let involved_person = if involved.contains(&InvolvedPerson::Yes) {
+                InvolvedPerson::Yes
+            } else if involved.is_empty() || involved.contains(&InvolvedPerson::Unknown) {
+                InvolvedPerson::Unknown
+            } else {
+                InvolvedPerson::No
+            };
             let name = register(urn).or(recorded).unwrap_or_default();
             *schools = vec![SchoolNamed {
                 urn: Some(urn),
@@ -205,17 +233,27 @@ fn send_to(
     }
 }
 
-/// The referral as it was posted, with the case's one child.
+/// The referral as it was posted, the case's child first.
 async fn referral_of(tx: &mut Tx<'_>, case: &Case) -> Result<Referral, Fault> {
     let owner = case.referral.to_string();
     let incident = content(tx, &owner, "incident").await?;
     let police = content(tx, &owner, "police_reference").await?;
-    let child = content(tx, &case.child.to_string(), "child").await?;
+    let own = case.child.to_string();
+    let mut children = vec![content(tx, &own, "child").await?];
+    let rows = sqlx::query(CHILDREN)
+        .bind(&owner)
+        .bind(&own)
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    for row in rows {
+        let other: String = row.try_get(0)?;
+        children.push(content(tx, &other, "child").await?);
+    }
     let row = sqlx::query(RECEIVED)
         .bind(&owner)
         .fetch_one(&mut *tx.connection)
         .await?;
-    letters::joined(&incident, police, &child, instant(row.try_get(0)?))
+    letters::joined(&incident, police, &children, instant(row.try_get(0)?))
 }
 
 async fn content(tx: &mut Tx<'_>, owner: &str, kind: &str) -> Result<Vec<u8>, Fault> {

@@ -2,8 +2,8 @@
 
 use super::vault::Vault;
 use super::{
-    InboundMail, LiveLine, Matched, NotStored, OpenFault, QueueLine, ReferralLine, ReferralView,
-    ReplyLine, Stuck, TaskLine, Trace, directory_load, open, stored,
+    InboundMail, LiveLine, Matched, NotStored, OpenCall, OpenFault, QueueLine, ReferralLine,
+    ReferralView, ReplyLine, Stuck, TaskLine, Trace, directory_load, open, stored,
 };
 use crate::referral::directory::Directory;
 use crate::referral::id::{InboundId, NotificationId, ReferralId};
@@ -106,6 +106,16 @@ impl Readers {
     /// Replies, latest first; those that a person has read too when `all`.
     pub async fn list_replies(&self, all: bool) -> Result<Vec<ReplyLine>, NotStored> {
         stored(self.replies(all).await)
+    }
+
+    /// One reply as the list has it.
+    pub async fn show_reply(&self, id: InboundId) -> Result<Option<ReplyLine>, NotStored> {
+        stored(self.reply(id).await)
+    }
+
+    /// Calls to be made, each with its children and what came of earlier ones.
+    pub async fn list_calls(&self, now: Timestamp) -> Result<Vec<OpenCall>, NotStored> {
+        stored(self.calls(now).await)
     }
 
     /// Work past its time.

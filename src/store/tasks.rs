@@ -12,8 +12,7 @@ use sqlx::Row;
 
 const OPEN: &str = "SELECT id FROM task WHERE kind = $1 AND subject = $2 AND settled_at IS NULL";
 const ADD: &str = "INSERT INTO task(id, kind, notification, subject, force, opened_at, wanted_by) VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (id) DO UPDATE SET wanted_by = MIN(wanted_by, excluded.wanted_by) ON CONFLICT DO NOTHING";
-const MEMBER_ADD: &str =
-    "INSERT INTO task_member(task, notification) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+const MEMBER_ADD: &str = "INSERT INTO task_member(task, notification) SELECT id, $3 FROM task WHERE kind = $1 AND subject = $2 AND settled_at IS NULL ON CONFLICT DO NOTHING";
 const MEMBER_LEAVES: &str = "DELETE FROM task_member WHERE task = $1 AND notification = $2";
 const SETTLE_EMPTY: &str = "UPDATE task SET settled_at = $2, settled_by = 'daemon', settlement = 'ended' WHERE id = $1 AND settled_at IS NULL AND NOT EXISTS (SELECT 1 FROM task_member m WHERE m.task = task.id)";
 
@@ -65,7 +64,8 @@ pub(super) async fn write(
     let alone = (kind != TaskKind::RingSchool).then_some(notification.as_str());
     add(tx, task, kind, alone, &subject, by, wanted_by).await?;
     sqlx::query(MEMBER_ADD)
-        .bind(task.to_string())
+        .bind(kind.word())
+        .bind(&subject)
         .bind(&notification)
         .execute(&mut *tx.connection)
         .await?;

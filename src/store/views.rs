@@ -13,6 +13,7 @@ use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
 use crate::referral::school::RouteName;
 use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 const REFERRAL: &str =
@@ -23,14 +24,14 @@ const FACTS: &str = "SELECT kind, v, body FROM fact WHERE stream = $1 ORDER BY n
 const LIST: &str = "SELECT id, referral_id, force, received_at, ended, duplicate_of, (SELECT COUNT(*) FROM notification n WHERE n.referral = r.id) AS notifications FROM referral r WHERE ($1 IS NULL OR force = $1) ORDER BY received_at DESC, id DESC LIMIT $2";
 const QUEUE: &str = "SELECT d.id, d.notification, d.route, d.state, d.not_before, d.last_safe_at, d.attempts, d.quarantined FROM delivery d WHERE d.state IN ('queued','sending','in_doubt','held') OR d.quarantined = 1 ORDER BY d.last_safe_at, d.id LIMIT $1";
 const LIVE: &str = "SELECT id, force, reference, target, urn, duty, hold, reading, proof, step, due_at, act_by, next_at, next_what FROM notification WHERE live = 1 ORDER BY act_by, id LIMIT $1";
-const TASKS: &str = "SELECT id, kind, notification, subject, force, opened_at, wanted_by FROM task WHERE settled_at IS NULL ORDER BY wanted_by, id LIMIT $1";
+const TASKS: &str = "SELECT t.id, t.kind, t.notification, t.subject, t.force, t.opened_at, t.wanted_by, t.claimed_by, t.claimed_at, i.id AS reply, i.received_at AS reply_at FROM task t LEFT JOIN inbound i ON i.id = (SELECT MIN(unread.id) FROM inbound unread WHERE t.kind IN ('read_reply','check_sender') AND unread.read_by IS NULL AND (unread.id = t.subject OR unread.notification = t.notification)) WHERE t.settled_at IS NULL ORDER BY t.wanted_by, t.id LIMIT $1";
 const SHOW: &str = "SELECT n.id, n.reference, n.force, n.referral, n.child, c.child_ref, n.basis, n.accepted_at, n.next_at, n.next_what, r.duplicate_of FROM notification n JOIN child c ON c.id = n.child JOIN referral r ON r.id = n.referral WHERE n.id = $1";
 const TRACE: &str =
     "SELECT seq, n, kind, v, at, actor, body FROM fact WHERE stream = $1 ORDER BY n";
 const LETTERS: &str = "SELECT id, contact, directory_version, message_id, bytes_digest, signer, signed_at FROM letter WHERE notification = $1 ORDER BY id";
 const NEXT_DUE: &str = "SELECT MIN(d.not_before) FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND (n.hold IS NULL OR l.kind <> 'notification')";
 const NEXT_TIMER: &str = "SELECT MIN(next_at) FROM notification WHERE live = 1";
-const STUCK: &str = "SELECT (SELECT COUNT(*) FROM notification WHERE live = 1 AND (next_at IS NULL OR next_at < $1)), (SELECT COUNT(*) FROM delivery d JOIN notification n ON n.id = d.notification WHERE d.state = 'queued' AND d.attempts = 0 AND d.quarantined = 0 AND d.not_before < $1 AND n.hold IS NULL), (SELECT COUNT(*) FROM attempt a JOIN delivery d ON d.id = a.delivery WHERE d.state = 'sending' AND a.ended_at IS NULL AND a.started_at < $2), (SELECT COUNT(*) FROM inbound WHERE settled_at IS NULL AND received_at < $1)";
+const STUCK: &str = "SELECT (SELECT COUNT(*) FROM notification WHERE live = 1 AND (next_at IS NULL OR next_at < $1 OR next_what = 'damaged')), (SELECT COUNT(*) FROM delivery d JOIN notification n ON n.id = d.notification WHERE d.state = 'queued' AND d.attempts = 0 AND d.quarantined = 0 AND d.not_before < $1 AND n.hold IS NULL), (SELECT COUNT(*) FROM attempt a JOIN delivery d ON d.id = a.delivery WHERE d.state = 'sending' AND a.ended_at IS NULL AND a.started_at < $2), (SELECT COUNT(*) FROM inbound WHERE settled_at IS NULL AND received_at < $1)";
 const BEAT: &str = "SELECT n FROM heartbeat WHERE one = 1";
 
 #[cfg(test)]
@@ -139,6 +140,25 @@ pub(super) fn instant(microseconds: i64) -> Timestamp {
 /// Lists are cut here; whoever needs more narrows the question.
 const LINES_MAX: i64 = 1_000;
 
+fn task_line(row: &SqliteRow) -> Result<TaskLine, Fault> {
+    let who_and_when = |who, at| -> Result<Option<(String, Timestamp)>, Fault> {
+        let who: Option<String> = row.try_get(who)?;
+        let at: Option<i64> = row.try_get(at)?;
+        Ok(who.zip(at.map(instant)))
+    };
+    Ok(TaskLine {
+        task: row.try_get("id")?,
+        kind: row.try_get("kind")?,
+        notification: row.try_get("notification")?,
+        subject: row.try_get("subject")?,
+        force: row.try_get("force")?,
+        opened_at: instant(row.try_get("opened_at")?),
+        wanted_by: instant(row.try_get("wanted_by")?),
+        claimed: who_and_when("claimed_by", "claimed_at")?,
+        reply: who_and_when("reply", "reply_at")?,
+    })
+}
+
 impl Readers {
     /// Referrals, newest first.
     pub(super) async fn referrals(&self, force: Option<&str>) -> Result<Vec<ReferralLine>, Fault> {
@@ -220,19 +240,7 @@ impl Readers {
             .bind(LINES_MAX)
             .fetch_all(&self.pool)
             .await?;
-        rows.iter()
-            .map(|row| {
-                Ok(TaskLine {
-                    task: row.try_get("id")?,
-                    kind: row.try_get("kind")?,
-                    notification: row.try_get("notification")?,
-                    subject: row.try_get("subject")?,
-                    force: row.try_get("force")?,
-                    opened_at: instant(row.try_get("opened_at")?),
-                    wanted_by: instant(row.try_get("wanted_by")?),
-                })
-            })
-            .collect()
+        rows.iter().map(task_line).collect()
     }
 
     /// All that happened to a notification.

@@ -10,6 +10,7 @@
 mod peers;
 mod support;
 
+mod acts;
 mod answers;
 mod canary;
 mod config_files;

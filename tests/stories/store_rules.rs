@@ -1,5 +1,6 @@
 //! What the store holds by itself: rules in the database, claims across runs, letters set aside.
 
+mod replies;
 mod room;
 mod versions;
 

@@ -31,7 +31,7 @@ pub(super) fn answered(case: &Case, inbound: InboundId, now: Timestamp) -> Vec<D
     };
     let mut decisions = meant(case, inbound, answer, verdict, now);
     let unclear = match verdict {
-        Verdict::None | Verdict::Call => Some(case.act_by.max(now)),
+        Verdict::None | Verdict::Call => Some(case.last_safe_mail().max(now)),
         Verdict::Received | Verdict::NotOurs | Verdict::Wrong => None,
     };
     let wanted_by = unclear.or(answer.has_message.then_some(soon));
@@ -51,12 +51,17 @@ pub(super) fn read(
     let Some(answer) = case.people.answers.get(&inbound) else {
         return Vec::new();
     };
-    let done = settled(case, |kind| kind == TaskKind::ReadReply);
-    let done: Vec<Decision> = if case.people.reading() {
-        Vec::new()
-    } else {
-        done.collect()
+    let unread = |listed: bool| {
+        let mut answers = case.people.answers.values();
+        answers.any(|other| other.contact.is_some() == listed && other.to_be_read())
     };
+    let mut done: Vec<Decision> = Vec::new();
+    if !unread(true) {
+        done.extend(settled(case, |kind| kind == TaskKind::ReadReply));
+    }
+    if !unread(false) {
+        done.extend(settled(case, |kind| kind == TaskKind::CheckSender));
+    }
     let meant = meant(case, inbound, answer, verdict, now);
     done.into_iter().chain(meant).collect()
 }
@@ -94,12 +99,16 @@ fn meant(
             let block = wrong(case, inbound, answer, verdict, now);
             [found].into_iter().chain(settle).chain(block).collect()
         }
+        // What stands against something else is for the person who settles that.
+        (Verdict::Received | Verdict::NotOurs, Duty::Contradicted) if answer.read.is_none() => {
+            task(case, TaskKind::ReadReply, now).into_iter().collect()
+        }
         (Verdict::Wrong, _) => wrong(case, inbound, answer, verdict, now),
         (Verdict::Call, Duty::Open | Duty::Contradicted) => {
             task(case, TaskKind::RingSchool, now).into_iter().collect()
         }
         // Somebody who has just written is not rung until it is read.
-        (Verdict::None, Duty::Open) if answer.read.is_none() => {
+        (Verdict::None, Duty::Open) if answer.counts() && answer.read.is_none() => {
             settled(case, |kind| kind == TaskKind::RingSchool).collect()
         }
         (Verdict::Received | Verdict::NotOurs | Verdict::None | Verdict::Call, _) => Vec::new(),
@@ -122,12 +131,12 @@ fn wrong(
         return task(case, TaskKind::ReadReply, now).into_iter().collect();
     }
     let block = Decision::Block { contact, inbound };
-    let next = if case.live() && case.hold.is_none() {
-        super::letters::next_contact(case, now)
-    } else {
-        Vec::new()
-    };
-    [block].into_iter().chain(next).collect()
+    let mut decisions = vec![block];
+    decisions.extend(super::letters::suspended(case, contact, now));
+    if case.live() && case.hold.is_none() {
+        decisions.extend(super::letters::next_contact(case, now));
+    }
+    decisions
 }
 
 /// A person of ours recorded what the school said: what it was for has ended.

@@ -6,12 +6,14 @@ use crate::referral::attempt::AttemptResult;
 use crate::referral::fact::{Message, TaskKind};
 use crate::referral::fold::Case;
 use crate::referral::id::{ContactId, DeliveryId, InboundId, LetterId};
+use crate::referral::ladder::RungWhat;
 use crate::referral::plan::{HoldReason, RouteReason};
 use crate::referral::report::Action;
 use crate::referral::retry::{RetrySettings, in_doubt_again, next_attempt};
 use crate::referral::school::{Role, RouteName, Urn};
 use crate::referral::state::{DeliveryState, Duty};
 use jiff::Timestamp;
+use std::collections::BTreeSet;
 
 /// Send at once, at any hour (s.49A: as soon as is reasonably practicable); or open the hold's task.
 pub(super) fn opened(case: &Case, now: Timestamp) -> Vec<Decision> {
@@ -72,7 +74,7 @@ fn without_letter(case: &Case) -> impl Iterator<Item = &(ContactId, Role, RouteN
 /// when there is nobody left.
 pub(super) fn next_contact(case: &Case, now: Timestamp) -> Vec<Decision> {
     let step = u32::from(case.letters().next().is_some());
-    let here = without_letter(case).find(|(contact, ..)| !case.people.absent.contains(contact));
+    let here = without_letter(case).find(|(contact, ..)| !case.people.absent.contains_key(contact));
     match here.or_else(|| without_letter(case).next()) {
         Some((contact, _, route)) => vec![letter_to(*contact, route, step, now)],
         None => {
@@ -110,6 +112,9 @@ pub(super) fn attempt_ended(
         // What it was for has ended while it was on its way: not again.
         let cancel = Decision::Cancel { delivery };
         return known.waits().then_some(cancel).into_iter().collect();
+    }
+    if known.is_letter() && known.waits() && case.people.blocked.contains(&known.contact) {
+        return suspended(case, known.contact, now);
     }
     let again = |not_before| {
         vec![Decision::QueueAgain {
@@ -181,7 +186,9 @@ pub(super) fn reported(
     let Some(known) = case.deliveries.get(&delivery) else {
         return Vec::new();
     };
-    if !failed || !known.is_letter() {
+    // Said again, it is no news.
+    let said = known.reports.get(&action).map_or(0, BTreeSet::len);
+    if !failed || !known.is_letter() || said > 1 {
         return Vec::new();
     }
     let find = Decision::FindContradiction {
@@ -190,12 +197,12 @@ pub(super) fn reported(
     };
     let settle = task(case, TaskKind::SettleContradiction, now);
     match case.duty() {
-        Duty::Open if known.reports.contains(&Action::Delivered) => {
+        Duty::Open if known.reports.contains_key(&Action::Delivered) => {
             let found = [find].into_iter().chain(settle);
             found.chain(next_contact(case, now)).collect()
         }
         Duty::Open | Duty::Contradicted if case.hold.is_none() => next_contact(case, now),
-        Duty::Acknowledged if was_answered(case, known.letter) => {
+        Duty::Acknowledged if was_answered(case, known.letter) || !has_reader(case) => {
             let found = [find].into_iter().chain(settle);
             found.chain(next_contact(case, now)).collect()
         }
@@ -206,6 +213,11 @@ pub(super) fn reported(
         | Duty::Told
         | Duty::Closed => Vec::new(),
     }
+}
+
+/// Whether any letter of this case is with somebody, or may be.
+fn has_reader(case: &Case) -> bool {
+    case.letters().any(|(_, letter)| letter.may_have_arrived())
 }
 
 /// Whether somebody acknowledged by answering this very letter.
@@ -220,7 +232,8 @@ fn was_answered(case: &Case, letter: LetterId) -> bool {
 /// Somebody who had the letter is away: the next contact at once.
 pub(super) fn absent(case: &Case, contact: ContactId, now: Timestamp) -> Vec<Decision> {
     let had_it = case.letters().any(|(_, letter)| letter.contact == contact);
-    if case.live() && !case.reading() && case.hold.is_none() && had_it {
+    let said = case.people.absent.get(&contact).map_or(0, BTreeSet::len);
+    if case.live() && !case.reading() && case.hold.is_none() && had_it && said == 1 {
         next_contact(case, now)
     } else {
         Vec::new()
@@ -237,21 +250,44 @@ pub(super) fn suspended(case: &Case, contact: ContactId, now: Timestamp) -> Vec<
             delivery: *delivery,
         })
         .collect();
-    if !decisions.is_empty() && case.live() && case.hold.is_none() {
+    let with_another = case.letters().any(|(_, letter)| {
+        letter.contact != contact
+            && (letter.waits()
+                || letter.may_have_arrived()
+                || letter.state() == DeliveryState::Sending)
+    });
+    if !with_another && case.live() && case.hold.is_none() {
         decisions.extend(next_contact(case, now));
     }
     decisions
 }
 
-/// Released: sent at once, unless it was before it was held.
+/// Released: sent at once, unless a letter is on its way; and to the deputies, if their time came
+/// while it was held.
 pub(super) fn released(case: &Case, now: Timestamp) -> Vec<Decision> {
-    let had_none = case.letters().next().is_none();
-    if case.live() && case.hold.is_none() && had_none {
-        let confirmed = super::settled(case, |kind| kind == TaskKind::ConfirmHold);
-        confirmed.chain(next_contact(case, now)).collect()
-    } else {
-        Vec::new()
+    if !case.live() || case.hold.is_some() {
+        return Vec::new();
     }
+    let confirmed = super::settled(case, |kind| kind == TaskKind::ConfirmHold);
+    let mut decisions: Vec<Decision> = confirmed.collect();
+    if !is_on_its_way(case) {
+        decisions.extend(next_contact(case, now));
+    }
+    if case
+        .fired
+        .iter()
+        .any(|(_, what)| *what == RungWhat::Deputies)
+    {
+        decisions.extend(deputies(case, now));
+    }
+    decisions
+}
+
+/// Whether a letter waits, is being sent, or may be with somebody.
+fn is_on_its_way(case: &Case) -> bool {
+    case.letters().any(|(_, letter)| {
+        letter.waits() || letter.may_have_arrived() || letter.state() == DeliveryState::Sending
+    })
 }
 
 /// A person chose the school: this one ends, its successor carries the duty on.

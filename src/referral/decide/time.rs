@@ -29,16 +29,11 @@ pub(super) fn timer(case: &Case, now: Timestamp) -> Vec<Decision> {
             WillHappen::Climb => {}
         }
     }
-    for rung in case.ahead().filter(|rung| rung.at <= now) {
+    for rung in case.ahead(now).filter(|rung| rung.at <= now) {
         decisions.push(Decision::Fire { rung });
-        for decision in fired(case, rung, held, now) {
-            // A letter or task that an earlier step of this moment has asked for already.
-            if !decisions.iter().any(|known| same(known, &decision)) {
-                decisions.push(decision);
-            }
-        }
+        decisions.extend(fired(case, rung, held, now));
     }
-    if case.ahead().next().is_none() && case.default_ahead().is_none() {
+    if case.ahead(now).next().is_none() && case.default_ahead().is_none() {
         decisions.extend(task(case, TaskKind::ChooseEnding, now));
     }
     decisions
@@ -72,7 +67,7 @@ fn fired(case: &Case, rung: Rung, held: bool, now: Timestamp) -> Vec<Decision> {
 
 /// P1 (`design.md`, the ladder): no proof of delivery, no working contact, conflict or another hold,
 /// the police ask for a call, or a school with a single contact.
-fn comes_first(case: &Case, held: bool) -> bool {
+pub(super) fn comes_first(case: &Case, held: bool) -> bool {
     let asked = [RouteReason::PoliceAskCall, RouteReason::SingleContact];
     held || case.proof() == Proof::None
         || case.duty() == Duty::Contradicted
@@ -93,21 +88,4 @@ fn unclaimed(case: &Case) -> bool {
         .open_tasks()
         .any(|(_, task)| super::ends_with_duty(task.kind) || task.kind == TaskKind::ReadReply)
         && !case.people.open_tasks().any(|(_, task)| task.claimed)
-}
-
-fn same(known: &Decision, other: &Decision) -> bool {
-    match (known, other) {
-        (Decision::OpenTask { kind, .. }, Decision::OpenTask { kind: other, .. }) => kind == other,
-        (
-            Decision::Queue {
-                message, contact, ..
-            },
-            Decision::Queue {
-                message: also,
-                contact: to,
-                ..
-            },
-        ) => message == also && contact == to,
-        _ => false,
-    }
 }

@@ -2,7 +2,7 @@
 
 use crate::referral::attempt::AttemptResult;
 use crate::referral::fact::{Fact, Message};
-use crate::referral::id::{ContactId, DeliveryId, LetterId};
+use crate::referral::id::{ContactId, DeliveryId, InboundId, LetterId};
 use crate::referral::report::Action;
 use crate::referral::school::RouteName;
 use crate::referral::state::DeliveryState;
@@ -24,8 +24,8 @@ pub struct DeliveryCase {
     pub step: u32,
     /// Attempts claimed, each with its outcome once it ended.
     pub attempts: BTreeMap<u32, Option<AttemptResult>>,
-    /// What delivery reports say of it.
-    pub reports: BTreeSet<Action>,
+    /// What delivery reports say of it, with the mails that say so.
+    pub reports: BTreeMap<Action, BTreeSet<InboundId>>,
     /// It may be tried from then on: as the decision after its latest attempt says, the soonest of
     /// several.
     pub not_before: Timestamp,
@@ -40,7 +40,7 @@ impl DeliveryCase {
     /// report of failure counts most: whatever was said before, nobody will read that letter.
     pub fn state(&self) -> DeliveryState {
         let ended = |wanted| self.attempts.values().any(|result| *result == Some(wanted));
-        let reported = |action| self.reports.contains(&action);
+        let reported = |action| self.reports.contains_key(&action);
         if reported(Action::Failed) {
             return DeliveryState::Failed;
         }
@@ -71,7 +71,7 @@ impl DeliveryCase {
     }
 
     fn sent_on(&self) -> bool {
-        self.reports.contains(&Action::Relayed) || self.reports.contains(&Action::Expanded)
+        self.reports.contains_key(&Action::Relayed) || self.reports.contains_key(&Action::Expanded)
     }
 
     /// Whether it waits to be sent, for the first time or again.
@@ -149,7 +149,7 @@ struct Queued {
 pub(super) struct Gathered {
     queued: BTreeMap<DeliveryId, Queued>,
     attempts: BTreeMap<DeliveryId, BTreeMap<u32, Option<AttemptResult>>>,
-    reports: BTreeMap<DeliveryId, BTreeSet<Action>>,
+    reports: BTreeMap<DeliveryId, BTreeMap<Action, BTreeSet<InboundId>>>,
     quarantined: BTreeSet<DeliveryId>,
     cancelled: BTreeSet<DeliveryId>,
 }
@@ -187,9 +187,13 @@ impl Gathered {
                 *known = Some(says_most(*known, *result));
             }
             Fact::ReportReceived {
-                delivery, action, ..
+                delivery,
+                action,
+                inbound,
+                ..
             } => {
-                self.reports.entry(*delivery).or_default().insert(*action);
+                let reports = self.reports.entry(*delivery).or_default();
+                reports.entry(*action).or_default().insert(*inbound);
             }
             Fact::DeliveryQuarantined { delivery, .. } => {
                 self.quarantined.insert(*delivery);

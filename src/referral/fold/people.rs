@@ -33,6 +33,12 @@ impl AnswerCase {
         self.contact.is_some() && self.strength.proves()
     }
 
+    /// Whether a person is to read it: it says something beside a verdict, or no verdict of it counts.
+    pub fn to_be_read(&self) -> bool {
+        let says_all = !self.has_message && self.counts() && self.verdict != Verdict::None;
+        self.read.is_none() && (self.waits() || !says_all)
+    }
+
     /// Whether somebody who may answer wrote, and no verdict of it counts: a person reads it, and
     /// nobody is mailed or rung meanwhile.
     fn waits(&self) -> bool {
@@ -40,7 +46,8 @@ impl AnswerCase {
             Verdict::Received | Verdict::NotOurs | Verdict::Wrong => self.counts(),
             Verdict::Call | Verdict::None => false,
         };
-        self.contact.is_some() && self.read.is_none() && !clear
+        // The public code alone proves nothing: whoever knows it must not silence the ladder.
+        self.contact.is_some() && self.strength.proves() && self.read.is_none() && !clear
     }
 }
 
@@ -69,8 +76,8 @@ pub struct People {
     pub contradictions: BTreeMap<u32, Option<(Verdict, u32)>>,
     /// Somebody was told by voice: the role they gave, the first by name if several did.
     pub told: Option<Role>,
-    /// Contacts who are away for as long as matters.
-    pub absent: BTreeSet<ContactId>,
+    /// Contacts who are away for as long as matters, with the mails that say so.
+    pub absent: BTreeMap<ContactId, BTreeSet<InboundId>>,
     /// Contacts whose address is suspended.
     pub blocked: BTreeSet<ContactId>,
     /// Tasks.
@@ -165,9 +172,10 @@ impl People {
             Fact::AbsenceNoted {
                 contact,
                 covers: true,
+                inbound,
                 ..
             } => {
-                self.absent.insert(*contact);
+                self.absent.entry(*contact).or_default().insert(*inbound);
             }
             Fact::Blocked { contact, .. } => {
                 self.blocked.insert(*contact);

@@ -261,6 +261,15 @@ fn london_date(at: Timestamp) -> Date {
     at.to_zoned(london).date()
 }
 
+/// When a hold that nobody decided takes its default: 90 minutes before `act_by`, at once if less is
+/// left.
+pub fn default_at(act_by: Timestamp, now: Timestamp) -> Timestamp {
+    act_by
+        .checked_sub(DEFAULT_BEFORE_ACT_BY)
+        .unwrap_or(now)
+        .max(now)
+}
+
 fn planned(
     child: usize,
     route: Route,
@@ -271,11 +280,7 @@ fn planned(
     let hold = route.findings.strongest().map(|reason| Hold {
         reason,
         will_happen: default_of(reason, &route),
-        at: deadline
-            .act_by
-            .checked_sub(DEFAULT_BEFORE_ACT_BY)
-            .unwrap_or(now)
-            .max(now),
+        at: default_at(deadline.act_by, now),
     });
     Planned {
         child,

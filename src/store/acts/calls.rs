@@ -3,14 +3,15 @@
 use super::super::cases::{Observed, apply, case_of};
 use super::super::tx::{Fault, Tx};
 use super::super::views::instant;
-use super::{Acted, NotActed, tell};
+use super::notifications::{not_told, record, told};
+use super::{Acted, NotActed};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::decide::Observation;
 use crate::referral::fact::{Fact, Settlement, TaskKind};
 use crate::referral::id::{NotificationId, TaskId};
 use crate::referral::ladder::call_again_after;
 use crate::referral::school::Role;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
 
 const TASK: &str = "SELECT kind, subject, force, claimed_by, claimed_at, settled_by, settled_at FROM task WHERE id = $1";
@@ -18,10 +19,25 @@ const MEMBERS: &str = "SELECT notification FROM task_member WHERE task = $1 ORDE
 const CLAIM: &str = "UPDATE task SET claimed_by = $2, claimed_at = $3 WHERE id = $1";
 const SETTLE: &str = "UPDATE task SET settled_at = $2, settled_by = $3, settlement = $4 WHERE id = $1 AND settled_at IS NULL";
 const COMES_BACK: &str = "INSERT INTO task(id, kind, notification, subject, force, opened_at, wanted_by) SELECT $2, kind, notification, subject, force, $3, $4 FROM task WHERE id = $1";
+const MEMBER_LEAVES: &str = "DELETE FROM task_member WHERE task = $1 AND notification = $2";
+const DONE: &str = "UPDATE task SET settled_at = $2, settled_by = $3, settlement = $4 WHERE id = $1 AND settled_at IS NULL AND NOT EXISTS (SELECT 1 FROM task_member m WHERE m.task = task.id)";
 const MEMBERS_MOVE: &str = "UPDATE task_member SET task = $2 WHERE task = $1";
 
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[TASK, MEMBERS, CLAIM, SETTLE, COMES_BACK, MEMBERS_MOVE];
+pub(crate) const STATEMENTS: &[&str] = &[
+    TASK,
+    MEMBERS,
+    CLAIM,
+    SETTLE,
+    COMES_BACK,
+    MEMBER_LEAVES,
+    DONE,
+    MEMBERS_MOVE,
+];
+
+/// Who takes a task on has it to themselves for so long: a call takes four minutes, and one whose
+/// caller was called away must not wait for them until it is too late.
+const CLAIM_HOLDS: SignedDuration = SignedDuration::from_mins(15);
 
 /// An open task and the notifications it is about, or why it cannot be worked on.
 async fn open_task(
@@ -57,6 +73,27 @@ async fn open_task(
     Ok(Ok((row, members)))
 }
 
+/// The other operator who has this task to themselves.
+fn claimed_by_another(
+    row: &sqlx::sqlite::SqliteRow,
+    operator: &str,
+    now: Timestamp,
+) -> Result<Option<NotActed>, Fault> {
+    let who: Option<String> = row.try_get("claimed_by")?;
+    let at: Option<i64> = row.try_get("claimed_at")?;
+    Ok(match (who, at.map(instant)) {
+        (Some(who), Some(at)) if who != operator && claim_holds(at, now) => {
+            Some(NotActed::Conflict { who, at })
+        }
+        _ => None,
+    })
+}
+
+/// Whether a claim made at this time still keeps others out.
+pub(super) fn claim_holds(at: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(at) < CLAIM_HOLDS
+}
+
 pub(super) async fn claim(
     tx: &mut Tx<'_>,
     task: TaskId,
@@ -67,14 +104,14 @@ pub(super) async fn claim(
         Ok(found) => found,
         Err(refused) => return Ok(Err(refused)),
     };
+    if let Some(refused) = claimed_by_another(&row, operator, tx.now)? {
+        return Ok(Err(refused));
+    }
+    let at: Option<i64> = row.try_get("claimed_at")?;
     let who: Option<String> = row.try_get("claimed_by")?;
-    if let Some(who) = who {
-        if who == operator {
-            return Ok(Ok(members));
-        }
-        let at: Option<i64> = row.try_get("claimed_at")?;
-        let at = instant(at.unwrap_or(0));
-        return Ok(Err(NotActed::Conflict { who, at }));
+    let mine = who.is_some_and(|who| who == operator);
+    if mine && at.is_some_and(|at| claim_holds(instant(at), tx.now)) {
+        return Ok(Ok(members));
     }
     sqlx::query(CLAIM)
         .bind(task.to_string())
@@ -112,6 +149,9 @@ pub(super) async fn call_outcome(
     if TaskKind::parse(&kind) != Some(TaskKind::RingSchool) {
         return Ok(Err(NotActed::NotNow("this task is no call")));
     }
+    if let Some(refused) = claimed_by_another(&row, operator, tx.now)? {
+        return Ok(Err(refused));
+    }
     let about: Vec<NotificationId> = members
         .iter()
         .copied()
@@ -122,17 +162,29 @@ pub(super) async fn call_outcome(
     }
     match call.outcome {
         CallOutcome::Told => {
-            for member in &about {
-                tell(tx, *member, Some(call.task), call.role, call.word, actor).await?;
+            if let Some(refused) = not_told(call.role) {
+                return Ok(Err(refused));
             }
+            let about = spoken_of(tx, call, about).await?;
+            if about.is_empty() {
+                let words = "claim the call first: whoever joins it later was not spoken of";
+                return Ok(Err(NotActed::NotNow(words)));
+            }
+            for member in &about {
+                done(tx, call, *member, operator, actor).await?;
+                let case = case_of(tx, *member).await?;
+                told(tx, &case, Some(call.task), (call.role, call.word), actor).await?;
+            }
+            Ok(Ok(about))
         }
         CallOutcome::NotOnRoll => {
-            if about.len() > 1 {
+            let &[member] = about.as_slice() else {
                 return Ok(Err(NotActed::NotNow("say which child is not on the roll")));
-            }
-            for member in &about {
-                not_on_roll(tx, *member, actor).await?;
-            }
+            };
+            done(tx, call, member, operator, actor).await?;
+            not_on_roll(tx, member, actor).await?;
+            let successor = case_of(tx, member).await?.rerouted_to;
+            Ok(Ok(about.into_iter().chain(successor).collect()))
         }
         CallOutcome::NoAnswer
         | CallOutcome::Engaged
@@ -140,23 +192,72 @@ pub(super) async fn call_outcome(
         | CallOutcome::RingBack
         | CallOutcome::Closed
         | CallOutcome::WrongNumber
-        | CallOutcome::WillNotTalk => comes_back(tx, call, &members, operator, actor).await?,
+        | CallOutcome::WillNotTalk => {
+            comes_back(tx, call, &members, operator, actor).await?;
+            Ok(Ok(members))
+        }
     }
-    Ok(Ok(about))
+}
+
+/// The notifications that were on the call when it was claimed, or the one that is named: a child who
+/// joined it while somebody was speaking was not spoken of.
+async fn spoken_of(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    members: Vec<NotificationId>,
+) -> Result<Vec<NotificationId>, Fault> {
+    if call.only.is_some() {
+        return Ok(members);
+    }
+    let mut spoken_of = Vec::new();
+    for member in members {
+        let case = case_of(tx, member).await?;
+        if case
+            .people
+            .tasks
+            .get(&call.task)
+            .is_some_and(|task| task.claimed)
+        {
+            spoken_of.push(member);
+        }
+    }
+    Ok(spoken_of)
+}
+
+/// A call is done for one of its notifications, by whom and with what; with the last one it is over.
+async fn done(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    member: NotificationId,
+    operator: &str,
+    actor: &str,
+) -> Result<(), Fault> {
+    let settled = Fact::TaskSettled {
+        task: call.task,
+        settlement: Settlement::Done,
+        outcome: Some(call.outcome),
+    };
+    apply(tx, member, Observed::by(actor, settled), None).await?;
+    sqlx::query(MEMBER_LEAVES)
+        .bind(call.task.to_string())
+        .bind(member.to_string())
+        .execute(&mut *tx.connection)
+        .await?;
+    sqlx::query(DONE)
+        .bind(call.task.to_string())
+        .bind(tx.now.as_microsecond())
+        .bind(operator)
+        .bind(call.outcome.word())
+        .execute(&mut *tx.connection)
+        .await?;
+    Ok(())
 }
 
 /// Said by voice that the child is not theirs: as NOT OURS by mail.
 async fn not_on_roll(tx: &mut Tx<'_>, member: NotificationId, actor: &str) -> Result<(), Fault> {
     let case = case_of(tx, member).await?;
-    let fact = Fact::AnswerBelieved {
-        belief: case.people.beliefs.keys().next_back().map_or(1, |n| n + 1),
-        inbound: None,
-        verdict: Verdict::NotOurs,
-        reason: None,
-    };
-    let observed = Observed::by(actor, fact);
-    apply(tx, member, observed, Some(Observation::NotOnRoll)).await?;
-    Ok(())
+    let observation = Observation::NotOnRoll;
+    record(tx, &case, Verdict::NotOurs, None, actor, observation).await
 }
 
 /// Nobody was told: the call is closed as what it was and stands again some minutes later.

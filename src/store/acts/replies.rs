@@ -1,29 +1,37 @@
 //! Replies that a person reads.
 
+use super::super::answers::{contact_id, whose};
 use super::super::cases::{Observed, apply, case_of};
 use super::super::tx::{Fault, Tx};
 use super::super::views::instant;
-use super::{Acted, NotActed, found};
+use super::notifications::found;
+use super::{Acted, NotActed, first};
 use crate::referral::answer::{Strength, Verdict};
 use crate::referral::decide::Observation;
 use crate::referral::fact::Fact;
-use crate::referral::id::{InboundId, NotificationId};
+use crate::referral::fold::Case;
+use crate::referral::id::{ContactId, InboundId, NotificationId};
 use sqlx::Row;
 
-const INBOUND: &str = "SELECT kind, notification, letter, contact, received_at, read_by, read_at, settled_at FROM inbound WHERE id = $1";
-const READ: &str =
-    "UPDATE inbound SET read_by = $2, read_at = $3, read_as = $4, notification = $5 WHERE id = $1";
+const INBOUND: &str =
+    "SELECT contact, received_at, read_by, read_at, settled_at FROM inbound WHERE id = $1";
+const AT_THIS_SCHOOL: &str = "SELECT c.id FROM contact c JOIN contact a ON a.address_digest = c.address_digest WHERE a.id = $1 AND c.urn = $2 AND c.role <> 'office' AND c.to_version IS NULL ORDER BY c.role, c.rank, c.id LIMIT 1";
+/// The causes of the answers that a mail brought: `answer:`, its id, a colon and the notification. A
+/// semicolon comes after the colon.
+const ANSWERS: &str = "SELECT stream FROM fact WHERE cause >= 'answer:' || $1 || ':' AND cause < 'answer:' || $1 || ';' ORDER BY stream";
+const READ: &str = "UPDATE inbound SET read_by = $2, read_at = $3, read_as = $4, notification = COALESCE($5, notification) WHERE id = $1";
 const READ_TASK_DONE: &str = "UPDATE task SET settled_at = $2, settled_by = $3, settlement = 'done' WHERE subject = $1 AND settled_at IS NULL";
 
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[INBOUND, READ, READ_TASK_DONE];
+pub(crate) const STATEMENTS: &[&str] = &[INBOUND, AT_THIS_SCHOOL, ANSWERS, READ, READ_TASK_DONE];
 
+/// Says what a reply means, and of which notification.
 pub(super) async fn attach(
     tx: &mut Tx<'_>,
     inbound: InboundId,
     notification: NotificationId,
     verdict: Verdict,
-    actor: &str,
+    operator: &str,
 ) -> Result<Acted, Fault> {
     let Some(case) = found(tx, notification).await? else {
         return Ok(Err(NotActed::NotThere("notification")));
@@ -32,12 +40,18 @@ pub(super) async fn attach(
         Ok(row) => row,
         Err(refused) => return Ok(Err(refused)),
     };
+    let sender: Option<String> = row.try_get("contact")?;
+    let contact = at_this_school(tx, &case, sender).await?;
+    if contact.is_none() && changes(verdict) {
+        let words = "no address of this school that we hold wrote it: ring the school, and record what it says";
+        return Ok(Err(NotActed::NotNow(words)));
+    }
     if !case.people.answers.contains_key(&inbound) {
         let received_at: i64 = row.try_get("received_at")?;
         let fact = Fact::AnswerReceived {
             inbound,
             letter: None,
-            contact: None,
+            contact,
             verdict: Verdict::None,
             has_message: true,
             strength: Strength::None,
@@ -46,41 +60,94 @@ pub(super) async fn attach(
         let cause = format!("answer:{inbound}:{notification}");
         apply(tx, notification, Observed::caused(fact, cause), None).await?;
     }
-    read(tx, inbound, Some(notification), verdict, actor).await?;
-    let fact = Fact::AnswerRead { inbound, verdict };
-    let observed = Observed::by(actor, fact);
-    let observation = Observation::Read { inbound, verdict };
-    apply(tx, notification, observed, Some(observation)).await?;
-    Ok(Ok(vec![notification]))
+    done(tx, inbound, Some(notification), verdict, operator).await?;
+    let mut about = vec![notification];
+    for other in answered(tx, inbound).await? {
+        if other != notification {
+            // It was about another child: whoever waited for it to be read waits no longer.
+            read_as(tx, other, inbound, Verdict::None, operator).await?;
+            about.push(other);
+        }
+    }
+    read_as(tx, notification, inbound, verdict, operator).await?;
+    Ok(Ok(about))
 }
 
+/// Says that a reply asks for nothing.
 pub(super) async fn dismiss(
     tx: &mut Tx<'_>,
     inbound: InboundId,
-    actor: &str,
+    operator: &str,
 ) -> Result<Acted, Fault> {
-    let row = match unread(tx, inbound).await? {
-        Ok(row) => row,
-        Err(refused) => return Ok(Err(refused)),
-    };
-    let notification: Option<String> = row.try_get("notification")?;
-    let notification = notification.and_then(|id| NotificationId::parse(&id).ok());
-    read(tx, inbound, notification, Verdict::None, actor).await?;
-    let Some(notification) = notification else {
-        return Ok(Ok(Vec::new()));
-    };
-    if case_of(tx, notification)
-        .await?
-        .people
-        .answers
-        .contains_key(&inbound)
-    {
-        let verdict = Verdict::None;
-        let observed = Observed::by(actor, Fact::AnswerRead { inbound, verdict });
-        let observation = Observation::Read { inbound, verdict };
-        apply(tx, notification, observed, Some(observation)).await?;
+    if let Err(refused) = unread(tx, inbound).await? {
+        return Ok(Err(refused));
     }
-    Ok(Ok(vec![notification]))
+    done(tx, inbound, None, Verdict::None, operator).await?;
+    let about = answered(tx, inbound).await?;
+    for notification in &about {
+        read_as(tx, *notification, inbound, Verdict::None, operator).await?;
+    }
+    Ok(Ok(about))
+}
+
+/// Whether this verdict changes anything: from an address that we do not hold it never does, whoever
+/// reads it (`letters.md`, reading answers).
+fn changes(verdict: Verdict) -> bool {
+    match verdict {
+        Verdict::Received | Verdict::NotOurs | Verdict::Wrong => true,
+        Verdict::Call | Verdict::None => false,
+    }
+}
+
+/// The contact of the notification's school who wrote from the address of this one.
+async fn at_this_school(
+    tx: &mut Tx<'_>,
+    case: &Case,
+    sender: Option<String>,
+) -> Result<Option<ContactId>, Fault> {
+    let (Some(sender), Some(whose)) = (sender, whose(case)) else {
+        return Ok(None);
+    };
+    let row = sqlx::query(AT_THIS_SCHOOL)
+        .bind(sender)
+        .bind(whose)
+        .fetch_optional(&mut *tx.connection)
+        .await?;
+    row.as_ref().map(contact_id).transpose()
+}
+
+/// The notifications that this mail brought an answer to.
+async fn answered(tx: &mut Tx<'_>, inbound: InboundId) -> Result<Vec<NotificationId>, Fault> {
+    let rows = sqlx::query(ANSWERS)
+        .bind(inbound.to_string())
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let id: String = row.try_get(0)?;
+            NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))
+        })
+        .collect()
+}
+
+async fn read_as(
+    tx: &mut Tx<'_>,
+    notification: NotificationId,
+    inbound: InboundId,
+    verdict: Verdict,
+    operator: &str,
+) -> Result<(), Fault> {
+    // What a mail said surely was believed when it came; read or not, that stands.
+    let case = case_of(tx, notification).await?;
+    let known = case.people.answers.get(&inbound);
+    if known.is_none_or(|answer| answer.read.is_some()) {
+        return Ok(());
+    }
+    let actor = first::actor(operator);
+    let observed = Observed::by(&actor, Fact::AnswerRead { inbound, verdict });
+    let observation = Observation::Read { inbound, verdict };
+    apply(tx, notification, observed, Some(observation)).await?;
+    Ok(())
 }
 
 /// A mail that nobody has read yet.
@@ -101,20 +168,26 @@ async fn unread(
         let at = instant(at.unwrap_or(0));
         return Ok(Err(NotActed::Conflict { who, at }));
     }
+    // What it brings is recorded first, so that nothing of it waits unread afterwards.
+    if row.try_get::<Option<i64>, _>("settled_at")?.is_none() {
+        let words = "it has only just come and is not classified yet";
+        return Ok(Err(NotActed::NotNow(words)));
+    }
     Ok(Ok(row))
 }
 
-async fn read(
+/// Somebody has read it; a task about the mail itself is done.
+async fn done(
     tx: &mut Tx<'_>,
     inbound: InboundId,
     notification: Option<NotificationId>,
     verdict: Verdict,
-    actor: &str,
+    operator: &str,
 ) -> Result<(), Fault> {
     let at = tx.now.as_microsecond();
     sqlx::query(READ)
         .bind(inbound.to_string())
-        .bind(actor)
+        .bind(operator)
         .bind(at)
         .bind(verdict.word())
         .bind(notification.map(|id| id.to_string()))
@@ -124,7 +197,7 @@ async fn read(
     sqlx::query(READ_TASK_DONE)
         .bind(inbound.to_string())
         .bind(at)
-        .bind(actor)
+        .bind(operator)
         .execute(&mut *tx.connection)
         .await?;
     Ok(())

@@ -124,7 +124,8 @@ CREATE TABLE notification(
   CHECK ((target = 'school') = (urn IS NOT NULL)),
   CHECK (duty <> 'closed' OR closed_as IS NOT NULL)
 ) STRICT;
-CREATE UNIQUE INDEX notification_duty ON notification(child, urn) WHERE urn IS NOT NULL AND duty NOT IN ('refused','closed');
+-- A refusal that is contradicted lives beside its successor until a person has found out.
+CREATE UNIQUE INDEX notification_duty ON notification(child, urn) WHERE urn IS NOT NULL AND duty NOT IN ('refused','closed','contradicted');
 CREATE INDEX notification_timer ON notification(next_at) WHERE live = 1;
 CREATE INDEX notification_board ON notification(force, act_by) WHERE live = 1;
 CREATE INDEX notification_referral ON notification(referral);

@@ -1,0 +1,309 @@
+//! Acts on the operators' socket: what is wished, strictly read, and what became of it.
+
+use super::Refused;
+use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
+use crate::referral::id::{InboundId, NotAnId, NotificationId, TaskId};
+use crate::referral::school::{Role, Urn};
+use crate::store::{Act, NotActed, Store};
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+/// A reason in characters at most: a few sentences, sealed beside what the police wrote.
+const REASON_CHARS_MAX: usize = 1_000;
+
+/// An act as it is wished for: ids and words as text.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "act", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Wished {
+    /// A person at the school has it.
+    Acknowledge {
+        /// `ntf_...`
+        notification: String,
+        /// How that is known.
+        reason: String,
+    },
+    /// A person at the school was told by voice.
+    Tell {
+        /// `ntf_...`
+        notification: String,
+        /// The role they gave.
+        role: String,
+        /// Whether their school word matches.
+        word: String,
+    },
+    /// Mail nobody until it is released.
+    Hold {
+        /// `ntf_...`
+        notification: String,
+        /// Why.
+        reason: String,
+    },
+    /// End a hold.
+    Release {
+        /// `ntf_...`
+        notification: String,
+        /// Why.
+        reason: String,
+    },
+    /// Choose the school.
+    Route {
+        /// `ntf_...`
+        notification: String,
+        /// Which.
+        urn: String,
+    },
+    /// Take a task on.
+    Claim {
+        /// `tsk_...`
+        task: String,
+    },
+    /// What came of a call.
+    CallOutcome {
+        /// `tsk_...`
+        task: String,
+        /// Its word.
+        outcome: String,
+        /// About this child's only, `ntf_...`
+        notification: Option<String>,
+        /// The role of whoever was told.
+        role: Option<String>,
+        /// Whether their school word matches.
+        word: Option<String>,
+    },
+    /// What a reply says, and of which notification.
+    Attach {
+        /// `inb_...`
+        inbound: String,
+        /// `ntf_...`
+        notification: String,
+        /// What it says.
+        verdict: String,
+    },
+    /// A reply asks for nothing.
+    Dismiss {
+        /// `inb_...`
+        inbound: String,
+    },
+}
+
+impl std::fmt::Debug for Wished {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Wished(..)")
+    }
+}
+
+/// Why what was sent is no act. It names the fault and echoes no value.
+type NoAct = &'static str;
+
+/// Reads an act; unknown acts, members and words are refused.
+pub(super) fn read(body: &[u8]) -> Result<Act, NoAct> {
+    let wished = serde_json::from_slice(body).map_err(|_| "this is no act that is known")?;
+    act_of(wished)
+}
+
+/// An act whose ids and words are known.
+fn act_of(wished: Wished) -> Result<Act, NoAct> {
+    Ok(match wished {
+        Wished::Acknowledge {
+            notification,
+            reason,
+        } => Act::Acknowledge {
+            notification: notification_id(&notification)?,
+            reason: reasoned(reason)?,
+        },
+        Wished::Tell {
+            notification,
+            role,
+            word,
+        } => Act::Tell {
+            notification: notification_id(&notification)?,
+            role: role_of(&role)?,
+            word: word_of(&word)?,
+        },
+        Wished::Hold {
+            notification,
+            reason,
+        } => Act::Hold {
+            notification: notification_id(&notification)?,
+            reason: reasoned(reason)?,
+        },
+        Wished::Release {
+            notification,
+            reason,
+        } => Act::Release {
+            notification: notification_id(&notification)?,
+            reason: reasoned(reason)?,
+        },
+        Wished::Route { notification, urn } => Act::Route {
+            notification: notification_id(&notification)?,
+            urn: Urn::parse(&urn).ok_or("a URN is six or seven digits")?,
+        },
+        Wished::Claim { task } => Act::Claim {
+            task: task_id(&task)?,
+        },
+        Wished::CallOutcome {
+            task,
+            outcome,
+            notification,
+            role,
+            word,
+        } => call_outcome(&task, &outcome, notification, role, word)?,
+        Wished::Attach {
+            inbound,
+            notification,
+            verdict,
+        } => Act::Attach {
+            inbound: inbound_id(&inbound)?,
+            notification: notification_id(&notification)?,
+            verdict: Verdict::parse(&verdict).ok_or("this is no verdict")?,
+        },
+        Wished::Dismiss { inbound } => Act::Dismiss {
+            inbound: inbound_id(&inbound)?,
+        },
+    })
+}
+
+fn call_outcome(
+    task: &str,
+    outcome: &str,
+    notification: Option<String>,
+    role: Option<String>,
+    word: Option<String>,
+) -> Result<Act, NoAct> {
+    let outcome = CallOutcome::parse(outcome).ok_or("this is no outcome of a call")?;
+    let role = role.map(|role| role_of(&role)).transpose()?;
+    let word = word.map(|word| word_of(&word)).transpose()?;
+    let notification = notification.map(|id| notification_id(&id)).transpose()?;
+    Ok(Act::CallOutcome {
+        task: task_id(task)?,
+        outcome,
+        notification,
+        role: match (outcome, role) {
+            (CallOutcome::Told, None) => return Err("say the role of whoever was told"),
+            // Nobody was spoken to who could be told; the outcome records no role.
+            (_, role) => role.unwrap_or(Role::KeyAdult),
+        },
+        word: word.unwrap_or(SchoolWord::Unverified),
+    })
+}
+
+fn notification_id(text: &str) -> Result<NotificationId, NoAct> {
+    NotificationId::parse(text).map_err(|_| "a notification's id begins with ntf_")
+}
+
+fn task_id(text: &str) -> Result<TaskId, NoAct> {
+    TaskId::parse(text).map_err(|_: NotAnId| "a task's id begins with tsk_")
+}
+
+fn inbound_id(text: &str) -> Result<InboundId, NoAct> {
+    InboundId::parse(text).map_err(|_| "a reply's id begins with inb_")
+}
+
+fn role_of(text: &str) -> Result<Role, NoAct> {
+    Role::parse(text).ok_or("this is no role at a school")
+}
+
+fn word_of(text: &str) -> Result<SchoolWord, NoAct> {
+    SchoolWord::parse(text).ok_or("a school word matches or is unverified")
+}
+
+fn reasoned(reason: String) -> Result<String, NoAct> {
+    let length = reason.trim().chars().count();
+    if (1..=REASON_CHARS_MAX).contains(&length) {
+        Ok(reason)
+    } else {
+        Err("a reason has 1 to 1,000 characters")
+    }
+}
+
+/// Does it, in the operator's name, and says what the notifications it was about are now.
+pub(super) async fn perform(store: &Store, act: Act, operator: &str) -> Response {
+    match store.act(act, operator).await {
+        Ok(Ok(about)) => {
+            let mut notifications = Vec::new();
+            for id in about {
+                notifications.push(state_of(store, id).await);
+            }
+            Json(json!({ "notifications": notifications })).into_response()
+        }
+        Ok(Err(refused)) => refusal(refused),
+        Err(fault) => Refused::new(fault).with(StatusCode::SERVICE_UNAVAILABLE),
+    }
+}
+
+/// The act is done whether or not it can be read what came of it.
+async fn state_of(store: &Store, id: NotificationId) -> Value {
+    let now = store.clock().now();
+    let trace = store.readers().show_trace(id, now).await.ok().flatten();
+    json!({
+        "notification": id.to_string(),
+        "reference": trace.as_ref().map(|trace| trace.reference.clone()),
+        "state": trace.as_ref().map(|trace| trace.state),
+    })
+}
+
+fn refusal(refused: NotActed) -> Response {
+    let words = Refused::new(&refused);
+    match refused {
+        NotActed::NotThere(_) => words.with(StatusCode::NOT_FOUND),
+        NotActed::NotNow(_) => words.with(StatusCode::UNPROCESSABLE_ENTITY),
+        NotActed::Conflict { who, at } => Refused {
+            who: Some(who),
+            at: Some(at.to_string()),
+            ..words
+        }
+        .with(StatusCode::CONFLICT),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NTF: &str = "ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0";
+
+    #[test]
+    fn every_act_is_read() {
+        for good in [
+            json!({"act": "acknowledge", "notification": NTF, "reason": "Mrs A rang"}),
+            json!({"act": "tell", "notification": NTF, "role": "deputy", "word": "matches"}),
+            json!({"act": "hold", "notification": NTF, "reason": "wrong child"}),
+            json!({"act": "release", "notification": NTF, "reason": "right child"}),
+            json!({"act": "route", "notification": NTF, "urn": "990011"}),
+            json!({"act": "claim", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0"}),
+            json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "no_answer"}),
+            json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "told", "notification": NTF, "role": "hub", "word": "unverified"}),
+            json!({"act": "attach", "inbound": "inb_01JDA2V8W6E4R8T0Y2V4P6S8D0", "notification": NTF, "verdict": "received"}),
+            json!({"act": "dismiss", "inbound": "inb_01JDA2V8W6E4R8T0Y2V4P6S8D0"}),
+        ] {
+            assert!(read(good.to_string().as_bytes()).is_ok(), "{good}");
+        }
+    }
+
+    #[test]
+    fn whatever_is_not_exactly_an_act_is_refused_and_not_echoed() {
+        let long = "x".repeat(REASON_CHARS_MAX + 1);
+        for bad in [
+            json!({}),
+            json!({"act": "drop", "notification": NTF}),
+            json!({"act": "claim"}),
+            json!({"act": "claim", "task": NTF}),
+            json!({"act": "claim", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "by": "Amelia"}),
+            json!({"act": "hold", "notification": NTF, "reason": " "}),
+            json!({"act": "hold", "notification": NTF, "reason": long}),
+            json!({"act": "tell", "notification": NTF, "role": "Amelia", "word": "matches"}),
+            json!({"act": "tell", "notification": NTF, "role": "deputy"}),
+            json!({"act": "route", "notification": NTF, "urn": "12"}),
+            json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "told"}),
+            json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "spoke"}),
+            json!({"act": "attach", "inbound": NTF, "notification": NTF, "verdict": "received"}),
+        ] {
+            let refused = read(bad.to_string().as_bytes());
+            let words = refused.expect_err("refused");
+            assert!(!words.contains("Amelia"), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The desk's calls and tasks. A child is its `child_ref` and reference here, a contact its role and
+//! initials unless names are asked for.
+
+use super::reads::Answer;
+use crate::referral::decide::call_comes_first;
+use crate::referral::directory::{ContactOf, Directory};
+use crate::referral::plan::Target;
+use crate::referral::school::Contact;
+use crate::store::totals::Listed;
+use crate::store::{CallMember, NotStored, OpenCall, Readers, TaskLine};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// The most urgent call that nobody has to themselves. One whose time has come goes before one whose
+/// time has not; then the first priority (`design.md`, the ladder), then the sooner act-by.
+pub(super) async fn next(
+    readers: &Readers,
+    directory: &Directory,
+    now: Timestamp,
+    reveal: bool,
+) -> Result<Answer, NotStored> {
+    let calls = readers.list_calls(now).await?;
+    let open = calls.len();
+    let claimed = calls.iter().filter(|call| call.claimed.is_some()).count();
+    let free = calls.into_iter().filter(|call| call.claimed.is_none());
+    let next = free.min_by_key(|call| {
+        let due = call.wanted_by <= now;
+        let wanted = if due { now } else { call.wanted_by };
+        (
+            !due,
+            wanted,
+            !comes_first(call),
+            act_by(call),
+            call.wanted_by,
+        )
+    });
+    Ok(Answer::Found(json!({
+        "now": now.to_string(),
+        "open": open,
+        "claimed": claimed,
+        "call": next.map(|call| shown(&call, directory, now, reveal)),
+    })))
+}
+
+fn comes_first(call: &OpenCall) -> bool {
+    call.members
+        .iter()
+        .any(|member| call_comes_first(&member.case))
+}
+
+fn act_by(call: &OpenCall) -> Option<Timestamp> {
+    call.members.iter().map(|member| member.case.act_by).min()
+}
+
+fn shown(call: &OpenCall, directory: &Directory, now: Timestamp, reveal: bool) -> Value {
+    let target = call.members.first().map(|member| member.case.target);
+    let (school, contacts) = place(directory, target, reveal);
+    json!({
+        "task": call.task,
+        "force": call.force,
+        "priority": if comes_first(call) { 1 } else { 2 },
+        "opened_at": call.opened_at.to_string(),
+        "wanted_by": call.wanted_by.to_string(),
+        "due": call.wanted_by <= now,
+        "act_by": act_by(call).map(|at| at.to_string()),
+        "school": school,
+        "contacts": contacts,
+        "children": call.members.iter().map(|member| child(member, now)).collect::<Vec<_>>(),
+        "earlier": call.earlier.iter().map(|earlier| json!({
+            "at": earlier.at.to_string(),
+            "who": earlier.who,
+            "outcome": earlier.outcome.word(),
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn child(member: &CallMember, now: Timestamp) -> Value {
+    let case = &member.case;
+    json!({
+        "notification": member.notification.to_string(),
+        "reference": member.reference,
+        "child_ref": member.child_ref,
+        "state": case.word(now).word(),
+        "hold": case.hold.map(|hold| hold.reason.word()),
+        "proof": case.proof().word(),
+        "act_by": case.act_by.to_string(),
+        "reasons": case.reasons.iter().map(|reason| reason.word()).collect::<Vec<_>>(),
+    })
+}
+
+/// Whom to ring and at which numbers: only those of the directory and the register are dialled.
+fn place(directory: &Directory, target: Option<Target>, reveal: bool) -> (Value, Vec<Value>) {
+    let (school, whose) = match target {
+        Some(Target::School(urn)) => {
+            let school = directory.schools.get(&urn);
+            let hours = directory.hours_of(urn, school.and_then(|school| school.la_code));
+            let shown = json!({
+                "urn": urn.to_string(),
+                "name": school.map(|school| school.name.clone()),
+                "register_number": school.and_then(|school| school.telephone.clone()),
+                "start": hours.start.strftime("%H:%M").to_string(),
+                "phone_from": hours.phone_from.strftime("%H:%M").to_string(),
+                "phone_to": hours.phone_to.strftime("%H:%M").to_string(),
+            });
+            (shown, ContactOf::School(urn))
+        }
+        Some(Target::Authority(code)) => {
+            let shown = json!({ "la_code": code.to_string() });
+            (shown, ContactOf::Authority(code))
+        }
+        Some(Target::Unrouted) | None => return (Value::Null, Vec::new()),
+    };
+    let contacts = directory.contacts_of(whose).iter();
+    (school, contacts.map(|c| contact(c, reveal)).collect())
+}
+
+/// A contact to be asked for.
+pub(super) fn contact(contact: &Contact, reveal: bool) -> Value {
+    let name = if reveal {
+        contact.name.clone()
+    } else {
+        initials(&contact.name)
+    };
+    json!({
+        "contact": contact.id.to_string(),
+        "role": contact.role.word(),
+        "name": name,
+        "phone": contact.phone,
+        "mobile": contact.mobile.as_ref().filter(|_| reveal),
+    })
+}
+
+/// `G. A.` for Grace Amadi: enough to see that two are not one.
+fn initials(name: &str) -> String {
+    let first = |word: &str| word.chars().next().map(|letter| format!("{letter}."));
+    let initials: Vec<String> = name.split_whitespace().filter_map(first).collect();
+    initials.join(" ")
+}
+
+/// Open tasks, soonest wanted first; of one kind if that is asked for.
+pub(super) async fn tasks(readers: &Readers, kind: Option<&str>) -> Result<Answer, NotStored> {
+    let tasks = readers.list_tasks().await?;
+    let more = readers.more(Listed::Tasks, tasks.len()).await?;
+    let wanted = tasks
+        .iter()
+        .filter(|line| kind.is_none_or(|kind| line.kind == kind));
+    let lines: Vec<Value> = wanted.map(task).collect();
+    Ok(Answer::Found(json!({ "tasks": lines, "more": more })))
+}
+
+/// One task of a list.
+pub(super) fn task(line: &TaskLine) -> Value {
+    json!({
+        "task": line.task,
+        "kind": line.kind,
+        "notification": line.notification,
+        "subject": line.subject,
+        "force": line.force,
+        "opened_at": line.opened_at.to_string(),
+        "wanted_by": line.wanted_by.to_string(),
+        "claimed": line.claimed.as_ref().map(|(who, at)| json!({
+            "who": who,
+            "at": at.to_string(),
+        })),
+        "reply": line.reply.as_ref().map(|(inbound, at)| json!({
+            "inbound": inbound,
+            "received_at": at.to_string(),
+        })),
+    })
+}

@@ -1,0 +1,81 @@
+//! Acts: only the daemon does them, in the name of the operator whose Unix user calls.
+
+use super::args::{NotificationAct, Reasoned};
+use super::exit::Exit;
+use super::output::Output;
+use super::reading::exchange;
+use super::texts::{lines, list, of};
+use super::{Stop, load};
+use crate::admin::acts::Wished;
+use crate::config::Look;
+use serde_json::Value;
+use std::fmt::Write;
+use std::path::PathBuf;
+use tokio::net::UnixStream;
+
+/// `notification`, where it acts.
+pub(super) async fn notification(
+    files: &[PathBuf],
+    command: NotificationAct,
+    output: Output,
+) -> Result<Exit, Stop> {
+    let wished = match command {
+        NotificationAct::Acknowledge(Reasoned { id, reason }) => Wished::Acknowledge {
+            notification: id.to_string(),
+            reason,
+        },
+        NotificationAct::Tell { id, role, word } => Wished::Tell {
+            notification: id.to_string(),
+            role: role.word().to_owned(),
+            word: word.word().to_owned(),
+        },
+        NotificationAct::Hold(Reasoned { id, reason }) => Wished::Hold {
+            notification: id.to_string(),
+            reason,
+        },
+        NotificationAct::Release(Reasoned { id, reason }) => Wished::Release {
+            notification: id.to_string(),
+            reason,
+        },
+        NotificationAct::Route { id, urn } => Wished::Route {
+            notification: id.to_string(),
+            urn: urn.to_string(),
+        },
+    };
+    act(files, &wished, output, "firstbell queue").await
+}
+
+/// Asks the daemon to do it. `then` is the next useful command.
+pub(super) async fn act(
+    files: &[PathBuf],
+    wished: &Wished,
+    output: Output,
+    then: &str,
+) -> Result<Exit, Stop> {
+    let config = load(files, Look::Away)?;
+    let socket = &config.operators.socket;
+    let stream = UnixStream::connect(socket).await.map_err(|error| {
+        let words = format!(
+            "only a running daemon can act, and {}: {error}\nstart it with: firstbell serve",
+            socket.display()
+        );
+        Stop::new(Exit::Unavailable, words)
+    })?;
+    let done = exchange(stream, "/v1/act", wished).await?;
+    output.answer(&done, |done| text(done, then))?;
+    Ok(Exit::Success)
+}
+
+fn text(done: &Value, then: &str) -> String {
+    lines(|text| {
+        let about = list(done, "/notifications");
+        if about.is_empty() {
+            writeln!(text, "Done.")?;
+        }
+        for line in about {
+            let (id, reference) = (of(line, "/notification"), of(line, "/reference"));
+            writeln!(text, "{id}  {reference}  is now {}", of(line, "/state"))?;
+        }
+        writeln!(text, "Next: {then}")
+    })
+}

@@ -1,0 +1,190 @@
+//! What people at the desk ask for: acts, calls, replies and tasks.
+
+use super::urn;
+use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
+use crate::referral::fact::TaskKind;
+use crate::referral::id::{InboundId, NotificationId, TaskId};
+use crate::referral::school::{Role, Urn};
+use clap::{Args, Subcommand};
+
+/// `notification`.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum NotificationCommand {
+    /// One notification: its state, clocks and letters.
+    Show {
+        /// `ntf_...`
+        #[arg(value_parser = NotificationId::parse)]
+        id: NotificationId,
+    },
+    /// Everything that happened to one notification, in order.
+    Trace {
+        /// `ntf_...`
+        #[arg(value_parser = NotificationId::parse)]
+        id: NotificationId,
+    },
+    /// An act.
+    #[command(flatten)]
+    Act(NotificationAct),
+}
+
+/// `notification`, where it acts.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum NotificationAct {
+    /// Record that a person at the school has it, or settle a contradiction so.
+    Acknowledge(Reasoned),
+    /// Record that a person at the school was told by voice.
+    Tell {
+        /// `ntf_...`
+        #[arg(value_parser = NotificationId::parse)]
+        id: NotificationId,
+        /// The role they gave: key_adult, deputy or hub.
+        #[arg(long, value_parser = role)]
+        role: Role,
+        /// Whether they spoke the school word: matches or unverified.
+        #[arg(long, value_parser = school_word, default_value = "unverified")]
+        word: SchoolWord,
+    },
+    /// Mail nobody about it until it is released. Its clock runs on.
+    Hold(Reasoned),
+    /// End a hold: the letter is sent.
+    Release(Reasoned),
+    /// Choose the school.
+    Route {
+        /// `ntf_...`
+        #[arg(value_parser = NotificationId::parse)]
+        id: NotificationId,
+        /// Which.
+        #[arg(long, value_parser = urn)]
+        urn: Urn,
+    },
+}
+
+/// An act that a person answers for in words.
+#[derive(Clone, PartialEq, Eq, Args)]
+pub struct Reasoned {
+    /// `ntf_...`
+    #[arg(value_parser = NotificationId::parse)]
+    pub id: NotificationId,
+    /// Why, or how it is known; kept sealed.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+impl std::fmt::Debug for Reasoned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Reasoned({})", self.id)
+    }
+}
+
+/// `call`.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum CallCommand {
+    /// The most urgent call that nobody has taken on.
+    Next {
+        /// With the contacts' names, which are personal.
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Take a call on: for a quarter of an hour nobody else may.
+    Claim {
+        /// `tsk_...`
+        #[arg(value_parser = TaskId::parse)]
+        task: TaskId,
+    },
+    /// Say what came of a call. Only `told` ends it; no answer comes back by itself.
+    Outcome(CallEnded),
+}
+
+/// `call outcome`.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub struct CallEnded {
+    /// `tsk_...`
+    #[arg(value_parser = TaskId::parse)]
+    pub task: TaskId,
+    /// told, not_on_roll, no_answer, engaged, voicemail, ring_back, closed, wrong_number, will_not_talk
+    #[arg(value_parser = outcome)]
+    pub outcome: CallOutcome,
+    /// About this child's notification only.
+    #[arg(long, value_parser = NotificationId::parse)]
+    pub notification: Option<NotificationId>,
+    /// The role of whoever was told: key_adult, deputy or hub.
+    #[arg(long, value_parser = role, required_if_eq("outcome", "told"))]
+    pub role: Option<Role>,
+    /// Whether they spoke the school word: matches or unverified.
+    #[arg(long, value_parser = school_word)]
+    pub word: Option<SchoolWord>,
+}
+
+/// `reply`.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum ReplyCommand {
+    /// Mails that nobody has read yet, latest first.
+    List {
+        /// Those that somebody has read, too.
+        #[arg(long)]
+        all: bool,
+    },
+    /// One mail: its kind and verdict, and from which contact.
+    Show {
+        /// `inb_...`
+        #[arg(value_parser = InboundId::parse)]
+        id: InboundId,
+        /// With what was written, which is personal.
+        #[arg(long)]
+        reveal: bool,
+    },
+    /// Say what a mail means, and of which notification.
+    Attach {
+        /// `inb_...`
+        #[arg(value_parser = InboundId::parse)]
+        id: InboundId,
+        /// Which it answers.
+        #[arg(long, value_parser = NotificationId::parse)]
+        notification: NotificationId,
+        /// What it says: received, not_ours, wrong, call or none.
+        #[arg(long, value_parser = verdict)]
+        verdict: Verdict,
+    },
+    /// Say that a mail asks for nothing.
+    Dismiss {
+        /// `inb_...`
+        #[arg(value_parser = InboundId::parse)]
+        id: InboundId,
+    },
+}
+
+/// `task`.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum TaskCommand {
+    /// What people must do, soonest wanted first.
+    List {
+        /// Of this kind only, as `ring_school` or `read_reply`.
+        #[arg(long, value_parser = task_kind)]
+        kind: Option<TaskKind>,
+    },
+}
+
+fn role(text: &str) -> Result<Role, String> {
+    let told = Role::parse(text).filter(|role| *role != Role::Office);
+    told.ok_or_else(|| "one of key_adult, deputy, hub: an office is never told".to_owned())
+}
+
+fn school_word(text: &str) -> Result<SchoolWord, String> {
+    one_of(SchoolWord::parse(text), SchoolWord::WORDS)
+}
+
+fn outcome(text: &str) -> Result<CallOutcome, String> {
+    one_of(CallOutcome::parse(text), CallOutcome::WORDS)
+}
+
+fn verdict(text: &str) -> Result<Verdict, String> {
+    one_of(Verdict::parse(text), Verdict::WORDS)
+}
+
+fn task_kind(text: &str) -> Result<TaskKind, String> {
+    one_of(TaskKind::parse(text), TaskKind::WORDS)
+}
+
+fn one_of<T>(read: Option<T>, words: &[&str]) -> Result<T, String> {
+    read.ok_or_else(|| format!("one of {}", words.join(", ")))
+}

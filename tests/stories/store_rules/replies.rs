@@ -1,0 +1,264 @@
+//! Replies that operators read, and calls that two of them want, on the store itself.
+
+use super::{EVENING, Opened, document, one_accepted, post};
+use firstbell::clock::Clock;
+use firstbell::referral::answer::{CallOutcome, SchoolWord, Strength, Verdict};
+use firstbell::referral::attempt::AttemptResult;
+use firstbell::referral::fold::Case;
+use firstbell::referral::id::{InboundId, NotificationId, TaskId};
+use firstbell::referral::report::Kind;
+use firstbell::referral::school::{Address, Role, Urn};
+use firstbell::store::{Accepted, Act, Came, InboundMail, Matched, NotActed, Settled};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+const KEY_ADULT: &str = "dsl@marshend.test.cjsm.net";
+const STRANGER: &str = "somebody@example.test";
+
+impl Opened {
+    async fn act(&self, act: Act, operator: &str) -> Result<Vec<NotificationId>, NotActed> {
+        self.store.act(act, operator).await.unwrap()
+    }
+
+    async fn case(&self, id: NotificationId) -> Case {
+        let now = self.store.clock().now();
+        let trace = self.store.readers().show_trace(id, now).await;
+        trace.unwrap().unwrap().case
+    }
+
+    /// A mail of this sender, kept, and classified as a person's words that hold no verdict.
+    async fn mail(&self, nth: u8, sender: &str, matched: Option<NotificationId>) -> InboundId {
+        let mail = InboundMail {
+            source: "smtp".to_owned(),
+            mail_from: Some(sender.to_owned()),
+            rcpt_to: vec!["replies@gateway.test".to_owned()],
+            bytes: format!("Subject: {nth}\r\n\r\nWho is this about?\r\n").into_bytes(),
+        };
+        let inbound = self.store.keep_inbound(mail).await.unwrap();
+        let settled = Settled {
+            inbound,
+            kind: Kind::HumanReply,
+            came: Came::Answer {
+                verdict: Verdict::None,
+                all: false,
+                has_message: true,
+            },
+            matched: matched.map(|notification| Matched {
+                letter: None,
+                notification,
+                strength: Strength::Reference,
+            }),
+            sender: Address::parse(sender),
+        };
+        self.store.settle(settled).await.unwrap();
+        inbound
+    }
+}
+
+async fn two_children() -> (tempfile::TempDir, Clock, Opened, [NotificationId; 2]) {
+    let (folder, clock, opened) = one_accepted().await;
+    let mut other = document(2, clock.now());
+    other["children"][0]["child_ref"] = json!("c-2");
+    other["children"][0]["given_name"] = json!("Samira");
+    let accepted = opened
+        .store
+        .accept(post(&other, "key-2", clock.now()))
+        .await;
+    assert!(matches!(accepted, Ok(Accepted::New(_))));
+    let live = opened.store.readers().list_live(clock.now()).await.unwrap();
+    let ids: Vec<NotificationId> = live.iter().map(|line| line.notification).collect();
+    let ids = ids.try_into().unwrap();
+    (folder, clock, opened, ids)
+}
+
+fn attach(inbound: InboundId, notification: NotificationId, verdict: Verdict) -> Act {
+    Act::Attach {
+        inbound,
+        notification,
+        verdict,
+    }
+}
+
+#[tokio::test]
+async fn a_reply_that_was_about_another_child_is_read_once_and_nobody_waits_for_it_any_more() {
+    let (_folder, clock, opened, [one, two]) = two_children().await;
+    let inbound = opened.mail(1, KEY_ADULT, Some(one)).await;
+    assert!(opened.case(one).await.reading());
+    let tasks = opened.store.readers().list_tasks().await.unwrap();
+    let reply = tasks.iter().find(|task| task.kind == "read_reply").unwrap();
+    assert_eq!(reply.reply, Some((inbound.to_string(), clock.now())));
+
+    let act = attach(inbound, two, Verdict::Received);
+    assert_eq!(opened.act(act.clone(), "Jo").await, Ok(vec![two, one]));
+    let (one_now, two_now) = (opened.case(one).await, opened.case(two).await);
+    assert_eq!(two_now.duty().word(), "acknowledged");
+    assert!(one_now.live() && !one_now.reading());
+    let tasks = opened.store.readers().list_tasks().await.unwrap();
+    assert!(tasks.iter().all(|task| task.kind != "read_reply"));
+
+    let first = NotActed::Conflict {
+        who: "Jo".to_owned(),
+        at: clock.now(),
+    };
+    assert_eq!(opened.act(act, "Sam").await, Err(first.clone()));
+    assert_eq!(
+        opened.act(Act::Dismiss { inbound }, "Sam").await,
+        Err(first)
+    );
+    let unread = opened.store.readers().list_replies(false).await.unwrap();
+    assert!(unread.is_empty());
+    let all = opened.store.readers().list_replies(true).await.unwrap();
+    let read = all[0].read.clone();
+    assert_eq!(
+        read,
+        Some(("Jo".to_owned(), clock.now(), "received".to_owned()))
+    );
+}
+
+#[tokio::test]
+async fn a_reply_that_belongs_to_nothing_is_attached_when_a_contact_of_the_school_wrote_it() {
+    let (_folder, _clock, opened, [one, two]) = two_children().await;
+    let inbound = opened.mail(1, KEY_ADULT, None).await;
+    let line = opened
+        .store
+        .readers()
+        .show_reply(inbound)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(line.contact.is_some() && line.notification.is_none());
+    let done = opened
+        .act(attach(inbound, one, Verdict::Received), "Jo")
+        .await;
+    assert_eq!(done, Ok(vec![one]));
+    assert_eq!(opened.case(one).await.duty().word(), "acknowledged");
+    assert!(opened.case(two).await.live());
+    assert!(
+        opened
+            .store
+            .readers()
+            .list_tasks()
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn whoever_reads_it_a_strangers_reply_acknowledges_nothing() {
+    let (_folder, _clock, opened, [one, _]) = two_children().await;
+    for (nth, matched) in [(1, None), (2, Some(one))] {
+        let inbound = opened.mail(nth, STRANGER, matched).await;
+        for verdict in [Verdict::Received, Verdict::NotOurs, Verdict::Wrong] {
+            let refused = opened.act(attach(inbound, one, verdict), "Jo").await;
+            assert!(matches!(refused, Err(NotActed::NotNow(_))), "{refused:?}");
+        }
+        assert!(opened.act(Act::Dismiss { inbound }, "Jo").await.is_ok());
+    }
+    assert_eq!(opened.case(one).await.duty().word(), "open");
+    assert!(
+        opened
+            .store
+            .readers()
+            .list_replies(false)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
+#[tokio::test]
+async fn a_mail_that_is_not_classified_yet_waits() {
+    let (_folder, _clock, opened, [one, _]) = two_children().await;
+    let mail = InboundMail {
+        source: "smtp".to_owned(),
+        mail_from: None,
+        rcpt_to: Vec::new(),
+        bytes: b"Subject: x\r\n\r\nReceived\r\n".to_vec(),
+    };
+    let inbound = opened.store.keep_inbound(mail).await.unwrap();
+    let refused = opened.act(attach(inbound, one, Verdict::None), "Jo").await;
+    assert!(matches!(refused, Err(NotActed::NotNow(_))));
+}
+
+#[tokio::test]
+async fn a_child_of_two_schools_is_not_routed_from_one_to_the_other() {
+    let (_folder, clock, opened) = one_accepted().await;
+    let mut both = document(2, clock.now());
+    both["children"][0]["child_ref"] = json!("c-2");
+    both["children"][0]["schools"] = json!([
+        {"urn": "990011", "urn_source": "picked", "name_recorded": "Marsh End Primary School"},
+        {"urn": "990012", "urn_source": "picked", "name_recorded": "Tollgate High School"},
+    ]);
+    let accepted = opened.store.accept(post(&both, "key-2", clock.now())).await;
+    assert!(matches!(accepted, Ok(Accepted::New(_))));
+    let live = opened.store.readers().list_live(clock.now()).await.unwrap();
+    let there = live
+        .iter()
+        .find(|line| line.urn.as_deref() == Some("990012"))
+        .unwrap();
+    let route = Act::Route {
+        notification: there.notification,
+        urn: Urn::parse("990011").unwrap(),
+    };
+    let refused = opened.act(route, "Jo").await;
+    assert!(matches!(refused, Err(NotActed::NotNow(_))), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_claim_lapses_and_a_call_nobody_picked_up_comes_back_in_ten_minutes() {
+    let (_folder, clock, opened) = one_accepted().await;
+    for _ in ["the Key Adult", "the deputy"] {
+        let letter = opened.claim().await.unwrap();
+        opened.sign(&letter, b"a letter").await;
+        opened.end(&letter, AttemptResult::Never).await;
+    }
+    let open = || async {
+        opened
+            .store
+            .readers()
+            .list_calls(clock.now())
+            .await
+            .unwrap()
+    };
+    let task = TaskId::parse(&open().await[0].task).unwrap();
+    let begun: Timestamp = EVENING.parse().unwrap();
+    let claim = Act::Claim { task };
+    assert!(opened.act(claim.clone(), "Jo").await.is_ok());
+    let first = NotActed::Conflict {
+        who: "Jo".to_owned(),
+        at: begun,
+    };
+    assert_eq!(opened.act(claim.clone(), "Sam").await, Err(first.clone()));
+    clock.advance_to(begun + SignedDuration::from_mins(14));
+    assert_eq!(opened.act(claim.clone(), "Sam").await, Err(first));
+    clock.advance_to(begun + SignedDuration::from_mins(15));
+    assert_eq!(open().await[0].claimed, None);
+    assert!(opened.act(claim, "Sam").await.is_ok());
+
+    let ended = |task, outcome, role| Act::CallOutcome {
+        task,
+        outcome,
+        notification: None,
+        role,
+        word: SchoolWord::Unverified,
+    };
+    let no_answer = ended(task, CallOutcome::NoAnswer, Role::KeyAdult);
+    let conflict = opened.act(no_answer.clone(), "Jo").await;
+    assert!(matches!(conflict, Err(NotActed::Conflict { ref who, .. }) if who == "Sam"));
+    let about = opened.act(no_answer, "Sam").await.unwrap();
+    let again = open().await.remove(0);
+    assert_eq!(again.wanted_by, clock.now() + SignedDuration::from_mins(10));
+    assert_eq!((again.claimed, again.earlier.len()), (None, 1));
+    assert_eq!(again.earlier[0].outcome, CallOutcome::NoAnswer);
+    assert_eq!(again.earlier[0].who, "Sam");
+
+    let task = TaskId::parse(&again.task).unwrap();
+    let office = ended(task, CallOutcome::Told, Role::Office);
+    let refused = opened.act(office, "Jo").await;
+    assert!(matches!(refused, Err(NotActed::NotNow(_))));
+    let told = ended(task, CallOutcome::Told, Role::Deputy);
+    assert_eq!(opened.act(told, "Jo").await, Ok(about.clone()));
+    assert_eq!(opened.case(about[0]).await.duty().word(), "told");
+    assert!(open().await.is_empty());
+}
