@@ -1,6 +1,6 @@
-//! Making a claimed letter: from what the store opened to signed bytes.
+//! Making a claimed letter or note: from what the store opened to signed bytes.
 
-use crate::letter::{self, LetterFault, LetterInput, ReplyToken, Signer, Templates};
+use crate::letter::{self, LetterFault, LetterInput, NoteInput, ReplyToken, Signer, Templates};
 use crate::referral::deadline::{Deadline, Whose};
 use crate::referral::directory::Directory;
 use crate::referral::london;
@@ -9,12 +9,15 @@ use crate::referral::policy::Policy;
 use crate::referral::post::ForceName;
 use crate::referral::pupil_day::{in_holiday, next_staff_day};
 use crate::seal::random;
-use crate::store::{Claim, LetterJob, LetterWork, SignedLetter};
+use crate::store::{Claim, Job, LetterJob, LetterWork, NoteJob, SignedLetter};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-/// What letters are made with.
+/// The profile that is recorded of a note: it has none of a letter's.
+const NOTE: &str = "note";
+
+/// What letters and notes are made with.
 #[derive(Debug)]
 pub struct Maker {
     /// Signs.
@@ -46,11 +49,32 @@ impl Maker {
         &self,
         claim: &Claim,
         work: &LetterWork,
-        job: &LetterJob,
+        job: &Job,
         directory: &Directory,
         plus_addressing: bool,
         now: Timestamp,
     ) -> Result<SignedLetter, NotMade> {
+        let (made, profile) = match job {
+            Job::Letter(job) => self.letter(work, job, directory, plus_addressing, now)?,
+            Job::Note(job) => (self.note(work, job, plus_addressing, now)?, NOTE),
+        };
+        Ok(SignedLetter {
+            letter: claim.letter,
+            bytes: made.bytes,
+            digest: made.digest,
+            signer: made.signer,
+            profile,
+        })
+    }
+
+    fn letter(
+        &self,
+        work: &LetterWork,
+        job: &LetterJob,
+        directory: &Directory,
+        plus_addressing: bool,
+        now: Timestamp,
+    ) -> Result<(letter::SignedLetter, &'static str), NotMade> {
         let policy = self.policies.get(&job.force).ok_or(NotMade::NoPolicy)?;
         let child = job.referral.children.first().ok_or(NotMade::NoChild)?;
         let deadline = deadline_of(job);
@@ -74,20 +98,40 @@ impl Maker {
             at: now,
         };
         let random = random().map_err(|_| NotMade::NoRandom)?;
-        let made = letter::make(
+        let (templates, settings) = (&self.templates, &self.settings);
+        let made = letter::make(&self.signer, templates, settings, &input, random)?;
+        Ok((made, policy.profile.word()))
+    }
+
+    fn note(
+        &self,
+        work: &LetterWork,
+        job: &NoteJob,
+        plus_addressing: bool,
+        now: Timestamp,
+    ) -> Result<letter::SignedLetter, NotMade> {
+        let policy = self.policies.get(&job.force).ok_or(NotMade::NoPolicy)?;
+        let input = NoteInput {
+            says: job.says,
+            policy,
+            school_name: &job.school_name,
+            to: &work.contact.address,
+            role: work.contact.role,
+            reference: &job.reference,
+            token: &ReplyToken(work.token.clone()),
+            plus_addressing,
+            message_id: &job.message_id,
+            at: now,
+        };
+        let random = random().map_err(|_| NotMade::NoRandom)?;
+        let (templates, settings) = (&self.templates, &self.settings);
+        Ok(letter::make_note(
             &self.signer,
-            &self.templates,
-            &self.settings,
+            templates,
+            settings,
             &input,
             random,
-        )?;
-        Ok(SignedLetter {
-            letter: claim.letter,
-            bytes: made.bytes,
-            digest: made.digest,
-            signer: made.signer,
-            profile: policy.profile.word(),
-        })
+        )?)
     }
 }
 

@@ -5,6 +5,7 @@ use super::carrier::SmtpCarrier;
 use super::making::Maker;
 use super::{Envelope, Route, Settings};
 use crate::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
+use crate::referral::fact::Message;
 use crate::referral::school::{Address, RouteName};
 use crate::store::{Claim, Ended, LetterWork, NotStored, Store};
 use jiff::Timestamp;
@@ -220,8 +221,9 @@ impl World {
         self.store.wanted(claim).await.unwrap_or(true)
     }
 
-    /// Reports come back to the reply address, with the token where the route carries it; the ENVID
-    /// names the letter either way (RFC 3461).
+    /// Reports on a letter come back to the reply address, with the token where the route carries it;
+    /// the ENVID names the letter either way (RFC 3461). A note has an empty sender, so that it can
+    /// never loop (RFC 3834 section 3.3).
     fn envelope(&self, work: &LetterWork, route: &Route) -> Envelope {
         let reply_to = &self.maker.settings.reply_to;
         let tagged = reply_to
@@ -230,9 +232,13 @@ impl World {
             .and_then(|(local, domain)| {
                 Address::parse(&format!("{local}+{}@{domain}", work.token))
             });
-        let mail_from = if route.plus_addressing { tagged } else { None };
+        let tagged = if route.plus_addressing { tagged } else { None };
+        let mail_from = match work.message {
+            Message::Letter => Some(tagged.unwrap_or_else(|| reply_to.clone())),
+            Message::Receipt | Message::AfterCall | Message::NotCounted => None,
+        };
         Envelope {
-            mail_from: Some(mail_from.unwrap_or_else(|| reply_to.clone())),
+            mail_from,
             rcpt_to: work.contact.address.clone(),
             envid: work.token.clone(),
         }

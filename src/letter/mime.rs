@@ -1,15 +1,24 @@
-//! The letter as mail: one text part, signed as RFC 3156 `multipart/signed`.
+//! A letter or note as mail: one text part, signed as RFC 3156 `multipart/signed`.
 //!
 //! The signed bytes are written once and never parsed and written again: a signature is over bytes.
-//! There is no `Auto-Submitted`, because we want to hear that somebody is away.
 
 use super::headers::{bare, field, mailbox};
 use super::quoted_printable;
 use crate::referral::school::Address;
 
+/// What is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// It has no `Auto-Submitted`, because we want to hear that somebody is away.
+    Letter,
+    /// Nothing is to answer it by itself (RFC 3834 section 5).
+    Note,
+}
+
 /// The fields that stand outside and, protected, inside the signed part (RFC 9788).
 #[derive(Debug, Clone)]
 pub(super) struct Head<'a> {
+    pub(super) what: What,
     pub(super) from_name: &'a str,
     pub(super) from: &'a Address,
     pub(super) to: &'a Address,
@@ -30,6 +39,10 @@ impl Head<'_> {
             field("Date", &self.date),
             field("Message-ID", &format!("<{}>", self.message_id)),
             field("Reply-To", &bare(&self.reply_to)),
+            match self.what {
+                What::Letter => String::new(),
+                What::Note => field("Auto-Submitted", "auto-generated"),
+            },
         ]
         .concat()
     }
@@ -75,7 +88,7 @@ pub(super) fn message(
             "Content-Type",
             r#"application/pgp-signature; name="signature.asc""#,
         ),
-        field("Content-Description", "our seal on this letter"),
+        field("Content-Description", description(head.what)),
         field(
             "Content-Disposition",
             r#"attachment; filename="signature.asc""#,
@@ -83,6 +96,13 @@ pub(super) fn message(
         format!("\r\n{signature}\r\n\r\n--{boundary}--\r\n"),
     ]
     .concat()
+}
+
+fn description(what: What) -> &'static str {
+    match what {
+        What::Letter => "our seal on this letter",
+        What::Note => "our seal on this note",
+    }
 }
 
 /// A boundary from random bytes that the caller draws from a CSPRNG.

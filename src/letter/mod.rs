@@ -1,13 +1,15 @@
-//! Render, canonical MIME, OpenPGP signature: one child, one school, one contact, one letter.
+//! Render, canonical MIME, OpenPGP signature: one child, one school, one contact, one letter; and the
+//! notes, which name nobody.
 //!
-//! [`make`] is pure but for the signature's salt: the caller gives the time and the random bytes,
-//! makes the letter once, stores its bytes and sends those, however often it must try.
+//! [`make`] and [`make_note`] are pure but for the signature's salt: the caller gives the time and the
+//! random bytes, makes the message once, stores its bytes and sends those, however often it must try.
 
 mod canonical;
 mod fields;
 mod headers;
 mod languages;
 mod mime;
+mod notes;
 mod quoted_printable;
 mod rehearsal;
 mod rules;
@@ -19,6 +21,7 @@ mod tests;
 mod wording;
 
 pub use canonical::{NotCanonical, assert_canonical};
+pub use notes::{NoteInput, make_note};
 pub use rules::Rule;
 pub use sign::{SignFault, Signer, SignerFault, generate};
 pub use templates::{TemplateFault, Templates};
@@ -32,7 +35,9 @@ use crate::referral::school::{Address, Role};
 use aws_lc_rs::digest;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use mime::What;
 use std::path::PathBuf;
+use templates::Words;
 use wording::Civil;
 
 /// Letter settings.
@@ -115,7 +120,7 @@ pub struct LetterInput<'a> {
 /// A whole message in bytes at most, below the 100 KB that `domain.md` asks CJSM to be spared.
 pub const LETTER_BYTES_MAX: usize = 100_000;
 
-/// One letter, signed: these bytes are stored and sent, the same ones at every try.
+/// One letter or note, signed: these bytes are stored and sent, the same ones at every try.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SignedLetter {
     /// The message as it goes after DATA, before dot-stuffing. Lines end in CRLF.
@@ -136,11 +141,11 @@ impl std::fmt::Debug for SignedLetter {
     }
 }
 
-/// Why no letter was made. Says which rule or step, never what the letter would have said.
+/// Why no letter or note was made. Says which rule or step, never what the letter would have said.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum LetterFault {
     /// An office mailbox is read by clerks and volunteers.
-    #[error("an office gets nudges and calls, never a letter")]
+    #[error("an office gets nudges and calls, never a letter or a note about one")]
     Office,
     /// The zone database has no Europe/London.
     #[error(transparent)]
@@ -177,30 +182,64 @@ pub fn make(
     input: &LetterInput<'_>,
     random: [u8; 16],
 ) -> Result<SignedLetter, LetterFault> {
-    match input.role {
-        Role::Office => return Err(LetterFault::Office),
-        Role::KeyAdult | Role::Deputy | Role::Hub => {}
-    }
+    refuse_office(input.role)?;
     let civil = Civil::london()?;
     let words = templates.render(input, &civil)?;
     let reference = input.reference.to_string();
     let token = &input.token.0;
     rules::subject(&words.subject, &reference, token).map_err(TemplateFault::in_subject)?;
     rules::body(&words.text, &reference, token).map_err(TemplateFault::in_body)?;
+    let outside = Outside {
+        what: What::Letter,
+        to: input.to,
+        token: input.token,
+        plus_addressing: input.plus_addressing,
+        message_id: input.message_id,
+        at: input.at,
+    };
+    written(signer, settings, &outside, words, &civil, random)
+}
 
+fn refuse_office(role: Role) -> Result<(), LetterFault> {
+    match role {
+        Role::Office => Err(LetterFault::Office),
+        Role::KeyAdult | Role::Deputy | Role::Hub => Ok(()),
+    }
+}
+
+/// What stands around a message's words.
+struct Outside<'a> {
+    what: What,
+    to: &'a Address,
+    token: &'a ReplyToken,
+    plus_addressing: bool,
+    message_id: &'a str,
+    at: Timestamp,
+}
+
+/// Words that keep to the rules, written as mail, checked and signed.
+fn written(
+    signer: &Signer,
+    settings: &Settings,
+    outside: &Outside<'_>,
+    words: Words,
+    civil: &Civil,
+    random: [u8; 16],
+) -> Result<SignedLetter, LetterFault> {
     let head = mime::Head {
+        what: outside.what,
         from_name: &settings.from_name,
         from: &settings.from,
-        to: input.to,
+        to: outside.to,
         subject: &words.subject,
-        date: date(input.at, &civil)?,
-        message_id: message_id(input.message_id)?,
-        reply_to: reply_to(&settings.reply_to, input)?,
+        date: date(outside.at, civil)?,
+        message_id: message_id(outside.message_id)?,
+        reply_to: reply_to(&settings.reply_to, outside)?,
     };
     let boundary = mime::boundary(random);
     let part = mime::signed_part(&head, &words.text);
     assert_canonical(part.as_bytes(), &words.text, &boundary)?;
-    let signature = signer.sign(part.as_bytes(), input.at)?;
+    let signature = signer.sign(part.as_bytes(), outside.at)?;
     let message = mime::message(&head, &part, &signature, sign::MICALG, &boundary);
     canonical::assert_message(message.as_bytes(), &words.subject, &words.text)?;
     if message.len() > LETTER_BYTES_MAX {
@@ -231,12 +270,12 @@ fn message_id(id: &str) -> Result<&str, LetterFault> {
         .ok_or(LetterFault::MessageId)
 }
 
-fn reply_to(plain: &Address, input: &LetterInput<'_>) -> Result<Address, LetterFault> {
-    if !input.plus_addressing {
+fn reply_to(plain: &Address, outside: &Outside<'_>) -> Result<Address, LetterFault> {
+    if !outside.plus_addressing {
         return Ok(plain.clone());
     }
     let (local, domain) = plain.as_str().split_once('@').ok_or(LetterFault::ReplyTo)?;
-    let own = format!("{local}+{}@{domain}", input.token.0);
+    let own = format!("{local}+{}@{domain}", outside.token.0);
     Address::parse(&own).ok_or(LetterFault::ReplyTo)
 }
 

@@ -1,7 +1,7 @@
-//! What every letter must keep to, whoever wrote its template (`letters.md`, "Rules for every
+//! What every letter and note must keep to, whoever wrote its template (`letters.md`, "Rules for every
 //! message"; `domain.md`, what a subject must not say).
 
-/// Lines of a letter at most, blank ones counted: one screen.
+/// Lines of a message at most, blank ones counted: one screen.
 const LINES_MAX: usize = 25;
 /// What a lock screen shows of a message.
 const PREVIEW_CHARACTERS: usize = 150;
@@ -25,11 +25,11 @@ const SUBJECT_WORDS_FORBIDDEN: [&str; 14] = [
     "standard",
 ];
 
-/// A rule that a rendered letter breaks. Carries a line's number, never its words.
+/// A rule that a rendered letter or note breaks. Carries a line's number, never its words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Rule {
     /// More lines than one screen.
-    #[error("a letter has at most {LINES_MAX} lines")]
+    #[error("a message has at most {LINES_MAX} lines")]
     TooManyLines,
     /// Outlook would join this line (from 1) to the next.
     #[error("line {0} must end in . ? ! or : or begin with two blanks, and stay so when joined")]
@@ -40,14 +40,14 @@ pub enum Rule {
     /// A lock screen would show what the letter says.
     #[error("the first {PREVIEW_CHARACTERS} characters must carry no content")]
     Preview,
-    /// Something every letter must hold is not there.
-    #[error("a letter must hold {0}")]
+    /// Something every such message must hold is not there.
+    #[error("a message must hold {0}")]
     Missing(&'static str),
     /// Plain values did not give plain ASCII.
     #[error("a template must be ASCII")]
     NotAscii,
     /// The reply token is printed.
-    #[error("a letter must not print the reply token")]
+    #[error("a message must not print the reply token")]
     TokenPrinted,
     /// The subject is not one line of ASCII.
     #[error("a subject must be one line of ASCII")]
@@ -59,12 +59,48 @@ pub enum Rule {
     #[error("a subject must end in the reference in brackets")]
     SubjectReference,
     /// The subject says what the letter is about.
-    #[error("a subject must not say what the letter is about")]
+    #[error("a subject must not say what the message is about")]
     SubjectWord,
 }
 
-/// Holds a body against the rules. `text` is lines that each end in LF.
+/// What stands in every letter besides its reference.
+const IN_LETTERS: [(&str, &str); 4] = [
+    ("RECEIVED", "the answer RECEIVED"),
+    ("NOT OURS", "the answer NOT OURS"),
+    ("WRONG PERSON", "the answer WRONG PERSON"),
+    ("CALL", "the answer CALL"),
+];
+
+/// Holds a letter's body against the rules. `text` is lines that each end in LF.
 pub(super) fn body(text: &str, reference: &str, token: &str) -> Result<(), Rule> {
+    shape(text, token)?;
+    holds(text, (reference, "its reference"))?;
+    IN_LETTERS
+        .into_iter()
+        .try_for_each(|must| holds(text, must))
+}
+
+/// Holds a note's body against the rules. Whoever gets one that cannot be true must be able to say so:
+/// a forged answer is found out by the school's own word.
+pub(super) fn note(text: &str, reference: &str, token: &str, phone: &str) -> Result<(), Rule> {
+    shape(text, token)?;
+    [
+        (reference, "its reference"),
+        (phone, "the desk's telephone"),
+        ("NOT ME", "the answer NOT ME"),
+        ("WRONG PERSON", "the answer WRONG PERSON"),
+    ]
+    .into_iter()
+    .try_for_each(|must| holds(text, must))
+}
+
+fn holds(text: &str, (words, name): (&str, &'static str)) -> Result<(), Rule> {
+    let held = text.contains(words);
+    held.then_some(()).ok_or(Rule::Missing(name))
+}
+
+/// What holds for every body: its lines, its preview, and no token.
+fn shape(text: &str, token: &str) -> Result<(), Rule> {
     let lines: Vec<&str> = text.lines().collect();
     if lines.len() > LINES_MAX {
         return Err(Rule::TooManyLines);
@@ -87,17 +123,6 @@ pub(super) fn body(text: &str, reference: &str, token: &str) -> Result<(), Rule>
     }
     if text.contains(token) {
         return Err(Rule::TokenPrinted);
-    }
-    for (words, name) in [
-        (reference, "its reference"),
-        ("RECEIVED", "the answer RECEIVED"),
-        ("NOT OURS", "the answer NOT OURS"),
-        ("WRONG PERSON", "the answer WRONG PERSON"),
-        ("CALL", "the answer CALL"),
-    ] {
-        if !text.contains(words) {
-            return Err(Rule::Missing(name));
-        }
     }
     Ok(())
 }
@@ -174,6 +199,25 @@ mod tests {
         let no_call = format!("{HEAD}{}", ANSWERS.replace("CALL", "RING"));
         let missing = Rule::Missing("the answer CALL");
         assert_eq!(body(&no_call, "7KQ2-M4XT", "t0"), Err(missing));
+    }
+
+    #[test]
+    fn a_note_is_held_to_the_same_shape_and_says_how_to_object() {
+        let objections = "Ring 01245 000000 or reply NOT ME, 7KQ2-M4XT.\nElse WRONG PERSON.\n";
+        let held = |text: &str| note(text, "7KQ2-M4XT", "sometoken", "01245 000000");
+        assert_eq!(held(&format!("{HEAD}{objections}")), Ok(()));
+        let joined = format!("{HEAD}No end\n{objections}");
+        assert_eq!(held(&joined), Err(Rule::LineJoined(3)));
+        assert_eq!(held(&format!("  x\n\n{objections}")), Err(Rule::Preview));
+        for (word, name) in [
+            ("7KQ2-M4XT", "its reference"),
+            ("01245 000000", "the desk's telephone"),
+            ("NOT ME", "the answer NOT ME"),
+            ("WRONG PERSON", "the answer WRONG PERSON"),
+        ] {
+            let without = format!("{HEAD}{}", objections.replace(word, "x"));
+            assert_eq!(held(&without), Err(Rule::Missing(name)));
+        }
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! A made-up letter: the one of `letters.md`, and the fullest and the barest that can be.
 
-use super::{LetterInput, ReplyToken};
+use super::{LetterInput, NoteInput, ReplyToken};
 use crate::referral::deadline::{Deadline, DueReason};
 use crate::referral::policy::{Desk, DutyEndsOn, ParentLine, Policy, Profile};
 use crate::referral::post::{
@@ -9,6 +9,7 @@ use crate::referral::post::{
 };
 use crate::referral::reference::Reference;
 use crate::referral::school::{Address, Role};
+use crate::store::NoteSays;
 use jiff::Timestamp;
 use jiff::civil::{Date, date};
 
@@ -159,6 +160,22 @@ impl Sample {
             n_of_m: self.n_of_m,
             deadline: &self.deadline,
             staff_back_on: self.staff_back_on,
+            token: &self.token,
+            plus_addressing: true,
+            message_id: &self.message_id,
+            at: self.at,
+        }
+    }
+
+    /// A note about it, to the same reader.
+    pub(super) fn note<'a>(&'a self, policy: &'a Policy) -> NoteInput<'a> {
+        NoteInput {
+            says: NoteSays::NotCounted { at: self.at },
+            policy,
+            school_name: &self.school_name,
+            to: &self.to,
+            role: self.role,
+            reference: &self.reference,
             token: &self.token,
             plus_addressing: true,
             message_id: &self.message_id,

@@ -1,8 +1,10 @@
-//! The letter's templates: embedded, and each replaceable by a file of the same name in a folder.
+//! The templates of letters and notes: embedded, and each replaceable by a file of the same name in a folder.
 
 use super::fields::{self, Answer};
+use super::notes;
 use super::rehearsal;
 use super::rules::Rule;
+use super::sample::Sample;
 use super::wording::{Civil, NoZone};
 use super::{LetterInput, sha256};
 use crate::referral::policy::Policy;
@@ -12,20 +14,35 @@ use std::fs;
 use std::path::Path;
 
 /// Every template: its file name and the text that ships.
-const EMBEDDED: [(&str, &str); 2] = [
+const EMBEDDED: [(&str, &str); 6] = [
     (SUBJECT, include_str!("templates/subject.txt")),
     (LETTER, include_str!("templates/letter.txt")),
+    (NOTE_SUBJECT, include_str!("templates/note_subject.txt")),
+    (RECEIPT, include_str!("templates/receipt.txt")),
+    (AFTER_CALL, include_str!("templates/after_call.txt")),
+    (NOT_COUNTED, include_str!("templates/not_counted.txt")),
 ];
 /// The names, in the order of `docs/letters.md`.
 #[cfg(test)]
-pub(super) const NAMES: [&str; 2] = [SUBJECT, LETTER];
+pub(super) const NAMES: [&str; 6] = [
+    SUBJECT,
+    LETTER,
+    NOTE_SUBJECT,
+    RECEIPT,
+    AFTER_CALL,
+    NOT_COUNTED,
+];
 const SUBJECT: &str = "subject.txt";
 const LETTER: &str = "letter.txt";
+pub(super) const NOTE_SUBJECT: &str = "note_subject.txt";
+pub(super) const RECEIPT: &str = "receipt.txt";
+pub(super) const AFTER_CALL: &str = "after_call.txt";
+pub(super) const NOT_COUNTED: &str = "not_counted.txt";
 
 /// A template is a page of text; a file beyond this is not one.
 const TEMPLATE_BYTES_MAX: u64 = 64 * 1024;
 
-/// The letter's templates, compiled. Cheap to share, made once.
+/// The templates, compiled. Cheap to share, made once.
 #[derive(Debug)]
 pub struct Templates {
     environment: Environment<'static>,
@@ -73,7 +90,7 @@ pub enum TemplateFault {
     Zone(#[from] NoZone),
 }
 
-/// A letter's words before they become mail.
+/// A letter's or note's words before they become mail.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Words {
     /// ASCII, ends in the reference in brackets.
@@ -85,6 +102,17 @@ pub(super) struct Words {
 impl std::fmt::Debug for Words {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Words(..)")
+    }
+}
+
+impl Words {
+    fn of(subject: &str, mut text: String) -> Self {
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+        Self {
+            subject: subject.trim_end().to_owned(),
+            text,
+        }
     }
 }
 
@@ -130,12 +158,14 @@ impl Templates {
 
     /// Renders every variant for every profile and parent line and holds each against the rules.
     pub fn check(&self) -> Result<(), TemplateFault> {
-        rehearsal::rehearse_all(self)
+        rehearsal::rehearse_all(self)?;
+        notes::rehearse(self, &Sample::policy())
     }
 
     /// The same with one force's own policy: its marking, handling text, desk and parent line.
     pub fn check_policy(&self, policy: &Policy) -> Result<(), TemplateFault> {
-        rehearsal::rehearse(self, policy)
+        rehearsal::rehearse(self, policy)?;
+        notes::rehearse(self, policy)
     }
 
     /// Renders one letter; no rule is checked yet.
@@ -146,13 +176,18 @@ impl Templates {
     ) -> Result<Words, TemplateFault> {
         let answer = Answer::of(input, civil);
         let subject = self.fill(SUBJECT, fields::subject(input, &answer))?;
-        let mut text = self.fill(LETTER, fields::body(input, &answer, civil))?;
-        text.truncate(text.trim_end().len());
-        text.push('\n');
-        Ok(Words {
-            subject: subject.trim_end().to_owned(),
-            text,
-        })
+        let text = self.fill(LETTER, fields::body(input, &answer, civil))?;
+        Ok(Words::of(&subject, text))
+    }
+
+    /// Renders one note; no rule is checked yet.
+    pub(super) fn render_note(
+        &self,
+        body: &'static str,
+        values: Value,
+    ) -> Result<Words, TemplateFault> {
+        let subject = self.fill(NOTE_SUBJECT, values.clone())?;
+        Ok(Words::of(&subject, self.fill(body, values)?))
     }
 
     fn fill(&self, name: &'static str, values: Value) -> Result<String, TemplateFault> {
@@ -219,7 +254,6 @@ fn read(folder: &Path, name: &str) -> Result<Option<String>, TemplateFault> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::Sample;
     use super::*;
 
     #[test]

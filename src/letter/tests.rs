@@ -1,5 +1,7 @@
 //! What a school reads, held against `tests/data/letters`, and what nobody may read.
 
+mod notes;
+
 use super::sample::Sample;
 use super::*;
 use crate::referral::policy::{ParentLine, Profile};
@@ -318,8 +320,9 @@ fn where_a_child_lives_changes_no_letter() {
 fn the_document_names_every_template_and_variable() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/letters.md");
     let document = fs::read_to_string(path).unwrap();
-    let named = |start: &str| -> Vec<String> {
-        let rows = document.lines().filter_map(|line| line.strip_prefix(start));
+    let (letters, notes) = document.split_once("\n## Variables of notes\n").unwrap();
+    let named = |text: &str| -> Vec<String> {
+        let rows = text.lines().filter_map(|line| line.strip_prefix("| `"));
         rows.filter_map(|row| Some(row.split_once('`')?.0.to_owned()))
             .collect()
     };
@@ -329,11 +332,17 @@ fn the_document_names_every_template_and_variable() {
     let body = names_in(&fields::body(&input, &answer, &civil), "");
     let subject = names_in(&fields::subject(&input, &answer), "");
     assert!(subject.is_subset(&body));
-    let mut told = named("| `");
-    assert_eq!(told.drain(..2).collect::<Vec<_>>(), templates::NAMES);
+    let mut told = named(letters);
+    let files = told.drain(..templates::NAMES.len());
+    assert_eq!(files.collect::<Vec<_>>(), templates::NAMES);
     assert_eq!(told.into_iter().collect::<BTreeSet<_>>(), body);
-    let in_subject = document.lines().filter(|line| line.contains("| both |"));
+    let in_subject = letters.lines().filter(|line| line.contains("| both |"));
     assert_eq!(in_subject.count(), subject.len());
+    let of_notes = names_in(
+        &super::notes::values(&case.sample.note(&case.policy), &civil),
+        "",
+    );
+    assert_eq!(named(notes).into_iter().collect::<BTreeSet<_>>(), of_notes);
 }
 
 fn names_in(values: &minijinja::Value, before: &str) -> BTreeSet<String> {

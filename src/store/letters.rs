@@ -1,10 +1,13 @@
-//! What a claimed letter is made from, opened for the stage that makes or sends it.
+//! What a claimed letter or note is made from, opened for the stage that makes or sends it.
+
+mod notes;
 
 use super::directory_load::read_contact;
 use super::json;
 use super::tx::Fault;
 use super::views::{case, instant};
-use super::{Claim, LetterJob, LetterWork, NotStored, Readers, Store, stored};
+use super::{Claim, Job, LetterJob, LetterWork, NotStored, NoteJob, Readers, Store, stored};
+use crate::referral::fact::Message;
 use crate::referral::fold::Case;
 use crate::referral::plan::Target;
 use crate::referral::post::{ForceName, Referral};
@@ -13,9 +16,10 @@ use crate::referral::reference::Reference;
 use crate::referral::school::{LaCode, Role, RouteName, Urn};
 use crate::referral::tree::Tree;
 use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-const LETTER: &str = "SELECT l.contact, l.directory_version, l.token, l.message_id, l.item, i.sealed, n.referral, n.child, n.reference, n.force, c.content_key AS child_key, d.route FROM letter l JOIN delivery d ON d.letter = l.id JOIN notification n ON n.id = l.notification JOIN child c ON c.id = n.child LEFT JOIN item i ON i.id = l.item WHERE d.id = $1";
+const LETTER: &str = "SELECT l.message, l.contact, l.directory_version, l.token, l.message_id, l.item, i.sealed, n.referral, n.child, n.reference, n.force, c.content_key AS child_key, d.route FROM letter l JOIN delivery d ON d.letter = l.id JOIN notification n ON n.id = l.notification JOIN child c ON c.id = n.child LEFT JOIN item i ON i.id = l.item WHERE d.id = $1";
 // Only a letter about a live case stands or falls with it; a withdrawal is sent because it ended.
 const WANTED: &str = "SELECT d.state = 'sending' AND (l.kind <> 'notification' OR (n.live = 1 AND n.hold IS NULL)) FROM delivery d JOIN letter l ON l.id = d.letter LEFT JOIN notification n ON n.id = l.notification WHERE d.id = $1";
 const KEY: &str = "SELECT epoch, wrapped FROM content_key WHERE id = $1";
@@ -36,6 +40,8 @@ pub(super) const STATEMENTS: &[&str] = &[
     RECEIVED,
     SCHOOL,
     CONTACT,
+    notes::SAID,
+    notes::ROLE,
 ];
 
 impl Store {
@@ -77,35 +83,60 @@ impl Readers {
             }
             None => None,
         };
+        let message: String = row.try_get("message")?;
+        let message = Message::parse(&message).ok_or(Fault::Damaged("a message's kind"))?;
         let job = if bytes.is_none() {
-            let case = case(&mut connection, claim.notification).await?;
-            let referral: String = row.try_get("referral")?;
-            let child: String = row.try_get("child")?;
-            let (school_name, la_code) =
-                self.establishment(&mut connection, &case, version).await?;
-            let reference: String = row.try_get("reference")?;
-            let force: String = row.try_get("force")?;
-            Some(LetterJob {
-                referral: self.referral_of(&mut connection, &referral, &child).await?,
-                force: ForceName::parse(&force).ok_or(Fault::Damaged("a force's name"))?,
-                school_name,
-                la_code,
-                reference: Reference::parse(&reference)
-                    .map_err(|_| Fault::Damaged("a reference"))?,
-                message_id: row.try_get("message_id")?,
-                also_held_by: also_held_by(&case, claim),
-                case,
-            })
+            Some(self.job(&mut connection, claim, message, &row).await?)
         } else {
             None
         };
         Ok(LetterWork {
-            contact: contact.clone(),
+            contact,
             route,
             token: envelope_token,
+            message,
             bytes,
             job,
         })
+    }
+
+    /// Only a letter's job opens what was posted.
+    async fn job(
+        &self,
+        connection: &mut SqliteConnection,
+        claim: &Claim,
+        message: Message,
+        row: &SqliteRow,
+    ) -> Result<Job, Fault> {
+        let case = case(connection, claim.notification).await?;
+        let version = row.try_get("directory_version")?;
+        let (school_name, la_code) = self.establishment(connection, &case, version).await?;
+        let reference: String = row.try_get("reference")?;
+        let reference = Reference::parse(&reference).map_err(|_| Fault::Damaged("a reference"))?;
+        let force: String = row.try_get("force")?;
+        let force = ForceName::parse(&force).ok_or(Fault::Damaged("a force's name"))?;
+        let message_id = row.try_get("message_id")?;
+        if let Some(says) = notes::says(connection, &case, message).await? {
+            return Ok(Job::Note(NoteJob {
+                says,
+                force,
+                school_name,
+                reference,
+                message_id,
+            }));
+        }
+        let referral: String = row.try_get("referral")?;
+        let child: String = row.try_get("child")?;
+        Ok(Job::Letter(Box::new(LetterJob {
+            referral: self.referral_of(connection, &referral, &child).await?,
+            force,
+            school_name,
+            la_code,
+            reference,
+            message_id,
+            also_held_by: also_held_by(&case, claim),
+            case,
+        })))
     }
 
     async fn wanted(&self, claim: &Claim) -> Result<bool, Fault> {

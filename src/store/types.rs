@@ -3,6 +3,7 @@
 use crate::referral::answer::{Strength, Verdict};
 use crate::referral::attempt::Attempted;
 use crate::referral::deadline::DueReason;
+use crate::referral::fact::Message;
 use crate::referral::fold::Case;
 use crate::referral::id::{DeliveryId, InboundId, LetterId, NotificationId, ReferralId};
 use crate::referral::plan::WillHappen;
@@ -159,10 +160,21 @@ pub struct LetterWork {
     pub route: RouteName,
     /// The reply token.
     pub token: String,
+    /// What it is.
+    pub message: Message,
     /// The signed bytes, once there are any.
     pub bytes: Option<Vec<u8>>,
     /// What they are to be made from, until then.
-    pub job: Option<LetterJob>,
+    pub job: Option<Job>,
+}
+
+/// What a message is to be made from.
+#[derive(Debug, Clone)]
+pub enum Job {
+    /// A letter, which names a child.
+    Letter(Box<LetterJob>),
+    /// A note, which names nobody.
+    Note(NoteJob),
 }
 
 /// What a letter is made from.
@@ -186,6 +198,46 @@ pub struct LetterJob {
     pub case: Case,
 }
 
+/// What a note is made from. It has no place for anything of a child or an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteJob {
+    /// What it says.
+    pub says: NoteSays,
+    /// The force.
+    pub force: ForceName,
+    /// The school's name as the register prints it.
+    pub school_name: String,
+    /// The public code.
+    pub reference: Reference,
+    /// Message-ID without angle brackets.
+    pub message_id: String,
+}
+
+/// What a note says: roles and times, and nothing else.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoteSays {
+    /// Somebody answered RECEIVED: nobody else needs to.
+    Receipt {
+        /// Whose mailbox it came from; none for an address that we do not hold, whose answer a person
+        /// of ours read and took.
+        role: Option<Role>,
+        /// When it reached us.
+        at: Timestamp,
+    },
+    /// We told somebody by voice.
+    AfterCall {
+        /// The role they gave.
+        role: Role,
+        /// When it was recorded.
+        at: Timestamp,
+    },
+    /// Somebody answered from an address that we do not hold.
+    NotCounted {
+        /// When it reached us.
+        at: Timestamp,
+    },
+}
+
 /// A letter that was just made.
 #[derive(Clone)]
 pub struct SignedLetter {
@@ -197,7 +249,7 @@ pub struct SignedLetter {
     pub digest: [u8; 32],
     /// Fingerprint of the signing key.
     pub signer: String,
-    /// The rendering profile.
+    /// The rendering profile; `note` for a note, which has none.
     pub profile: &'static str,
 }
 

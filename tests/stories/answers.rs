@@ -71,13 +71,14 @@ fn compare(expected: &str, word: &Word) -> Result<(), String> {
     }
 }
 
-/// However a client quotes our letters, no line of them is an answer: neither alone, nor with all that
+/// However a client quotes our letters and notes, no line of them is an answer: neither alone, nor with all that
 /// follows it.
 #[test]
-fn no_part_of_our_own_letters_is_an_answer() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/letters");
+fn no_part_of_our_own_letters_and_notes_is_an_answer() {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data");
+    let folders = ["letters", "notes"].map(|name| fs::read_dir(data.join(name)).unwrap());
     let mut lines_read = 0;
-    for entry in fs::read_dir(folder).unwrap() {
+    for entry in folders.into_iter().flatten() {
         let letter = fs::read_to_string(entry.unwrap().path()).unwrap();
         let lines: Vec<&str> = letter.lines().collect();
         for (at, line) in lines.iter().enumerate() {
@@ -93,6 +94,8 @@ fn no_part_of_our_own_letters_is_an_answer() {
         }
     }
     assert!(lines_read > 100, "{lines_read} lines");
+    // What a note asks for where it cannot be true is no verdict: a person reads it.
+    assert_eq!(read("NOT ME").verdict, Verdict::None);
 }
 
 #[test]

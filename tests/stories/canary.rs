@@ -2,6 +2,7 @@
 //! signed letter searched for them while the daemon logs all it can.
 
 mod documents;
+mod notes;
 mod search;
 
 use crate::peers::gnupg::signed_parts;

@@ -56,14 +56,14 @@ pub(crate) const TAKEN: [Act; 8] = [
 const RESET: [Act; 2] = [Act::Hear, Act::Say("250 ok\r\n")];
 
 /// An authority, a relay it names, and the route to that relay.
-struct Scene {
+pub(crate) struct Scene {
     folder: tempfile::TempDir,
     authority: Authority,
     identity: Identity,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let authority = Authority::new("The route's authority");
         Self {
             folder: tempfile::tempdir().unwrap(),
@@ -72,7 +72,7 @@ impl Scene {
         }
     }
 
-    fn tls(&self) -> Arc<ServerConfig> {
+    pub(crate) fn tls(&self) -> Arc<ServerConfig> {
         self.identity.serves(rustls::ALL_VERSIONS, None)
     }
 
@@ -81,7 +81,7 @@ impl Scene {
     }
 
     /// Limits are long; a story about one shortens it.
-    fn route(&self, port: u16) -> Route {
+    pub(crate) fn route(&self, port: u16) -> Route {
         let long = Duration::from_secs(20);
         Route {
             name: route_name(),

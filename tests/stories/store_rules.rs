@@ -1,5 +1,6 @@
 //! What the store holds by itself: rules in the database, claims across runs, letters set aside.
 
+mod notes;
 mod replies;
 mod room;
 mod versions;
@@ -31,15 +32,15 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 /// A store in a folder of its own, with its writer.
-struct Opened {
-    store: Store,
+pub(crate) struct Opened {
+    pub(crate) store: Store,
     writing: JoinSet<()>,
 }
 
 /// A Tuesday evening in term.
 const EVENING: &str = "2025-11-18T19:05:00Z";
 
-async fn open(folder: &Path, clock: &Clock) -> Opened {
+pub(crate) async fn open(folder: &Path, clock: &Clock) -> Opened {
     try_open(folder, clock).await.unwrap()
 }
 
@@ -104,7 +105,7 @@ impl Opened {
         self.writing.shutdown().await;
     }
 
-    async fn import(&self) {
+    pub(crate) async fn import(&self) {
         let imported = self.store.import_directory(directory(0), "tester").await;
         assert_eq!(imported, Ok(Some(1)));
     }
@@ -169,7 +170,7 @@ fn directory(reading: u64) -> Directory {
         .0
 }
 
-fn policy() -> Arc<Policy> {
+pub(crate) fn policy() -> Arc<Policy> {
     Arc::new(Policy {
         force: ForceName::parse("essex").unwrap(),
         display_name: "Essex Police".to_owned(),
@@ -236,7 +237,7 @@ fn document(number: u32, at: Timestamp) -> Value {
     })
 }
 
-fn post(document: &Value, key: &str, at: Timestamp) -> Post {
+pub(crate) fn post(document: &Value, key: &str, at: Timestamp) -> Post {
     let tree = json::parse(document.to_string().as_bytes()).unwrap();
     assert!(read::shape(&tree).is_empty());
     let (referral, _) = read::read(&tree, at).unwrap();
@@ -264,7 +265,7 @@ async fn one_accepted() -> (TempDir, Clock, Opened) {
     (folder, clock, opened)
 }
 
-async fn database(folder: &Path) -> SqliteConnection {
+pub(crate) async fn database(folder: &Path) -> SqliteConnection {
     let path = folder.join("state/firstbell.db");
     SqliteConnection::connect(&format!("sqlite://{}", path.display()))
         .await

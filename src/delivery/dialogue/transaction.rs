@@ -59,7 +59,8 @@ impl<'a> Transaction<'a> {
         Mail::new(from, parameters).to_string().into_bytes()
     }
 
-    /// NOTIFY also asks for success: that report is the proof of delivery.
+    /// NOTIFY also asks for success: that report is the proof of delivery. With an empty sender there is
+    /// nowhere for a report to go (RFC 3461 4.1).
     fn rcpt(&self) -> Vec<u8> {
         let to = &self.envelope.rcpt_to;
         let mut parameters = Vec::new();
@@ -68,7 +69,11 @@ impl<'a> Transaction<'a> {
                 keyword: keyword.to_owned(),
                 value: Some(value),
             };
-            parameters.push(other("NOTIFY", "SUCCESS,FAILURE,DELAY".to_owned()));
+            let notify = match self.envelope.mail_from {
+                Some(_) => "SUCCESS,FAILURE,DELAY",
+                None => "NEVER",
+            };
+            parameters.push(other("NOTIFY", notify.to_owned()));
             parameters.push(other("ORCPT", format!("rfc822;{}", to.as_str())));
         }
         Rcpt::new(spelled(to), parameters).to_string().into_bytes()
