@@ -25,6 +25,7 @@ mod inbound_kinds;
 mod intake_rows;
 mod kills;
 mod letter;
+mod mailers;
 mod operators;
 mod payload;
 mod postfix;

@@ -60,7 +60,10 @@ fn above_quote(lines: &[&str]) -> (String, usize) {
         if is_marked(line) {
             return (above, at);
         }
-        if let Some(taken) = intro_lines(ahead).or_else(|| rule_lines(ahead)) {
+        let begins = intro_lines(ahead)
+            .or_else(|| undated_intro(ahead))
+            .or_else(|| rule_lines(ahead));
+        if let Some(taken) = begins {
             return (above, at + taken);
         }
         if is_header_block(ahead) {
@@ -143,6 +146,20 @@ fn intro_lines(lines: &[&str]) -> Option<usize> {
         joined.push(' ');
     }
     None
+}
+
+/// "Essex Police <desk@essex.police.example> wrote:", right above a marked line: some programs give no
+/// date. Words of a person that end so are none without the address and the marks.
+fn undated_intro(lines: &[&str]) -> Option<usize> {
+    let (first, below) = lines.split_first()?;
+    let (before, said) = first.trim().rsplit_once('>')?;
+    let (_, address) = before.rsplit_once('<')?;
+    let said = said.trim().to_lowercase();
+    let mut endings =
+        entries(&lists::QUOTE_INTROS).filter_map(|intro| intro.rsplit(" ... ").next());
+    let marked = below.iter().find(|line| !line.trim().is_empty());
+    let quotes = address.contains('@') && marked.is_some_and(|line| is_marked(line));
+    (quotes && endings.any(|ending| ending == said)).then_some(1)
 }
 
 fn is_intro(line: &str, intro: &str) -> bool {

@@ -4,6 +4,7 @@
 //! and the system's Postfix need not. It must be started as root, and the temporary directory
 //! must be one that other users may enter: Postfix gives up root for most of its work.
 
+use super::onward::Onward;
 use crate::support::waiting::until;
 use std::fs::{self, File, Permissions};
 use std::io::Write;
@@ -18,8 +19,8 @@ use std::time::SystemTime;
 /// Debian's `nobody`, who owns the delivered mail: virtual(8) refuses to deliver as root.
 const MAIL_OWNER: u32 = 65534;
 
-/// What virtual(8) needs, and bounce(8) so that delivery reports are written. There is no smtp(8):
-/// nothing leaves the machine, whatever a story does.
+/// What virtual(8) needs, and bounce(8) so that delivery reports are written. There is no smtp(8) but
+/// in a relay that sends on to an address of this machine: nothing leaves it, whatever a story does.
 const SERVICES: &str = "\
 cleanup    unix       n  -  n  -     0  cleanup
 qmgr       unix       n  -  n  300   1  qmgr
@@ -69,7 +70,15 @@ pub(crate) struct Postfix {
 impl Postfix {
     /// Returns when the port greets and shows its certificate; panics with the log if it never does.
     pub(crate) fn start(options: PostfixOptions<'_>) -> Postfix {
-        let home = lay_out(&options);
+        Self::start_and_send_on(options, None)
+    }
+
+    /// As [`Postfix::start`]; the instance also sends answers and delivery reports on.
+    pub(crate) fn start_and_send_on(
+        options: PostfixOptions<'_>,
+        onward: Option<&Onward<'_>>,
+    ) -> Postfix {
+        let home = lay_out(&options, onward);
         let postfix = Postfix {
             guard: guard(&home),
             port: options.port,
@@ -94,6 +103,11 @@ impl Postfix {
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    /// The maildir of everybody.
+    pub(crate) fn mailbox(&self) -> PathBuf {
+        self.home.join("mail")
     }
 
     /// Every mail delivered so far, oldest first, byte for byte (Postfix stores LF line ends and
@@ -163,7 +177,7 @@ pub(crate) fn free_port() -> u16 {
         .expect("a free port")
 }
 
-fn lay_out(options: &PostfixOptions<'_>) -> PathBuf {
+fn lay_out(options: &PostfixOptions<'_>, onward: Option<&Onward<'_>>) -> PathBuf {
     // Kept, because the guard removes it, after the daemons that still write there.
     let home = tempfile::Builder::new()
         .prefix("firstbell-postfix-")
@@ -175,9 +189,12 @@ fn lay_out(options: &PostfixOptions<'_>) -> PathBuf {
         fs::set_permissions(home.join(folder), Permissions::from_mode(0o755)).unwrap();
     }
     chown(home.join("mail"), Some(MAIL_OWNER), Some(MAIL_OWNER)).expect("tests run as root");
-    fs::write(home.join("config/master.cf"), master_cf(options)).unwrap();
+    let services = onward.map_or("", |_| Onward::SERVICE);
+    let services = master_cf(options) + services;
+    fs::write(home.join("config/master.cf"), services).unwrap();
     let mut main = File::create(home.join("config/main.cf")).unwrap();
-    main.write_all(main_cf(&home, options).as_bytes()).unwrap();
+    let settings = main_cf(&home, options) + &onward.map_or_else(String::new, Onward::main_cf);
+    main.write_all(settings.as_bytes()).unwrap();
     // Postfix waits until main.cf has "cooled down" for two seconds; this one was never warm.
     main.set_modified(SystemTime::UNIX_EPOCH).unwrap();
     home

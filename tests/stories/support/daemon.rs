@@ -314,7 +314,7 @@ fn ways(pki: &Pki, recipe: &Recipe<'_>) -> String {
         });
         writeln!(
             text,
-            "[route.{name}]\nhost = \"localhost\"\nport = {}\ntls = {:?}\nroots = {:?}\nplus_addressing = false\n{}",
+            "[route.{name}]\nhost = \"localhost\"\nport = {}\ntls = {:?}\nroots = {:?}\n{}",
             way.port,
             way.tls,
             way.roots.display().to_string(),
