@@ -1,15 +1,17 @@
 //! The daemon: builds everything, starts the stages, speaks systemd's protocol, drains. One straight
 //! function, read top to bottom.
 
+mod fault;
+
+pub use fault::{Blame, ServiceFault};
+
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::delivery::carrier::{RouteFault, SmtpCarrier};
+use crate::delivery::carrier::SmtpCarrier;
 use crate::delivery::making::Maker;
-use crate::delivery::stage::{AttemptPanicked, Stage};
-use crate::intake::CannotServe;
-use crate::letter::{Signer, SignerFault, TemplateFault, Templates};
+use crate::delivery::stage::Stage;
+use crate::letter::{Signer, Templates};
 use crate::referral::directory::Directory;
-use crate::referral::school::RouteName;
 use crate::replies::smtp;
 use crate::seal::epoch::read_credential;
 use crate::store::{Basis, OpenFault, Options, Store, Stuck, VaultFault};
@@ -17,7 +19,6 @@ use crate::watch::{Watch, sweeper};
 use crate::{admin, intake};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use sd_notify::NotifyState;
-use std::io;
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -32,89 +33,13 @@ const DRAIN: Duration = Duration::from_secs(45);
 /// The heartbeat goes through the writer this often when systemd asks for no watchdog.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// Why the daemon does not start, or stopped by itself.
-#[derive(Debug, thiserror::Error)]
-pub enum ServiceFault {
-    /// The store.
-    #[error(transparent)]
-    Store(#[from] OpenFault),
-    /// The signing key.
-    #[error(transparent)]
-    Signer(#[from] SignerFault),
-    /// The letter templates.
-    #[error(transparent)]
-    Templates(#[from] TemplateFault),
-    /// A route.
-    #[error(transparent)]
-    Route(#[from] RouteFault),
-    /// Intake.
-    #[error(transparent)]
-    Intake(#[from] CannotServe),
-    /// SMTP in.
-    #[error(transparent)]
-    Replies(#[from] smtp::Unusable),
-    /// A socket.
-    #[error("{0}: {1}")]
-    Socket(String, io::Error),
-    /// The host refused to keep memory out of core dumps.
-    #[error("core dumps could not be switched off: {0}")]
-    CoreDumps(io::Error),
-    /// The sweeper's thread could not be started.
-    #[error("the sweeper could not be started: {0}")]
-    Sweeper(io::Error),
-    /// Nothing was imported: every child would be held.
-    #[error("there is no directory yet; run: firstbell directory import --initial FOLDER")]
-    NoDirectory,
-    /// Letters to contacts on a route that is not configured would wait for ever.
-    #[error("the directory names the route {0}, which the settings do not: add [route.{0}]")]
-    UnknownRoute(RouteName),
-    /// A stage ended, which none ever does by itself: a fault of ours.
-    #[error("the stage {0} ended")]
-    StageEnded(&'static str),
-    /// An attempt panicked.
-    #[error(transparent)]
-    Attempt(#[from] AttemptPanicked),
-}
-
-impl ServiceFault {
-    /// What is to blame: it decides the exit code, and so whether systemd starts us again.
-    pub fn blame(&self) -> Blame {
-        match self {
-            Self::Signer(_)
-            | Self::Templates(_)
-            | Self::Route(_)
-            | Self::Intake(_)
-            | Self::Replies(_)
-            | Self::NoDirectory
-            | Self::UnknownRoute(_)
-            | Self::Store(OpenFault::Vault(_)) => Blame::Settings,
-            Self::Store(OpenFault::Locked(_)) | Self::Socket(..) => Blame::Taken,
-            Self::Store(OpenFault::File(..) | OpenFault::Database(..)) => Blame::Disk,
-            Self::CoreDumps(_) | Self::Sweeper(_) | Self::StageEnded(_) | Self::Attempt(_) => {
-                Blame::Ours
-            }
-        }
-    }
-}
-
-/// What a fault is to be blamed on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Blame {
-    /// The settings or what they name: trying again mends nothing.
-    Settings,
-    /// Somebody else holds what we need; it may be free in a moment.
-    Taken,
-    /// The disk.
-    Disk,
-    /// Us.
-    Ours,
-}
-
 /// What runs, once everything listens.
 #[derive(Debug)]
 pub struct Running {
     /// Where intake listens.
     pub intake: SocketAddr,
+    /// Where answers and reports come in by SMTP.
+    pub smtp_in: Option<SocketAddr>,
     /// The store.
     pub store: Store,
     /// The armored certificate that signs letters.
@@ -169,6 +94,10 @@ pub async fn run(
     let (store, writer) = Store::open(&config.store, options).await?;
     check_directory(&store.directory(), &config)?;
     let (listener, address) = listen(config.intake.listen).await?;
+    let replies_in = listen_for_replies(&config).await?;
+    let smtp_in = replies_in
+        .as_ref()
+        .and_then(|on| on.starttls().or(on.tls()));
     let socket = admin::bind(&config.operators.socket)
         .map_err(|e| ServiceFault::Socket(config.operators.socket.display().to_string(), e))?;
 
@@ -199,6 +128,7 @@ pub async fn run(
         watching.run(until).await;
         ("watch", Ok(()))
     });
+    start_replies(&config, &store, replies_in, &halt, &mut stages);
     let (sweeper, stuck) = start_sweeper(&config, &store, late.clone())?;
     let mut besides = start_besides(&config, &store, socket, stuck, late);
 
@@ -206,6 +136,7 @@ pub async fn run(
     tracing::info!(intake = %address, "ready");
     let told = ready.send(Running {
         intake: address,
+        smtp_in,
         store: store.clone(),
         certificate,
     });
@@ -226,6 +157,39 @@ pub async fn run(
     }
     drop(std::fs::remove_file(&config.operators.socket));
     outcome
+}
+
+/// Binds what answers and reports come in by, where the settings name an address.
+async fn listen_for_replies(config: &Config) -> Result<Option<smtp::Listeners>, ServiceFault> {
+    let Some(settings) = &config.replies else {
+        return Ok(None);
+    };
+    let bound = smtp::Listeners::bind(settings).await;
+    let bound = bound.map_err(|(address, e)| ServiceFault::Socket(address.to_string(), e))?;
+    Ok(Some(bound))
+}
+
+/// Starts what takes mails in, and what settles them.
+fn start_replies(
+    config: &Config,
+    store: &Store,
+    listeners: Option<smtp::Listeners>,
+    halt: &watch::Sender<bool>,
+    stages: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
+) {
+    if let (Some(settings), Some(listeners)) = (config.replies.clone(), listeners) {
+        let (inbox, until) = (store.clone(), halt.subscribe());
+        stages.spawn(async move {
+            let served = smtp::serve(settings, inbox, listeners, until).await;
+            ("smtp-in", served.map_err(ServiceFault::from))
+        });
+    }
+    let replies = crate::replies::stage::Stage::new(store.clone(), config.delivery.poll);
+    let until = halt.subscribe();
+    stages.spawn(async move {
+        replies.run(until).await;
+        ("replies", Ok(()))
+    });
 }
 
 /// What outlives the drain: the operators' socket and the heartbeat.
@@ -447,7 +411,13 @@ mod tests {
     async fn a_fault_at_the_moment_of_the_order_to_stop_is_not_hidden_by_it() {
         // Whether the order or the fault is seen first is chance.
         for _ in 0..20 {
-            let fault = outcome(Err(ServiceFault::Attempt(AttemptPanicked)), true).await;
+            let fault = outcome(
+                Err(ServiceFault::Attempt(
+                    crate::delivery::stage::AttemptPanicked,
+                )),
+                true,
+            )
+            .await;
             assert!(matches!(fault, Err(ServiceFault::Attempt(_))), "{fault:?}");
             let in_order = outcome(Ok(()), true).await;
             assert!(in_order.is_ok(), "{in_order:?}");

@@ -4,7 +4,9 @@ use super::args::Classify;
 use super::exit::Exit;
 use super::output::Output;
 use super::{Stop, texts};
+use crate::referral::report::Kind;
 use crate::replies::classify::{MAIL_BYTES_MAX, classify as kind_of};
+use crate::replies::verdict::{Word, read as read_word};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::Read;
@@ -38,14 +40,22 @@ fn read(file: &Path) -> std::io::Result<Vec<u8>> {
 
 fn answer(file: &Path, mail: &[u8]) -> Value {
     let found = kind_of(mail);
+    let word = (found.kind == Kind::HumanReply).then(|| read_word(&found.text));
     json!({
         "file": file.display().to_string(),
         "kind": found.kind.word(),
         "sub": found.sub.map(|sub| sub.word()),
         "status": found.status,
         "recipients": found.recipients,
-        "verdict": null,
-        "has_message": null,
-        "reasons": found.reasons,
+        "verdict": word.as_ref().map(|word| word.verdict.word()),
+        "has_message": word.as_ref().map(|word| word.has_message),
+        "reasons": reasons(&found.reasons, word.as_ref()),
     })
+}
+
+/// Why it is of its kind, and what of a person's text decided its verdict.
+fn reasons(kind: &[String], word: Option<&Word>) -> Vec<String> {
+    let of_word = word.map(|word| word.reasons.as_slice()).unwrap_or_default();
+    let of_word = of_word.iter().map(|reason| (*reason).to_owned());
+    kind.iter().cloned().chain(of_word).collect()
 }

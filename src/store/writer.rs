@@ -243,6 +243,10 @@ impl Writer {
         };
         sqlx::query(BEGIN).execute(&mut connection).await?;
         self.state.full |= self.opening.is_nearly_full(&mut connection).await?;
+        if self.state.full {
+            // Known before anybody is refused for it.
+            self.able.store(false, Ordering::Release);
+        }
         let now = self.clock.now();
         let mut pending = Vec::new();
         let mut next = Some(command);
