@@ -155,8 +155,8 @@ pub(super) fn not_told(role: Role) -> Option<NotActed> {
     }
 }
 
-/// Records that a person at the school was told. Where two things stood against each other, the voice
-/// settles it: they have it.
+/// Records that a person at the school was told. Told by voice, whatever was said before no longer
+/// stands against it.
 pub(super) async fn told(
     tx: &mut Tx<'_>,
     case: &Case,
@@ -169,7 +169,7 @@ pub(super) async fn told(
         if settled.is_none() {
             let fact = Fact::ContradictionSettled {
                 contradiction: *contradiction,
-                verdict: Verdict::Received,
+                verdict: Verdict::None,
                 beliefs,
                 reason: None,
             };
