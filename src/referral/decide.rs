@@ -257,3 +257,6 @@ fn ends_with_duty(kind: TaskKind) -> bool {
 fn task(case: &Case, kind: TaskKind, wanted_by: Timestamp) -> Option<Decision> {
     (!case.people.has_open(kind)).then_some(Decision::OpenTask { kind, wanted_by })
 }
+
+#[cfg(test)]
+mod tests;

@@ -385,4 +385,4 @@ impl Rest {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
