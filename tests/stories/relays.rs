@@ -53,17 +53,17 @@ pub(crate) const TAKEN: [Act; 8] = [
 ];
 
 /// RSET before a further letter.
-const RESET: [Act; 2] = [Act::Hear, Act::Say("250 ok\r\n")];
+pub(crate) const RESET: [Act; 2] = [Act::Hear, Act::Say("250 ok\r\n")];
 
 /// An authority, a relay it names, and the route to that relay.
-struct Scene {
+pub(crate) struct Scene {
     folder: tempfile::TempDir,
     authority: Authority,
     identity: Identity,
 }
 
 impl Scene {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let authority = Authority::new("The route's authority");
         Self {
             folder: tempfile::tempdir().unwrap(),
@@ -76,12 +76,12 @@ impl Scene {
         self.identity.serves(rustls::ALL_VERSIONS, None)
     }
 
-    async fn relay(&self, script: impl IntoIterator<Item = Act>) -> Relay {
+    pub(crate) async fn relay(&self, script: impl IntoIterator<Item = Act>) -> Relay {
         Relay::start(self.tls(), vec![script.into_iter().collect()]).await
     }
 
     /// Limits are long; a story about one shortens it.
-    fn route(&self, port: u16) -> Route {
+    pub(crate) fn route(&self, port: u16) -> Route {
         let long = Duration::from_secs(20);
         Route {
             name: route_name(),

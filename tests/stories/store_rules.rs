@@ -30,8 +30,8 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 
 /// A store in a folder of its own, with its writer.
-struct Opened {
-    store: Store,
+pub(crate) struct Opened {
+    pub(crate) store: Store,
     writing: JoinSet<()>,
 }
 
@@ -47,7 +47,7 @@ async fn try_open(folder: &Path, clock: &Clock) -> Result<Opened, OpenFault> {
 }
 
 /// Opens a store whose settings or options differ.
-async fn open_with(
+pub(crate) async fn open_with(
     folder: &Path,
     clock: &Clock,
     differ: impl FnOnce(&mut Settings, &mut Options),
@@ -103,7 +103,7 @@ impl Opened {
         self.writing.shutdown().await;
     }
 
-    async fn import(&self) {
+    pub(crate) async fn import(&self) {
         let imported = self.store.import_directory(directory(0), "tester").await;
         assert_eq!(imported, Ok(Some(1)));
     }
@@ -168,7 +168,7 @@ fn directory(reading: u64) -> Directory {
         .0
 }
 
-fn policy() -> Arc<Policy> {
+pub(crate) fn policy() -> Arc<Policy> {
     Arc::new(Policy {
         force: ForceName::parse("essex").unwrap(),
         display_name: "Essex Police".to_owned(),
@@ -203,7 +203,7 @@ fn policy() -> Arc<Policy> {
     })
 }
 
-fn document(number: u32, at: Timestamp) -> Value {
+pub(crate) fn document(number: u32, at: Timestamp) -> Value {
     json!({
         "schema": "oe-referral/1",
         "referral_id": format!("1b7c0a52-6a1e-5d0b-9a55-{number:012}"),
@@ -235,7 +235,7 @@ fn document(number: u32, at: Timestamp) -> Value {
     })
 }
 
-fn post(document: &Value, key: &str, at: Timestamp) -> Post {
+pub(crate) fn post(document: &Value, key: &str, at: Timestamp) -> Post {
     let tree = json::parse(document.to_string().as_bytes()).unwrap();
     assert!(read::shape(&tree).is_empty());
     let (referral, _) = read::read(&tree, at).unwrap();
