@@ -140,7 +140,6 @@ fn told(decisions: &[Decision]) -> String {
 
 /// Carries decisions out as the store does, as far as facts go; `fresh` numbers new ids.
 fn carry_out(case: &Case, decisions: Vec<Decision>, facts: &mut Vec<Fact>, fresh: &mut u64) {
-    let next = |highest: Option<&u32>| highest.map_or(1, |n| n + 1);
     for decision in decisions {
         *fresh += 1;
         facts.push(match decision {
@@ -164,19 +163,7 @@ fn carry_out(case: &Case, decisions: Vec<Decision>, facts: &mut Vec<Fact>, fresh
                 delivery,
                 after_attempt,
                 not_before,
-            } => {
-                let known = &case.deliveries[&delivery];
-                Fact::DeliveryQueued {
-                    delivery,
-                    letter: known.letter,
-                    message: known.message,
-                    contact: known.contact,
-                    route: known.route.clone(),
-                    step: known.step,
-                    after_attempt,
-                    not_before,
-                }
-            }
+            } => queued_again(case, delivery, after_attempt, not_before),
             Decision::Cancel { delivery } => Fact::DeliveryCancelled { delivery },
             Decision::OpenTask { kind, wanted_by } => Fact::TaskOpened {
                 task: TaskId::from_parts(*fresh, [1; 10]),
@@ -223,4 +210,28 @@ fn carry_out(case: &Case, decisions: Vec<Decision>, facts: &mut Vec<Fact>, fresh
             },
         });
     }
+}
+
+fn queued_again(
+    case: &Case,
+    delivery: DeliveryId,
+    after_attempt: u32,
+    not_before: Timestamp,
+) -> Fact {
+    let known = &case.deliveries[&delivery];
+    Fact::DeliveryQueued {
+        delivery,
+        letter: known.letter,
+        message: known.message,
+        contact: known.contact,
+        route: known.route.clone(),
+        step: known.step,
+        after_attempt,
+        not_before,
+    }
+}
+
+/// The number after the highest.
+fn next(highest: Option<&u32>) -> u32 {
+    highest.map_or(1, |n| n + 1)
 }

@@ -120,8 +120,8 @@ impl School {
     /// The Key Adult's RECEIVED to each letter, kept and read, and still to be settled.
     pub(super) async fn answers(&self, children: &[Child]) -> Vec<Settled> {
         let mut keeping = JoinSet::new();
-        for child in children.iter().cloned() {
-            let store = self.store().clone();
+        for child in children {
+            let (store, child) = (self.store().clone(), child.clone());
             keeping.spawn(async move { received(&store, &child).await });
         }
         keeping.join_all().await

@@ -72,160 +72,168 @@ fn heard(duty: Duty, verdict: Verdict, strength: Strength, from: Sender) -> Stri
     told(&decided(&case(&facts), observation, at("08:05")))
 }
 
+use Duty::{Acknowledged, Closed, Contradicted, Open, Refused, Told};
+use Strength::{Reference, Thread, Token};
+use Verdict::{Call, NotOurs, Received, Wrong};
+
+/// No clear verdict.
+const UNCLEAR: Verdict = Verdict::None;
+
+/// Where the duty stands, what is said, how surely it belongs, who wrote; what follows.
+const ANSWERS: &[(Duty, Verdict, Strength, Sender, &str)] = &[
+    // An open duty ends by a clear word of somebody who may say it, and by nothing else.
+    (
+        Open,
+        Received,
+        Token,
+        Addressee,
+        "believe received, settle task, receipt to A",
+    ),
+    (
+        Open,
+        Received,
+        Thread,
+        Deputy,
+        "believe received, settle task, receipt to A",
+    ),
+    (
+        Open,
+        NotOurs,
+        Token,
+        Addressee,
+        "believe not_ours, settle task, reroute",
+    ),
+    (Open, Wrong, Token, Addressee, "block, letter to B"),
+    (Open, Wrong, Token, Deputy, "open read_reply"),
+    (Open, Call, Token, Addressee, "open read_reply"),
+    (
+        Open,
+        UNCLEAR,
+        Token,
+        Addressee,
+        "settle task, open read_reply",
+    ),
+    // The public code alone proves nothing: a person reads it, and nobody is rung meanwhile.
+    (
+        Open,
+        Received,
+        Reference,
+        Addressee,
+        "settle task, open read_reply",
+    ),
+    (
+        Open,
+        NotOurs,
+        Reference,
+        Addressee,
+        "settle task, open read_reply",
+    ),
+    (
+        Open,
+        Wrong,
+        Reference,
+        Addressee,
+        "settle task, open read_reply",
+    ),
+    // Nor does an address that we do not hold; those who have the letter hear of it.
+    (
+        Open,
+        Received,
+        Token,
+        Unlisted,
+        "open check_sender, not_counted to A",
+    ),
+    (
+        Open,
+        NotOurs,
+        Token,
+        Unlisted,
+        "open check_sender, not_counted to A",
+    ),
+    (
+        Open,
+        Wrong,
+        Token,
+        Unlisted,
+        "open check_sender, not_counted to A",
+    ),
+    // Bad news after good, and good after bad.
+    (Acknowledged, Received, Token, Deputy, ""),
+    (
+        Acknowledged,
+        NotOurs,
+        Token,
+        Addressee,
+        "contradiction, open settle_contradiction",
+    ),
+    (
+        Acknowledged,
+        Wrong,
+        Token,
+        Addressee,
+        "contradiction, open settle_contradiction, block",
+    ),
+    (Acknowledged, Call, Token, Addressee, "open read_reply"),
+    (Acknowledged, UNCLEAR, Token, Addressee, "open read_reply"),
+    (
+        Acknowledged,
+        NotOurs,
+        Reference,
+        Addressee,
+        "open read_reply",
+    ),
+    (
+        Acknowledged,
+        NotOurs,
+        Token,
+        Unlisted,
+        "open check_sender, not_counted to A",
+    ),
+    (
+        Refused,
+        Received,
+        Token,
+        Addressee,
+        "contradiction, open settle_contradiction",
+    ),
+    (Refused, NotOurs, Token, Deputy, ""),
+    (Refused, Wrong, Token, Addressee, "block"),
+    // Two things stand against each other until a person settles it.
+    (Contradicted, Received, Token, Addressee, ""),
+    (Contradicted, NotOurs, Token, Addressee, ""),
+    (Contradicted, Wrong, Token, Addressee, "block, letter to B"),
+    (
+        Contradicted,
+        Call,
+        Token,
+        Addressee,
+        "open ring_school, open read_reply",
+    ),
+    (Contradicted, UNCLEAR, Token, Addressee, "open read_reply"),
+    (Told, Received, Token, Addressee, ""),
+    (
+        Told,
+        NotOurs,
+        Token,
+        Addressee,
+        "contradiction, open settle_contradiction",
+    ),
+    (Told, Wrong, Token, Addressee, "block"),
+    (Told, UNCLEAR, Token, Addressee, "open read_reply"),
+    (Closed, Received, Token, Addressee, ""),
+    (Closed, NotOurs, Token, Addressee, ""),
+    (Closed, Wrong, Token, Addressee, "block"),
+    (Closed, Call, Token, Addressee, "open read_reply"),
+];
+
 #[test]
 fn what_follows_from_an_answer() {
-    use Duty::{Acknowledged, Closed, Contradicted, Open, Refused, Told};
-    use Strength::{Reference, Thread, Token};
-    use Verdict::{Call, NotOurs, Received, Wrong};
-    let unclear = Verdict::None;
-    let rows = [
-        // An open duty ends by a clear word of somebody who may say it, and by nothing else.
-        (
-            Open,
-            Received,
-            Token,
-            Addressee,
-            "believe received, settle task, receipt to A",
-        ),
-        (
-            Open,
-            Received,
-            Thread,
-            Deputy,
-            "believe received, settle task, receipt to A",
-        ),
-        (
-            Open,
-            NotOurs,
-            Token,
-            Addressee,
-            "believe not_ours, settle task, reroute",
-        ),
-        (Open, Wrong, Token, Addressee, "block, letter to B"),
-        (Open, Wrong, Token, Deputy, "open read_reply"),
-        (Open, Call, Token, Addressee, "open read_reply"),
-        (
-            Open,
-            unclear,
-            Token,
-            Addressee,
-            "settle task, open read_reply",
-        ),
-        // The public code alone proves nothing: a person reads it, and nobody is rung meanwhile.
-        (
-            Open,
-            Received,
-            Reference,
-            Addressee,
-            "settle task, open read_reply",
-        ),
-        (
-            Open,
-            NotOurs,
-            Reference,
-            Addressee,
-            "settle task, open read_reply",
-        ),
-        (
-            Open,
-            Wrong,
-            Reference,
-            Addressee,
-            "settle task, open read_reply",
-        ),
-        // Nor does an address that we do not hold; those who have the letter hear of it.
-        (
-            Open,
-            Received,
-            Token,
-            Unlisted,
-            "open check_sender, not_counted to A",
-        ),
-        (
-            Open,
-            NotOurs,
-            Token,
-            Unlisted,
-            "open check_sender, not_counted to A",
-        ),
-        (
-            Open,
-            Wrong,
-            Token,
-            Unlisted,
-            "open check_sender, not_counted to A",
-        ),
-        // Bad news after good, and good after bad.
-        (Acknowledged, Received, Token, Deputy, ""),
-        (
-            Acknowledged,
-            NotOurs,
-            Token,
-            Addressee,
-            "contradiction, open settle_contradiction",
-        ),
-        (
-            Acknowledged,
-            Wrong,
-            Token,
-            Addressee,
-            "contradiction, open settle_contradiction, block",
-        ),
-        (Acknowledged, Call, Token, Addressee, "open read_reply"),
-        (Acknowledged, unclear, Token, Addressee, "open read_reply"),
-        (
-            Acknowledged,
-            NotOurs,
-            Reference,
-            Addressee,
-            "open read_reply",
-        ),
-        (
-            Acknowledged,
-            NotOurs,
-            Token,
-            Unlisted,
-            "open check_sender, not_counted to A",
-        ),
-        (
-            Refused,
-            Received,
-            Token,
-            Addressee,
-            "contradiction, open settle_contradiction",
-        ),
-        (Refused, NotOurs, Token, Deputy, ""),
-        (Refused, Wrong, Token, Addressee, "block"),
-        // Two things stand against each other until a person settles it.
-        (Contradicted, Received, Token, Addressee, ""),
-        (Contradicted, NotOurs, Token, Addressee, ""),
-        (Contradicted, Wrong, Token, Addressee, "block, letter to B"),
-        (
-            Contradicted,
-            Call,
-            Token,
-            Addressee,
-            "open ring_school, open read_reply",
-        ),
-        (Contradicted, unclear, Token, Addressee, "open read_reply"),
-        (Told, Received, Token, Addressee, ""),
-        (
-            Told,
-            NotOurs,
-            Token,
-            Addressee,
-            "contradiction, open settle_contradiction",
-        ),
-        (Told, Wrong, Token, Addressee, "block"),
-        (Told, unclear, Token, Addressee, "open read_reply"),
-        (Closed, Received, Token, Addressee, ""),
-        (Closed, NotOurs, Token, Addressee, ""),
-        (Closed, Wrong, Token, Addressee, "block"),
-        (Closed, Call, Token, Addressee, "open read_reply"),
-    ];
-    for (duty, verdict, strength, from, expected) in rows {
-        let told = heard(duty, verdict, strength, from);
-        assert_eq!(told, expected, "{duty:?} {verdict:?} {strength:?} {from:?}");
+    for (duty, verdict, strength, from, expected) in ANSWERS {
+        let told = heard(*duty, *verdict, *strength, *from);
+        assert_eq!(
+            told, *expected,
+            "{duty:?} {verdict:?} {strength:?} {from:?}"
+        );
     }
 }
 

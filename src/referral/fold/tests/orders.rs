@@ -116,7 +116,7 @@ fn of_people(dice: &mut Dice, kind: u8) -> Fact {
             letter: Some(id(LetterId::from_parts, n)),
             contact: (n != 3).then_some(contact),
             verdict: word(Verdict::WORDS, Verdict::parse, n),
-            has_message: n % 2 == 0,
+            has_message: n.is_multiple_of(2),
             strength: word(Strength::WORDS, Strength::parse, n),
             received_at: at(n),
         },
