@@ -305,3 +305,6 @@ fn task(case: &Case, kind: TaskKind, wanted_by: Timestamp) -> Option<Decision> {
         .any(|(_, task)| task.kind == kind && task.wanted_by <= wanted_by);
     (!open).then_some(Decision::OpenTask { kind, wanted_by })
 }
+
+#[cfg(test)]
+mod tests;

@@ -390,4 +390,4 @@ impl Rest {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

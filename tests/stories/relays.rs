@@ -53,7 +53,7 @@ pub(crate) const TAKEN: [Act; 8] = [
 ];
 
 /// RSET before a further letter.
-const RESET: [Act; 2] = [Act::Hear, Act::Say("250 ok\r\n")];
+pub(crate) const RESET: [Act; 2] = [Act::Hear, Act::Say("250 ok\r\n")];
 
 /// An authority, a relay it names, and the route to that relay.
 pub(crate) struct Scene {
@@ -76,7 +76,7 @@ impl Scene {
         self.identity.serves(rustls::ALL_VERSIONS, None)
     }
 
-    async fn relay(&self, script: impl IntoIterator<Item = Act>) -> Relay {
+    pub(crate) async fn relay(&self, script: impl IntoIterator<Item = Act>) -> Relay {
         Relay::start(self.tls(), vec![script.into_iter().collect()]).await
     }
 

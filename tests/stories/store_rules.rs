@@ -49,7 +49,7 @@ async fn try_open(folder: &Path, clock: &Clock) -> Result<Opened, OpenFault> {
 }
 
 /// Opens a store whose settings or options differ.
-async fn open_with(
+pub(crate) async fn open_with(
     folder: &Path,
     clock: &Clock,
     differ: impl FnOnce(&mut Settings, &mut Options),
@@ -205,7 +205,7 @@ pub(crate) fn policy() -> Arc<Policy> {
     })
 }
 
-fn document(number: u32, at: Timestamp) -> Value {
+pub(crate) fn document(number: u32, at: Timestamp) -> Value {
     json!({
         "schema": "oe-referral/1",
         "referral_id": format!("1b7c0a52-6a1e-5d0b-9a55-{number:012}"),

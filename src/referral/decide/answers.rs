@@ -55,15 +55,36 @@ pub(super) fn read(
         let mut answers = case.people.answers.values();
         answers.any(|other| other.contact.is_some() == listed && other.to_be_read())
     };
-    let mut done: Vec<Decision> = Vec::new();
+    let mut decisions: Vec<Decision> = Vec::new();
     if !unread(true) {
-        done.extend(settled(case, |kind| kind == TaskKind::ReadReply));
+        decisions.extend(settled(case, |kind| kind == TaskKind::ReadReply));
     }
     if !unread(false) {
-        done.extend(settled(case, |kind| kind == TaskKind::CheckSender));
+        decisions.extend(settled(case, |kind| kind == TaskKind::CheckSender));
     }
-    let meant = meant(case, inbound, answer, verdict, now);
-    done.into_iter().chain(meant).collect()
+    decisions.extend(meant(case, inbound, answer, verdict, now));
+    if verdict == Verdict::None || verdict == Verdict::Wrong {
+        let again = call_again(case, now).filter(|_| !decisions.iter().any(rings));
+        decisions.extend(again);
+    }
+    decisions
+}
+
+fn rings(decision: &Decision) -> bool {
+    matches!(decision, Decision::OpenTask { kind, .. } if *kind == TaskKind::RingSchool)
+}
+
+/// A call that had fallen due was taken back while a reply waited. Read, and the school has still not
+/// answered: it stands again.
+fn call_again(case: &Case, now: Timestamp) -> Option<Decision> {
+    let mut tasks = case.people.tasks.values();
+    let was_due = tasks.any(|task| task.kind == TaskKind::RingSchool);
+    let nobody_answered = case.duty() == Duty::Open && !case.people.reading();
+    if was_due && nobody_answered {
+        task(case, TaskKind::RingSchool, now)
+    } else {
+        None
+    }
 }
 
 /// What a verdict asks for.

@@ -31,7 +31,8 @@ pub(super) fn timer(case: &Case, now: Timestamp) -> Vec<Decision> {
     }
     for rung in case.ahead(now).filter(|rung| rung.at <= now) {
         decisions.push(Decision::Fire { rung });
-        decisions.extend(fired(case, rung, held, now));
+        let asked = fired(case, rung, held, &decisions, now);
+        decisions.extend(asked);
     }
     if case.ahead(now).next().is_none() && case.default_ahead().is_none() {
         decisions.extend(task(case, TaskKind::ChooseEnding, now));
@@ -44,8 +45,14 @@ fn of_hold(kind: TaskKind) -> bool {
     matches!(kind, TaskKind::ConfirmHold | TaskKind::ChooseSchool)
 }
 
-/// What a step asks for, as things stand.
-fn fired(case: &Case, rung: Rung, held: bool, now: Timestamp) -> Vec<Decision> {
+/// What a step asks for, as things stand; `before` is what the steps before it ask for at this moment.
+fn fired(
+    case: &Case,
+    rung: Rung,
+    held: bool,
+    before: &[Decision],
+    now: Timestamp,
+) -> Vec<Decision> {
     let mut decisions = Vec::new();
     match rung.what {
         RungWhat::Deputies if !held => decisions.extend(deputies(case, now)),
@@ -55,7 +62,7 @@ fn fired(case: &Case, rung: Rung, held: bool, now: Timestamp) -> Vec<Decision> {
         }
         RungWhat::CallFirst if !comes_first(case, held) => {}
         RungWhat::CallFirst | RungWhat::Call => decisions.extend(ring(case, rung.at)),
-        RungWhat::Supervisor if unclaimed(case) => {
+        RungWhat::Supervisor if unclaimed(case, rung, held, before) => {
             decisions.extend(task(case, TaskKind::CallUnclaimed, case.act_by.max(now)));
         }
         RungWhat::Supervisor => {}
@@ -66,10 +73,11 @@ fn fired(case: &Case, rung: Rung, held: bool, now: Timestamp) -> Vec<Decision> {
 }
 
 /// P1 (`design.md`, the ladder): no proof of delivery, no working contact, conflict or another hold,
-/// the police ask for a call, or a school with a single contact.
+/// the police ask for a call, or a school with a single contact. That a relay took the letter is no
+/// proof: only a report is.
 pub(super) fn comes_first(case: &Case, held: bool) -> bool {
     let asked = [RouteReason::PoliceAskCall, RouteReason::SingleContact];
-    held || case.proof() == Proof::None
+    held || case.proof() != Proof::Delivered
         || case.duty() == Duty::Contradicted
         || asked.iter().any(|reason| case.reasons.contains(reason))
 }
@@ -82,10 +90,20 @@ fn ring(case: &Case, at: Timestamp) -> Option<Decision> {
     }
 }
 
-/// Whether something that must be done by now is nobody's.
-fn unclaimed(case: &Case) -> bool {
-    case.people
-        .open_tasks()
-        .any(|(_, task)| super::ends_with_duty(task.kind) || task.kind == TaskKind::ReadReply)
-        && !case.people.open_tasks().any(|(_, task)| task.claimed)
+/// Whether something that must be done by now is nobody's, be it asked for at this very moment. Until
+/// `act_by` that is no call about a letter that is in the mailbox.
+fn unclaimed(case: &Case, rung: Rung, held: bool, before: &[Decision]) -> bool {
+    let calls_count = rung.at >= case.act_by || comes_first(case, held);
+    let counts = |kind| {
+        if kind == TaskKind::RingSchool {
+            calls_count
+        } else {
+            kind == TaskKind::ReadReply || super::ends_with_duty(kind)
+        }
+    };
+    let asked_now = before
+        .iter()
+        .any(|decision| matches!(decision, Decision::OpenTask { kind, .. } if counts(*kind)));
+    let mut open = case.people.open_tasks();
+    asked_now || open.any(|(_, task)| counts(task.kind) && !task.claimed)
 }

@@ -152,7 +152,8 @@ impl People {
             Fact::AnswerBelieved {
                 belief, verdict, ..
             } => {
-                self.beliefs.insert(*belief, *verdict);
+                let known = self.beliefs.entry(*belief).or_insert(*verdict);
+                *known = (*known).min(*verdict);
             }
             Fact::ContradictionFound { contradiction, .. } => {
                 self.contradictions.entry(*contradiction).or_insert(None);
@@ -163,8 +164,9 @@ impl People {
                 beliefs,
                 ..
             } => {
-                let settled = Some((*verdict, *beliefs));
-                self.contradictions.insert(*contradiction, settled);
+                let settled = (*verdict, *beliefs);
+                let known = self.contradictions.entry(*contradiction).or_default();
+                *known = Some(known.map_or(settled, |known| known.min(settled)));
             }
             Fact::Told { role, .. } => {
                 self.told = Some(self.told.map_or(*role, |known| known.min(*role)));

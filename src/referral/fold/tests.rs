@@ -1,5 +1,8 @@
 //! Any order of facts gives the same case, and no recorded outcome is forgotten.
 
+pub(in crate::referral) mod dice;
+mod orders;
+
 use super::*;
 use crate::referral::attempt::{AttemptResult, AttemptWhy, Phase};
 use crate::referral::fact::Message;

@@ -1,0 +1,78 @@
+//! What is due when, as things stand.
+
+use super::*;
+
+fn timer(facts: &[Fact], now: &str) -> String {
+    told(&decided(&case(facts), Observation::Timer, at(now)))
+}
+
+fn relayed() -> Vec<Fact> {
+    let mut facts = opened();
+    facts.push(reported(Action::Relayed));
+    facts
+}
+
+fn reported(action: Action) -> Fact {
+    Fact::ReportReceived {
+        inbound: mail(9),
+        delivery: id(DeliveryId::from_parts, 0),
+        action,
+        status: None,
+    }
+}
+
+fn fired(facts: &mut Vec<Fact>, steps: usize) {
+    let fired = STEPS
+        .iter()
+        .take(steps)
+        .map(|(what, time)| Fact::StepFired {
+            step: *what,
+            due: at(time),
+        });
+    facts.extend(fired);
+}
+
+#[test]
+fn a_relay_s_word_is_no_proof_and_the_call_comes_first() {
+    let mut facts = relayed();
+    fired(&mut facts, 1);
+    assert_eq!(timer(&facts, "08:00"), "fire call_first, open ring_school");
+    facts.push(reported(Action::Delivered));
+    assert_eq!(timer(&facts, "08:00"), "fire call_first");
+}
+
+#[test]
+fn a_supervisor_is_told_of_what_nobody_has_claimed() {
+    let mut facts = relayed();
+    fired(&mut facts, 3);
+    assert_eq!(timer(&facts, "08:15"), "fire supervisor");
+    let task = id(TaskId::from_parts, 1);
+    facts.push(Fact::TaskOpened {
+        task,
+        task_kind: TaskKind::RingSchool,
+        wanted_by: at("08:00"),
+    });
+    let told_of = "fire supervisor, open call_unclaimed";
+    assert_eq!(timer(&facts, "08:15"), told_of);
+    let mut in_the_mailbox = facts.clone();
+    in_the_mailbox.push(reported(Action::Delivered));
+    assert_eq!(timer(&in_the_mailbox, "08:15"), "fire supervisor");
+    // A reply that nobody reads may say anything.
+    in_the_mailbox.push(Fact::TaskOpened {
+        task: id(TaskId::from_parts, 2),
+        task_kind: TaskKind::ReadReply,
+        wanted_by: at("08:30"),
+    });
+    assert_eq!(timer(&in_the_mailbox, "08:15"), told_of);
+    facts.push(Fact::TaskClaimed { task });
+    assert_eq!(timer(&facts, "08:15"), "fire supervisor");
+}
+
+#[test]
+fn what_fell_due_while_nobody_looked_is_caught_up_with_in_one_moment() {
+    assert_eq!(
+        timer(&relayed(), "08:20"),
+        "fire deputies, letter to B, fire call_first, open ring_school, fire call, \
+         fire supervisor, open call_unclaimed"
+    );
+}

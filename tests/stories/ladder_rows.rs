@@ -1,0 +1,256 @@
+//! The ladder's table, replayed: each row is posted, the daemon's own stages run against a relay, and a
+//! clock is moved from timer to timer. What happened, and at which minute in London, is held to the
+//! table (`design.md`, "The ladder").
+//!
+//! Each row is played twice: nothing comes back, so that nothing proves delivery (P1); and a report says
+//! one minute after the letter was handed over that it is in the mailbox (P2). Nobody at the school
+//! answers, and whoever rings finds that nobody picks up.
+//!
+//! Not in it, because it is not built: nudges, the 06:30 forecast of calls, the coordinator's line and the
+//! weekly list, the charge of lead time, and the second ladder from 15:15 of a child in school.
+//!
+//! The year is 2020, whose days from March on fall as those of 2026, with staff back on Tuesday
+//! 1 September and pupils on Thursday 3 September: a moved clock must not meet the machine's.
+
+mod night;
+
+use night::Night;
+
+/// A row of the table: London's wall throughout.
+struct Row {
+    posted: &'static str,
+    /// None: an hour before.
+    incident: Option<&'static str>,
+    /// What the letters' subjects ask for: the Key Adult's and the deputy's.
+    asks: [&'static str; 2],
+    /// What happens while nothing proves delivery.
+    first: &'static [&'static str],
+    /// What happens where the letter is in the mailbox from the next minute on.
+    delivered: &'static [&'static str],
+}
+
+const ROWS: [Row; 8] = [
+    Row {
+        posted: "2020-11-24T19:05",
+        incident: None,
+        asks: [
+            "please answer by 08:30 Wed 25 Nov",
+            "please answer by 08:30 Wed 25 Nov",
+        ],
+        first: &[
+            "Tue 24 Nov 19:05 letter to key_adult",
+            "Wed 25 Nov 07:50 letter to deputy",
+            "Wed 25 Nov 08:00 call",
+            "Wed 25 Nov 08:10 call again",
+            "Wed 25 Nov 08:15 supervisor",
+            "Wed 25 Nov 08:30 overdue",
+            "Wed 25 Nov 09:30 choose",
+        ],
+        delivered: &[
+            "Tue 24 Nov 19:05 letter to key_adult",
+            "Wed 25 Nov 07:50 letter to deputy",
+            "Wed 25 Nov 08:10 call",
+            "Wed 25 Nov 08:20 call again",
+            "Wed 25 Nov 08:30 unanswered",
+            "Wed 25 Nov 09:30 choose",
+        ],
+    },
+    Row {
+        posted: "2020-11-25T02:00",
+        incident: None,
+        asks: [
+            "please answer by 08:30 Wed 25 Nov",
+            "please answer by 08:30 Wed 25 Nov",
+        ],
+        first: &[
+            "Wed 25 Nov 02:00 letter to key_adult",
+            "Wed 25 Nov 07:50 letter to deputy",
+            "Wed 25 Nov 08:00 call",
+            "Wed 25 Nov 08:10 call again",
+            "Wed 25 Nov 08:15 supervisor",
+            "Wed 25 Nov 08:30 overdue",
+            "Wed 25 Nov 09:30 choose",
+        ],
+        delivered: &[
+            "Wed 25 Nov 02:00 letter to key_adult",
+            "Wed 25 Nov 07:50 letter to deputy",
+            "Wed 25 Nov 08:10 call",
+            "Wed 25 Nov 08:20 call again",
+            "Wed 25 Nov 08:30 unanswered",
+            "Wed 25 Nov 09:30 choose",
+        ],
+    },
+    Row {
+        posted: "2020-11-25T07:50",
+        incident: None,
+        asks: [
+            "please answer by 08:30 Wed 25 Nov",
+            "please answer by 08:30 Wed 25 Nov",
+        ],
+        first: &[
+            "Wed 25 Nov 07:50 letter to deputy",
+            "Wed 25 Nov 07:50 letter to key_adult",
+            "Wed 25 Nov 08:00 call",
+            "Wed 25 Nov 08:10 call again",
+            "Wed 25 Nov 08:15 supervisor",
+            "Wed 25 Nov 08:30 overdue",
+            "Wed 25 Nov 09:30 choose",
+        ],
+        delivered: &[
+            "Wed 25 Nov 07:50 letter to deputy",
+            "Wed 25 Nov 07:50 letter to key_adult",
+            "Wed 25 Nov 08:10 call",
+            "Wed 25 Nov 08:20 call again",
+            "Wed 25 Nov 08:30 unanswered",
+            "Wed 25 Nov 09:30 choose",
+        ],
+    },
+    // In school already: rung with the mail, before anything can prove delivery.
+    Row {
+        posted: "2020-11-25T10:15",
+        incident: Some("2020-11-24T22:00"),
+        asks: ["please answer now", "please answer now"],
+        first: &[
+            "Wed 25 Nov 10:15 call",
+            "Wed 25 Nov 10:15 letter to deputy",
+            "Wed 25 Nov 10:15 letter to key_adult",
+            "Wed 25 Nov 10:30 call again",
+            "Wed 25 Nov 10:45 overdue",
+            "Wed 25 Nov 10:45 supervisor",
+            "Wed 25 Nov 14:30 choose",
+        ],
+        delivered: &[
+            "Wed 25 Nov 10:15 call",
+            "Wed 25 Nov 10:15 letter to deputy",
+            "Wed 25 Nov 10:15 letter to key_adult",
+            "Wed 25 Nov 10:30 call again",
+            "Wed 25 Nov 10:45 supervisor",
+            "Wed 25 Nov 10:45 unanswered",
+            "Wed 25 Nov 14:30 choose",
+        ],
+    },
+    Row {
+        posted: "2020-11-25T11:20",
+        incident: Some("2020-11-25T11:00"),
+        asks: [
+            "please answer by 12:50 Wed 25 Nov",
+            "please answer by 12:50 Wed 25 Nov",
+        ],
+        first: &[
+            "Wed 25 Nov 11:20 letter to key_adult",
+            "Wed 25 Nov 12:05 letter to deputy",
+            "Wed 25 Nov 12:20 call",
+            "Wed 25 Nov 12:30 call again",
+            "Wed 25 Nov 12:50 overdue",
+            "Wed 25 Nov 12:50 supervisor",
+            "Wed 25 Nov 14:30 choose",
+        ],
+        delivered: &[
+            "Wed 25 Nov 11:20 letter to key_adult",
+            "Wed 25 Nov 12:05 letter to deputy",
+            "Wed 25 Nov 12:30 call",
+            "Wed 25 Nov 12:40 call again",
+            "Wed 25 Nov 12:50 supervisor",
+            "Wed 25 Nov 12:50 unanswered",
+            "Wed 25 Nov 14:30 choose",
+        ],
+    },
+    Row {
+        posted: "2020-11-28T02:00",
+        incident: None,
+        asks: [
+            "please answer by 08:30 Mon 30 Nov",
+            "please answer by 08:30 Mon 30 Nov",
+        ],
+        first: &[
+            "Sat 28 Nov 02:00 letter to key_adult",
+            "Mon 30 Nov 07:50 letter to deputy",
+            "Mon 30 Nov 08:00 call",
+            "Mon 30 Nov 08:10 call again",
+            "Mon 30 Nov 08:15 supervisor",
+            "Mon 30 Nov 08:30 overdue",
+            "Mon 30 Nov 09:30 choose",
+        ],
+        delivered: &[
+            "Sat 28 Nov 02:00 letter to key_adult",
+            "Mon 30 Nov 07:50 letter to deputy",
+            "Mon 30 Nov 08:10 call",
+            "Mon 30 Nov 08:20 call again",
+            "Mon 30 Nov 08:30 unanswered",
+            "Mon 30 Nov 09:30 choose",
+        ],
+    },
+    // Rung on the last day that only staff are in, and once: the call stands until somebody makes it.
+    Row {
+        posted: "2020-07-22T19:30",
+        incident: None,
+        asks: [
+            "please answer when staff are back, by Thu 3 Sep",
+            "please answer by 08:30 Thu 3 Sep",
+        ],
+        first: &[
+            "Wed 22 Jul 19:30 letter to key_adult",
+            "Tue 1 Sep 13:00 letter to deputy",
+            "Wed 2 Sep 09:00 call",
+            "Wed 2 Sep 09:10 call again",
+            "Wed 2 Sep 12:00 supervisor",
+            "Thu 3 Sep 08:30 overdue",
+            "Thu 3 Sep 09:30 choose",
+        ],
+        delivered: &[
+            "Wed 22 Jul 19:30 letter to key_adult",
+            "Tue 1 Sep 13:00 letter to deputy",
+            "Wed 2 Sep 09:00 call",
+            "Wed 2 Sep 09:10 call again",
+            "Thu 3 Sep 08:30 unanswered",
+            "Thu 3 Sep 09:30 choose",
+        ],
+    },
+    Row {
+        posted: "2020-08-11T10:00",
+        incident: None,
+        asks: [
+            "please answer when staff are back, by Thu 3 Sep",
+            "please answer by 08:30 Thu 3 Sep",
+        ],
+        first: &[
+            "Tue 11 Aug 10:00 letter to key_adult",
+            "Tue 1 Sep 13:00 letter to deputy",
+            "Wed 2 Sep 09:00 call",
+            "Wed 2 Sep 09:10 call again",
+            "Wed 2 Sep 12:00 supervisor",
+            "Thu 3 Sep 08:30 overdue",
+            "Thu 3 Sep 09:30 choose",
+        ],
+        delivered: &[
+            "Tue 11 Aug 10:00 letter to key_adult",
+            "Tue 1 Sep 13:00 letter to deputy",
+            "Wed 2 Sep 09:00 call",
+            "Wed 2 Sep 09:10 call again",
+            "Thu 3 Sep 08:30 unanswered",
+            "Thu 3 Sep 09:30 choose",
+        ],
+    },
+];
+
+#[tokio::test]
+async fn every_row_of_the_ladder_s_table_happens_to_the_minute() {
+    let mut steps = 0;
+    for row in &ROWS {
+        for (reported, expected) in [(false, row.first), (true, row.delivered)] {
+            let night = Night::begin(row.posted, row.incident, reported).await;
+            let (happened, subjects) = night.play().await;
+            let posted = format!("{}, reported delivered: {reported}", row.posted);
+            assert_eq!(happened, expected, "{posted}");
+            assert_eq!(subjects.len(), 2, "{posted}");
+            for (subject, asks) in subjects.iter().zip(row.asks) {
+                assert!(subject.contains(asks), "{posted}: {subject}");
+            }
+            steps += happened.len();
+        }
+    }
+    println!(
+        "{} rows, each twice: {steps} steps to the minute",
+        ROWS.len()
+    );
+}

@@ -1,0 +1,319 @@
+//! One row's night: a store, the stages and a relay, and a clock that is moved while nothing is in flight.
+
+use crate::relays::relay::Relay;
+use crate::relays::{READY, RESET, Scene, TAKEN};
+use crate::store_rules::{Opened, document, open_with, policy, post};
+use firstbell::clock::Clock;
+use firstbell::delivery::carrier::SmtpCarrier;
+use firstbell::delivery::making::Maker;
+use firstbell::delivery::stage::Stage;
+use firstbell::delivery::{self, Route};
+use firstbell::directory::read_folder;
+use firstbell::letter::{self, SignatureProfile, Signer, Templates};
+use firstbell::referral::answer::{CallOutcome, SchoolWord, Strength};
+use firstbell::referral::attempt::AttemptResult;
+use firstbell::referral::fact::{Fact, TaskKind};
+use firstbell::referral::fold::fold;
+use firstbell::referral::id::{ContactId, LetterId, NotificationId};
+use firstbell::referral::london;
+use firstbell::referral::report::{Action, Kind};
+use firstbell::referral::retry::RetrySettings;
+use firstbell::referral::school::{Address, Role};
+use firstbell::store::{Accepted, Act, Came, InboundMail, Matched, Settled, Store, Trace};
+use firstbell::watch::Watch;
+use jiff::civil::DateTime;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::HashMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// A stage that says nothing for so long never will.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// A report comes so long after the letter was handed over.
+const REPORT_AFTER: SignedDuration = SignedDuration::from_mins(1);
+
+pub(super) struct Night {
+    clock: Clock,
+    opened: Opened,
+    notification: NotificationId,
+    relay: Relay,
+    stages: JoinSet<()>,
+    stop: watch::Sender<bool>,
+    /// The letter that is still to be reported on.
+    report: Option<LetterId>,
+    rung: bool,
+    _folder: tempfile::TempDir,
+    _scene: Scene,
+}
+
+impl Night {
+    /// Everything before the post, and the post.
+    pub(super) async fn begin(posted: &str, incident: Option<&str>, reported: bool) -> Self {
+        let at = wall(posted);
+        let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::manual(at));
+        let opened = open_with(folder.path(), &clock, |_, _| {}).await.unwrap();
+        import(&opened.store).await;
+        let scene = Scene::new();
+        let script = READY.into_iter().chain(TAKEN).chain(RESET).chain(TAKEN);
+        let relay = scene.relay(script).await;
+        let mut night = Self {
+            clock,
+            notification: NotificationId::from_parts(0, [0; 10]),
+            relay,
+            stages: JoinSet::new(),
+            stop: watch::channel(false).0,
+            report: None,
+            rung: false,
+            _folder: folder,
+            opened,
+            _scene: scene,
+        };
+        let route = night._scene.route(night.relay.port);
+        night.start(route);
+        let mut document = document(1, at);
+        if let Some(incident) = incident {
+            document["incident"]["occurred_at"] = wall(incident).to_string().into();
+        }
+        let accepted = night.store().accept(post(&document, "key-1", at)).await;
+        assert!(matches!(accepted, Ok(Accepted::New(_))));
+        let live = night.store().readers().list_live(at).await.unwrap();
+        night.notification = live[0].notification;
+        let letter = night.trace().await.case.letters().next().unwrap().1.letter;
+        night.report = reported.then_some(letter);
+        night
+    }
+
+    fn start(&mut self, route: Route) {
+        let home = self._folder.path();
+        let settings = letter::Settings {
+            templates: None,
+            signing_key: home.join("key.asc"),
+            profile: SignatureProfile::V4,
+            from: Address::parse("gateway@force.test").unwrap(),
+            from_name: "Essex Police Secure Desk".to_owned(),
+            reply_to: Address::parse("replies@force.test").unwrap(),
+            host_name: "gateway.test".to_owned(),
+        };
+        let maker = Maker {
+            signer: signer(&settings),
+            templates: Templates::load(None).unwrap(),
+            settings,
+            policies: HashMap::from([(policy().force.clone(), policy())]),
+        };
+        let carrier = SmtpCarrier::new("gateway.test", std::slice::from_ref(&route)).unwrap();
+        let settings = delivery::Settings {
+            host_name: "gateway.test".to_owned(),
+            routes: vec![route],
+            retries: RetrySettings {
+                first: Duration::from_secs(30),
+                longest: Duration::from_secs(600),
+                in_doubt: Duration::from_secs(120),
+            },
+            lease: PATIENCE,
+            poll: Duration::from_secs(1),
+        };
+        let stage = Stage::new(self.store().clone(), carrier, maker, settings);
+        let watching = Watch::new(self.store().clone(), Duration::from_secs(1));
+        let (until, also) = (self.stop.subscribe(), self.stop.subscribe());
+        self.stages.spawn(async { stage.run(until).await.unwrap() });
+        self.stages.spawn(watching.run(also));
+    }
+
+    fn store(&self) -> &Store {
+        &self.opened.store
+    }
+
+    async fn trace(&self) -> Trace {
+        let readers = self.store().readers();
+        let trace = readers.show_trace(self.notification, self.clock.now());
+        trace.await.unwrap().unwrap()
+    }
+
+    /// Moves the clock until a supervisor has to choose. Gives what happened, and the letters' subjects.
+    pub(super) async fn play(mut self) -> (Vec<String>, Vec<String>) {
+        let mut hints = self.store().hints();
+        loop {
+            hints.mark_unchanged();
+            let now = self.clock.now();
+            let queue = self.store().readers().list_queue().await.unwrap();
+            let timer = self.store().next_timer().await.unwrap().unwrap();
+            let in_flight = queue
+                .iter()
+                .any(|line| line.state == "sending" || line.not_before <= now);
+            if in_flight || timer <= now {
+                let changed = tokio::time::timeout(PATIENCE, hints.changed()).await;
+                changed.expect("the stages go on").unwrap();
+                continue;
+            }
+            let trace = self.trace().await;
+            if trace.case.people.has_open(TaskKind::ChooseEnding) {
+                break;
+            }
+            if self.nobody_picks_up(&trace).await {
+                continue;
+            }
+            let report = self.report_at(&trace);
+            if report.is_some_and(|at| at <= now) {
+                self.report_delivered().await;
+                continue;
+            }
+            let mail = queue.iter().map(|line| line.not_before);
+            let next = mail.chain([timer]).chain(report).min().unwrap();
+            self.clock.advance_to(next);
+        }
+        let happened = happened(&self.trace().await);
+        self.stop.send_replace(true);
+        while let Some(ended) = self.stages.join_next().await {
+            ended.unwrap();
+        }
+        let heard = self.relay.heard().await.concat();
+        (
+            happened,
+            heard.iter().filter_map(|text| subject(text)).collect(),
+        )
+    }
+
+    /// Whoever rings first finds that nobody picks up.
+    async fn nobody_picks_up(&mut self, trace: &Trace) -> bool {
+        let mut calls = trace.case.people.open_tasks();
+        let call = calls.find(|(_, task)| task.kind == TaskKind::RingSchool);
+        let Some((task, _)) = call.filter(|_| !self.rung) else {
+            return false;
+        };
+        self.rung = true;
+        let act = Act::CallOutcome {
+            task,
+            outcome: CallOutcome::NoAnswer,
+            notification: None,
+            role: Role::Office,
+            word: SchoolWord::Unverified,
+        };
+        self.store().act(act, "desk").await.unwrap().unwrap();
+        true
+    }
+
+    fn report_at(&self, trace: &Trace) -> Option<Timestamp> {
+        self.report?;
+        let taken = trace.facts.iter().find(|line| {
+            matches!(line.fact, Fact::AttemptEnded { result, .. } if result == AttemptResult::Done)
+        });
+        taken.map(|line| line.at + REPORT_AFTER)
+    }
+
+    async fn report_delivered(&mut self) {
+        let mail = InboundMail {
+            source: "smtp".to_owned(),
+            mail_from: None,
+            rcpt_to: vec!["replies@force.test".to_owned()],
+            bytes: b"Subject: delivered\r\n\r\nIt is in the mailbox.\r\n".to_vec(),
+        };
+        let inbound = self.store().keep_inbound(mail).await.unwrap();
+        let settled = Settled {
+            inbound,
+            kind: Kind::DeliveryReport,
+            came: Came::Report {
+                action: Action::Delivered,
+                status: Some("2.0.0".to_owned()),
+            },
+            matched: Some(Matched {
+                letter: self.report.take(),
+                notification: self.notification,
+                strength: Strength::Token,
+            }),
+            sender: None,
+        };
+        self.store().settle(settled).await.unwrap();
+    }
+}
+
+/// What the facts say, each at its minute; what stands at one minute by its name.
+fn happened(trace: &Trace) -> Vec<String> {
+    let places = 0..trace.facts.len();
+    let mut happened: Vec<(Timestamp, String)> = places.filter_map(|n| step(trace, n)).collect();
+    happened.sort();
+    let told = |(at, what): (Timestamp, String)| {
+        format!("{} {what}", london::civil(at).strftime("%a %-d %b %H:%M"))
+    };
+    happened.into_iter().map(told).collect()
+}
+
+/// What the n-th fact is in the table, and when that is: a call that is made again is, when it is wanted.
+fn step(trace: &Trace, n: usize) -> Option<(Timestamp, String)> {
+    let line = &trace.facts[n];
+    let so_far = || trace.facts[..n].iter().map(|line| &line.fact);
+    if let Fact::AttemptEnded {
+        delivery, result, ..
+    } = &line.fact
+    {
+        let contact = trace.case.deliveries[delivery].contact;
+        let mut contacts = trace.case.contacts.iter();
+        let role = contacts.find(|(id, ..)| *id == contact).unwrap().1;
+        assert_eq!(*result, AttemptResult::Done);
+        return Some((line.at, format!("letter to {}", role.word())));
+    }
+    if let Fact::TaskOpened {
+        task_kind,
+        wanted_by,
+        ..
+    } = &line.fact
+    {
+        let is_call = |fact: &Fact| matches!(fact, Fact::TaskOpened { task_kind, .. } if *task_kind == TaskKind::RingSchool);
+        let again = so_far().any(is_call);
+        let names = [
+            (TaskKind::CallUnclaimed, "supervisor"),
+            (TaskKind::ChooseEnding, "choose"),
+        ];
+        let name = names.iter().find(|(kind, _)| kind == task_kind);
+        return Some(match name {
+            Some((_, name)) => (line.at, (*name).to_owned()),
+            None if *task_kind != TaskKind::RingSchool => (line.at, task_kind.word().to_owned()),
+            None if again => (*wanted_by, "call again".to_owned()),
+            None => (line.at, "call".to_owned()),
+        });
+    }
+    if let Fact::LateNoted { .. } = &line.fact {
+        let word = fold(so_far()).unwrap().word(line.at);
+        return Some((line.at, word.word().to_owned()));
+    }
+    None
+}
+
+/// The unfolded subject of what the relay heard, if that is a letter.
+fn subject(heard: &str) -> Option<String> {
+    let (headers, _) = heard.split_once("\r\n\r\n")?;
+    let headers = headers.replace("\r\n ", " ");
+    let mut lines = headers.lines();
+    let subject = lines.find_map(|line| line.strip_prefix("Subject: "))?;
+    Some(subject.to_owned())
+}
+
+/// What a clock on a wall in London shows.
+fn wall(text: &str) -> Timestamp {
+    let civil: DateTime = text.parse().unwrap();
+    london::instant(civil.date(), civil.time())
+}
+
+async fn import(store: &Store) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/directory-of-ladder");
+    let mut count = 0;
+    let mut new_id = || {
+        count += 1;
+        ContactId::from_parts(0, [count; 10])
+    };
+    let (directory, _) = read_folder(&folder, "england-and-wales", &mut new_id).unwrap();
+    let imported = store.import_directory(directory, "tester").await;
+    assert_eq!(imported, Ok(Some(1)));
+}
+
+fn signer(settings: &letter::Settings) -> Signer {
+    let created = "2020-01-06T09:00:00Z".parse().unwrap();
+    let user = "Firstbell <gateway@force.test>";
+    let key = letter::generate(user, created, settings.profile).unwrap();
+    fs::write(&settings.signing_key, key).unwrap();
+    fs::set_permissions(&settings.signing_key, Permissions::from_mode(0o600)).unwrap();
+    Signer::load(&settings.signing_key, settings.profile).unwrap()
+}
