@@ -65,6 +65,11 @@ pub enum Observation {
         /// Who.
         contact: ContactId,
     },
+    /// The address of a contact was suspended, by what came about another notification.
+    Suspended {
+        /// Whose.
+        contact: ContactId,
+    },
     /// A person of ours recorded what the school said, or settled a contradiction.
     Recorded,
     /// The school said by voice that the child is not on its roll.
@@ -204,6 +209,7 @@ pub fn decide(
             action,
         } => letters::reported(case, inbound, delivery, action, now),
         Observation::Absent { contact } => letters::absent(case, contact, now),
+        Observation::Suspended { contact } => letters::suspended(case, contact, now),
         Observation::Recorded => answers::recorded(case),
         Observation::NotOnRoll => answers::not_on_roll(case),
         Observation::Told => answers::told(case, now),

@@ -270,6 +270,19 @@ async fn tell(
     word: SchoolWord,
     actor: &str,
 ) -> Result<(), Fault> {
+    // Told by voice, whatever was said before no longer stands against it.
+    let case = case_of(tx, notification).await?;
+    let beliefs = case.people.beliefs.keys().next_back().copied().unwrap_or(0);
+    let open = case.people.contradictions.iter();
+    for (contradiction, _) in open.filter(|(_, settled)| settled.is_none()) {
+        let fact = Fact::ContradictionSettled {
+            contradiction: *contradiction,
+            verdict: Verdict::None,
+            beliefs,
+            reason: None,
+        };
+        apply(tx, notification, Observed::by(actor, fact), None).await?;
+    }
     let fact = Fact::Told { task, role, word };
     let observed = Observed::by(actor, fact);
     apply(tx, notification, observed, Some(Observation::Told)).await?;

@@ -9,13 +9,15 @@ use crate::referral::id::{ContactId, DeliveryId, LetterId, NotificationId, TaskI
 use crate::referral::school::RouteName;
 use crate::seal::random;
 use jiff::Timestamp;
+use sqlx::Row;
 
 const LETTER_ADD: &str = "INSERT INTO letter(id, kind, message, notification, contact, directory_version, token, message_id, basis) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
 const DELIVERY_ADD: &str = "INSERT INTO delivery(id, letter, notification, cause, lane, route, state, last_safe_at, not_before) VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8)";
+const WAITING: &str = "SELECT DISTINCT d.notification FROM delivery d JOIN letter l ON l.id = d.letter WHERE l.contact = $1 AND l.kind = 'notification' AND d.state IN ('queued','in_doubt') AND d.notification <> $2 ORDER BY d.notification";
 const BLOCK_ADD: &str = "INSERT INTO block(id, what, target, since, by_whom) VALUES ($1, 'contact', $2, $3, $4) ON CONFLICT DO NOTHING";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[LETTER_ADD, DELIVERY_ADD, BLOCK_ADD];
+pub(super) const STATEMENTS: &[&str] = &[LETTER_ADD, DELIVERY_ADD, WAITING, BLOCK_ADD];
 
 /// Letters about children go before everything else.
 const LANE_LETTERS: i64 = 0;
@@ -27,6 +29,8 @@ pub(super) struct Carried {
     pub(super) rows: Vec<NewRow>,
     /// The successor to be opened.
     pub(super) successor: Option<(NotificationId, RerouteTo)>,
+    /// Contacts whose address is suspended from now on.
+    pub(super) suspended: Vec<ContactId>,
 }
 
 /// A letter with its first delivery.
@@ -63,6 +67,7 @@ pub(super) async fn carry_out(
     let mut carried = Carried {
         rows: Vec::new(),
         successor: None,
+        suspended: Vec::new(),
     };
     for decision in decisions {
         let fact = match decision {
@@ -85,17 +90,12 @@ pub(super) async fn carry_out(
             } => queued_again(case, delivery, after_attempt, not_before)?,
             Decision::OpenTask { kind, wanted_by } => {
                 let task = tasks::open_or_new(tx, case, kind, by).await?;
-                let new = NewRow::Task {
+                carried.rows.push(NewRow::Task {
                     task,
                     kind,
                     wanted_by,
-                };
-                carried.rows.push(new);
-                Fact::TaskOpened {
-                    task,
-                    task_kind: kind,
-                    wanted_by,
-                }
+                });
+                task_opened(task, kind, wanted_by)
             }
             Decision::SettleTask { task, settlement } => {
                 carried.rows.push(NewRow::TaskEnded(task));
@@ -107,6 +107,7 @@ pub(super) async fn carry_out(
             }
             Decision::Block { contact, inbound } => {
                 carried.rows.push(NewRow::Block(contact));
+                carried.suspended.push(contact);
                 Fact::Blocked {
                     contact,
                     inbound: Some(inbound),
@@ -128,6 +129,14 @@ pub(super) async fn carry_out(
         facts.push(fact);
     }
     Ok(carried)
+}
+
+fn task_opened(task: TaskId, task_kind: TaskKind, wanted_by: Timestamp) -> Fact {
+    Fact::TaskOpened {
+        task,
+        task_kind,
+        wanted_by,
+    }
 }
 
 /// A decision that is its fact and nothing else.
@@ -258,6 +267,25 @@ pub(super) async fn write_rows(
         }
     }
     Ok(())
+}
+
+/// Other notifications whose letters wait for a contact.
+pub(super) async fn waiting_for(
+    tx: &mut Tx<'_>,
+    contact: ContactId,
+    but: NotificationId,
+) -> Result<Vec<NotificationId>, Fault> {
+    let rows = sqlx::query(WAITING)
+        .bind(contact.to_string())
+        .bind(but.to_string())
+        .fetch_all(&mut *tx.connection)
+        .await?;
+    rows.iter()
+        .map(|row| {
+            let id: String = row.try_get(0)?;
+            NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))
+        })
+        .collect()
 }
 
 async fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) -> Result<(), Fault> {

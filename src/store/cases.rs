@@ -1,7 +1,7 @@
 //! One notification: load its facts, fold, decide, append, save. Everything that happens to a
 //! notification goes through [`apply`]; [`open_case`] begins one.
 
-use super::carrying::{carry_out, write_rows};
+use super::carrying::{carry_out, waiting_for, write_rows};
 use super::json;
 use super::opening::successor;
 use super::tx::{By, Fault, Stream, Tx};
@@ -176,6 +176,14 @@ pub(super) async fn apply(
     save(tx, &case, stream.count).await?;
     write_rows(tx, &case, carried.rows, &daemon).await?;
     save_deliveries(tx, &case).await?;
+    for contact in carried.suspended {
+        for other in waiting_for(tx, contact, notification).await? {
+            let inbound = None;
+            let observed = Observed::plain(Fact::Blocked { contact, inbound });
+            let observation = Observation::Suspended { contact };
+            Box::pin(apply(tx, other, observed, Some(observation))).await?;
+        }
+    }
     if let Some((id, to)) = carried.successor {
         Box::pin(successor(tx, &case, id, to, &daemon)).await?;
     }

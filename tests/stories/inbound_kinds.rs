@@ -1,20 +1,19 @@
 //! What kind of mail came back: our own mails with their answers, and public collections of real
 //! bounces, reports and replies.
 
+use firstbell::referral::report::Kind;
 use firstbell::replies::classify::{CLUES_MAX, Classified, MAIL_BYTES_MAX, classify};
+use firstbell::replies::verdict::read;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Files given to one command: argument lists have bounds.
 const FILES_AT_ONCE: usize = 100;
-
-/// A mail takes about a millisecond; a machine that is busy with others may take more.
-const SLOWEST: Duration = Duration::from_secs(5);
 
 #[test]
 fn every_mail_is_what_the_file_beside_it_says() {
@@ -51,7 +50,17 @@ fn the_command_answers_one_object_a_file_and_names_what_it_could_not_read() {
         assert_eq!(answer["kind"], found.kind.word());
         assert_eq!(answer["status"], Value::from(found.status));
         assert_eq!(answer["recipients"], Value::from(found.recipients));
-        assert_eq!(answer["reasons"], Value::from(found.reasons));
+        // Behind why it is of its kind stands what decided a person's verdict.
+        let reasons = answer["reasons"].as_array().unwrap();
+        assert!(reasons.len() >= found.reasons.len(), "{answer}");
+        for (said, wanted) in reasons.iter().zip(&found.reasons) {
+            assert_eq!(said, wanted);
+        }
+        let word = (found.kind == Kind::HumanReply).then(|| read(&found.text));
+        let verdict = word.as_ref().map(|word| word.verdict.word());
+        assert_eq!(answer["verdict"], Value::from(verdict));
+        let has_message = word.map(|word| word.has_message);
+        assert_eq!(answer["has_message"], Value::from(has_message));
     }
     let missing = own_mails().join("no-such.eml");
     let answer = run(&[missing.clone(), mails[0].clone()]);
@@ -80,22 +89,24 @@ fn what_is_beyond_the_bounds_is_left_to_a_person() {
         (crowd, "too-many-parts"),
         (large, "too-large"),
     ] {
-        let began = Instant::now();
         let found = classify(format!("{from}{body}").as_bytes());
         assert_eq!(
             (found.kind.word(), &*found.reasons[0]),
             ("unclassified", reason)
         );
-        assert!(began.elapsed() < SLOWEST, "{reason}");
     }
-    let pages = "I am 550 5.1.1 away <a@b.c>. ".repeat(MAIL_BYTES_MAX / 30);
-    let began = Instant::now();
-    let found = classify(format!("{from}Return-Path: <>\n\n{pages}").as_bytes());
-    assert!(
-        !found.reasons.is_empty() && began.elapsed() < SLOWEST,
-        "{:?}",
-        began.elapsed()
-    );
+    // Eight times the text takes about eight times as long; were each word looked at from every other,
+    // it would take sixty-four times.
+    let took = |bytes: usize| {
+        let pages = "I am 550 5.1.1 away <a@b.c>. ".repeat(bytes / 30);
+        let mail = format!("{from}Return-Path: <>\n\n{pages}");
+        let began = Instant::now();
+        assert!(!classify(mail.as_bytes()).reasons.is_empty());
+        began.elapsed().as_secs_f64()
+    };
+    let least = |bytes| (0..3).map(|_| took(bytes)).fold(f64::MAX, f64::min);
+    let (few, many) = (least(1 << 18), least(1 << 21));
+    assert!(many < few * 32.0, "{few} s, {many} s");
     let long = format!(
         "{from}Subject: {}\n\n{}",
         "7KQ2-M4XD ".repeat(9_999),
@@ -153,7 +164,7 @@ fn real_mail_is_answered_and_nothing_dangerous_is_said() {
 }
 
 #[test]
-fn malformed_mail_is_answered_in_bounded_time() {
+fn malformed_mail_is_answered() {
     let Some(folder) = corpora("mime") else {
         return;
     };
@@ -161,13 +172,7 @@ fn malformed_mail_is_answered_in_bounded_time() {
     assert!(mails.len() > 300, "{} mails", mails.len());
     for path in &mails {
         let mail = fs::read(path).unwrap();
-        let began = Instant::now();
-        let found = classify(&mail);
-        assert!(
-            !found.reasons.is_empty() && began.elapsed() < SLOWEST,
-            "{}",
-            path.display()
-        );
+        assert!(!classify(&mail).reasons.is_empty(), "{}", path.display());
     }
     assert_eq!(ask(&mails).len(), mails.len());
 }

@@ -227,6 +227,22 @@ pub(super) fn absent(case: &Case, contact: ContactId, now: Timestamp) -> Vec<Dec
     }
 }
 
+/// What waits for a suspended address is not sent there, but to the next contact at once.
+pub(super) fn suspended(case: &Case, contact: ContactId, now: Timestamp) -> Vec<Decision> {
+    let waiting = case
+        .letters()
+        .filter(|(_, letter)| letter.contact == contact && letter.waits());
+    let mut decisions: Vec<Decision> = waiting
+        .map(|(delivery, _)| Decision::Cancel {
+            delivery: *delivery,
+        })
+        .collect();
+    if !decisions.is_empty() && case.live() && case.hold.is_none() {
+        decisions.extend(next_contact(case, now));
+    }
+    decisions
+}
+
 /// Released: sent at once, unless it was before it was held.
 pub(super) fn released(case: &Case, now: Timestamp) -> Vec<Decision> {
     let had_none = case.letters().next().is_none();
