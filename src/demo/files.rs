@@ -12,9 +12,17 @@ URN,LA (code),LA (name),EstablishmentNumber,EstablishmentName,TypeOfEstablishmen
 990003,883,Thurrock,2003,Riverside Primary School,Community school,Open,,Primary,,,4,11,,3 Wharf Road,,,Grays,Essex,RM17 0AC,01375000003
 990004,881,Essex,2004,St Cedd's Church of England Primary School,Voluntary aided school,Open,,Primary,,,4,11,,4 Chapel Lane,,,Maldon,Essex,CM9 0AD,01621000004
 990005,882,Southend-on-Sea,2005,Chalkwell Bay High School,Foundation school,Open,,Secondary,,,11,18,,5 Esplanade,,,Southend-on-Sea,Essex,SS0 0AE,01702000005
+990006,881,Essex,2006,Mill Lane Primary School,Community school,Open,,Primary,,,4,11,,6 School Road,,,Braintree,Essex,CM7 0AF,01376000006
+990007,881,Essex,2007,Oakfield Primary School,Community school,Open,,Primary,,,4,11,,7 School Road,,,Chelmsford,Essex,CM1 0AG,01245000007
+990008,881,Essex,2008,Beacon Hill Academy,Community school,Open,,Primary,,,4,11,,8 School Road,,,Colchester,Essex,CO2 0AH,01206000008
+990009,881,Essex,2009,Fairview Junior School,Community school,Open,,Primary,,,4,11,,9 School Road,,,Basildon,Essex,SS14 0AJ,01268000009
+990010,881,Essex,2010,Marsh Road Primary School,Community school,Open,,Primary,,,4,11,,10 School Road,,,Maldon,Essex,CM9 0AK,01621000010
+990011,883,Thurrock,2011,Elm Grove Primary School,Community school,Open,,Primary,,,4,11,,11 School Road,,,Grays,Essex,RM17 0AL,01375000011
+990012,882,Southend-on-Sea,2012,Kiln Lane Primary School,Community school,Open,,Primary,,,4,11,,12 School Road,,,Southend-on-Sea,Essex,SS1 0AM,01702000012
+990013,881,Essex,2013,Saltings Primary School,Community school,Open,,Primary,,,4,11,,13 School Road,,,Harwich,Essex,CO12 0AN,01255000013
 ";
 
-/// Schools of the demo that have a relay of their own.
+/// Who may be written to; `mailboxes.rs` says how they answer.
 const CONTACTS: &str = "\
 urn,role,order,name,address,route,phone,valid_from,valid_to
 990001,key_adult,1,Priya Nair,dsl@northgate.sch.test.cjsm.net,cjsm,01206000001,,
@@ -27,6 +35,22 @@ urn,role,order,name,address,route,phone,valid_from,valid_to
 990004,deputy,1,Sam Otieno,sotieno@stcedds.sch.test.cjsm.net,cjsm,01621000004,,
 990005,key_adult,1,Helen Frost,hfrost@chalkwellbay.sch.test.cjsm.net,cjsm,01702000005,,
 990005,deputy,1,Imran Aziz,iaziz@chalkwellbay.sch.test.cjsm.net,cjsm,01702000005,,
+990006,key_adult,1,Grace Obi,dsl@milllane.sch.test.cjsm.net,cjsm,01376000006,,
+990006,deputy,1,Leo Marsh,lmarsh@milllane.sch.test.cjsm.net,cjsm,01376000006,,
+990007,key_adult,1,Kiran Patel,kpatel@oakfield.sch.test.cjsm.net,cjsm,01245000007,,
+990007,deputy,1,Jess Wood,jwood@oakfield.sch.test.cjsm.net,cjsm,01245000007,,
+990008,key_adult,1,Paul Dunne,dsl@beaconhill.sch.test.cjsm.net,cjsm,01206000008,,
+990008,deputy,1,Rina Shah,rshah@beaconhill.sch.test.cjsm.net,cjsm,01206000008,,
+990009,key_adult,1,Neil Bray,dsl@fairview.sch.test.cjsm.net,cjsm,01268000009,,
+990009,deputy,1,Una Croft,ucroft@fairview.sch.test.cjsm.net,cjsm,01268000009,,
+990010,key_adult,1,Carys Jones,dsl@marshroad.sch.test.cjsm.net,cjsm,01621000010,,
+990010,deputy,1,Ben Attah,battah@marshroad.sch.test.cjsm.net,cjsm,01621000010,,
+990011,key_adult,1,Femi Ade,dsl@elmgrove.sch.test.cjsm.net,cjsm,01375000011,,
+990011,deputy,1,Sue Hale,shale@elmgrove.sch.test.cjsm.net,cjsm,01375000011,,
+990012,key_adult,1,Dora Pike,dsl@kilnlane.sch.test.cjsm.net,cjsm,01702000012,,
+990012,deputy,1,Amir Said,asaid@kilnlane.sch.test.cjsm.net,cjsm,01702000012,,
+990013,key_adult,1,Beth Cole,dsl@saltings.sch.test.cjsm.net,cjsm,01255000013,,
+990013,deputy,1,Hugh Teal,hteal@saltings.sch.test.cjsm.net,cjsm,01255000013,,
 ";
 
 /// Authorities of the demo's schools.
@@ -87,6 +111,7 @@ pub(super) struct Names<'a> {
     pub(super) folder: &'a Path,
     pub(super) intake: &'a Identity,
     pub(super) relay_client: &'a Identity,
+    pub(super) replies: &'a Identity,
     pub(super) cjsm_port: u16,
     pub(super) school_port: u16,
     pub(super) operator: &'a str,
@@ -163,11 +188,25 @@ plus_addressing = {plus}
         )
         .unwrap_or_default();
     }
-    let (certificate, key) = (&names.relay_client.certificate, &names.relay_client.key);
-    let client = format!(
-        "client_certificate_file = \"{}\"\nclient_key_file = \"{}\"\n",
-        certificate.display(),
-        key.display()
-    );
-    text + &client
+    text + &client_identity(names.relay_client) + &replies_in(names.replies)
+}
+
+/// What the last route shows its relay.
+fn client_identity(client: &Identity) -> String {
+    let (certificate, key) = (client.certificate.display(), client.key.display());
+    format!("client_certificate_file = \"{certificate}\"\nclient_key_file = \"{key}\"\n")
+}
+
+/// Where answers and reports come in.
+fn replies_in(server: &Identity) -> String {
+    let (certificate, key) = (server.certificate.display(), server.key.display());
+    format!(
+        r#"
+[replies]
+listen_starttls = "127.0.0.1:0"
+certificate_file = "{certificate}"
+key_file = "{key}"
+allowed_relays = ["127.0.0.1/32"]
+"#
+    )
 }

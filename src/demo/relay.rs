@@ -3,14 +3,17 @@
 //!
 //! It speaks as much SMTP as a well-behaved sender needs (RFC 5321), over TLS only.
 
+use super::journal;
+use super::mailboxes::{MAILBOXES, Relaying};
 use super::pki::Identity;
+use super::school::{Arrived, Schools};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use serde_json::json;
-use std::collections::HashMap;
-use std::io::{self, Write};
+use std::collections::{HashMap, HashSet};
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,24 +34,23 @@ pub(super) enum Begins {
     Implicit,
 }
 
-/// What a relay saw, line by line, as JSON.
+/// What a relay does and notes.
 #[derive(Debug)]
-pub struct Journal {
+struct Journal {
     path: PathBuf,
     mail_dir: PathBuf,
+    schools: Arc<Schools>,
     /// How often each recipient is still put off with a 451.
     put_off: Mutex<HashMap<&'static str, u32>>,
+    /// Recipients whose next letter ends with the connection.
+    dies: Mutex<HashSet<&'static str>>,
     count: Mutex<u32>,
     name: &'static str,
 }
 
 impl Journal {
     fn note(&self, line: &serde_json::Value) -> io::Result<()> {
-        let mut file = std::fs::OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&self.path)?;
-        writeln!(file, "{line}")
+        journal::note(&self.path, line)
     }
 
     /// Keeps a mail as it arrived; gives its file's name.
@@ -70,6 +72,11 @@ impl Journal {
             Some(_) | None => false,
         }
     }
+
+    fn dies_now(&self, recipient: &str) -> bool {
+        let mut dies = self.dies.lock().unwrap_or_else(PoisonError::into_inner);
+        dies.remove(recipient)
+    }
 }
 
 /// A relay that listens.
@@ -89,16 +96,27 @@ pub(super) struct Recipe<'a> {
     pub(super) client_ca: Option<&'a Path>,
     pub(super) mail_dir: &'a Path,
     pub(super) journal: PathBuf,
-    pub(super) put_off: HashMap<&'static str, u32>,
+    pub(super) schools: Arc<Schools>,
 }
 
 impl Relay {
     pub(super) async fn listen(recipe: Recipe<'_>) -> io::Result<Self> {
         let config = server_config(recipe.identity, recipe.client_ca).map_err(io::Error::other)?;
+        let put_off = MAILBOXES
+            .iter()
+            .filter_map(|mailbox| match mailbox.relaying {
+                Relaying::PutsOff(times) => Some((mailbox.address, times)),
+                Relaying::Takes | Relaying::DiesOnce => None,
+            });
+        let dies = MAILBOXES
+            .iter()
+            .filter(|mailbox| mailbox.relaying == Relaying::DiesOnce);
         let journal = Journal {
             path: recipe.journal,
             mail_dir: recipe.mail_dir.to_owned(),
-            put_off: Mutex::new(recipe.put_off),
+            schools: recipe.schools,
+            put_off: Mutex::new(put_off.collect()),
+            dies: Mutex::new(dies.map(|mailbox| mailbox.address).collect()),
             count: Mutex::new(0),
             name: recipe.name,
         };
@@ -274,7 +292,11 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
                     self.say("250 2.1.0 ok").await?;
                 }
                 "RCPT" => self.recipient(&command).await?,
-                "DATA" if self.envelope.recipient.is_some() => self.data().await?,
+                "DATA" if self.envelope.recipient.is_some() => {
+                    if !self.data().await? {
+                        return Ok(());
+                    }
+                }
                 "RSET" => {
                     self.envelope = Envelope::default();
                     self.say("250 2.0.0 ok").await?;
@@ -288,11 +310,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
     }
 
     async fn recipient(&mut self, command: &str) -> io::Result<()> {
-        let address = command
-            .split_once('<')
-            .and_then(|(_, rest)| rest.split_once('>'))
-            .map(|(address, _)| address.to_owned())
-            .unwrap_or_default();
+        let address = path(command).unwrap_or_default().to_owned();
         if self.journal.puts_off(&address) {
             self.journal
                 .note(&json!({ "event": "put_off", "rcpt": address, "code": 451 }))?;
@@ -302,8 +320,9 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         self.say("250 2.1.5 ok").await
     }
 
-    /// RFC 5321, 4.5.2: a leading dot is taken away; a dot alone ends the mail.
-    async fn data(&mut self) -> io::Result<()> {
+    /// RFC 5321, 4.5.2: a leading dot is taken away; a dot alone ends the mail. False: the connection
+    /// dies before the reply.
+    async fn data(&mut self) -> io::Result<bool> {
         self.say("354 end with a dot").await?;
         let mut mail = Vec::new();
         loop {
@@ -319,14 +338,27 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Session<'a, S> {
         }
         let file = self.journal.keep(&mail)?;
         let envelope = std::mem::take(&mut self.envelope);
+        let recipient = envelope.recipient.unwrap_or_default();
+        let envid = envelope.mail.as_deref().and_then(envid);
+        let dies = self.journal.dies_now(&recipient);
         self.journal.note(&json!({
-            "event": "taken",
-            "rcpt": envelope.recipient,
-            "envid": envelope.mail.as_deref().and_then(envid),
+            "event": if dies { "died" } else { "taken" },
+            "rcpt": recipient,
+            "envid": envid,
             "file": file,
-            "code": 250,
+            "code": if dies { None } else { Some(250) },
         }))?;
-        self.say("250 2.0.0 taken").await
+        // Before the reply: what a school will do is on its list before the gateway goes on.
+        self.journal.schools.arrived(&Arrived {
+            mail_from: envelope.mail.as_deref().and_then(sender),
+            rcpt_to: &recipient,
+            envid,
+            bytes: &mail,
+        });
+        if !dies {
+            self.say("250 2.0.0 taken").await?;
+        }
+        Ok(!dies)
     }
 }
 
@@ -341,4 +373,15 @@ fn verb(command: &str) -> String {
 fn envid(mail: &str) -> Option<&str> {
     mail.split(' ')
         .find_map(|parameter| parameter.strip_prefix("ENVID="))
+}
+
+/// What stands between the angle brackets.
+fn path(command: &str) -> Option<&str> {
+    let (_, rest) = command.split_once('<')?;
+    rest.split_once('>').map(|(address, _)| address)
+}
+
+/// The envelope's sender; none when it is empty.
+fn sender(mail: &str) -> Option<&str> {
+    path(mail).filter(|address| !address.is_empty())
 }

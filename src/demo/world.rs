@@ -1,18 +1,20 @@
 //! The demo's world: authority, keys, folders, relays and settings, made before the daemon starts.
 
 use super::files::{Names, settings, write_directory};
+use super::outbox::Outbox;
 use super::pki::{Authority, Identity, PkiFault, Purpose, write};
 use super::relay::{Begins, Recipe, Relay};
-use super::scenes::PUT_OFF;
+use super::school::Schools;
 use crate::admin::own_user_name;
+use crate::clock::Clock;
 use crate::letter::{SignatureProfile, SignerFault, generate};
 use crate::seal::{SealFault, random};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::HashMap;
 use std::fs;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tokio::task::JoinSet;
 
 /// Why the world could not be made.
@@ -51,6 +53,8 @@ pub struct World {
     pub relay_cjsm: SocketAddr,
     /// Where the school's relay listens.
     pub relay_school: SocketAddr,
+    /// What schools and relays have yet to send to the gateway.
+    pub outbox: Arc<Outbox>,
     /// The relays, while they run.
     relays: JoinSet<()>,
 }
@@ -69,11 +73,11 @@ impl World {
         Ok(directory)
     }
 
-    /// Makes the rest for a night that begins at `evening`, and starts the relays.
+    /// Makes the rest for a night that begins when `clock` says, and starts the relays.
     pub async fn make(
         folder: PathBuf,
         directory: PathBuf,
-        evening: Timestamp,
+        clock: &Clock,
     ) -> Result<Self, WorldFault> {
         let mail_dir = folder.join("mail");
         fs::create_dir_all(&mail_dir)?;
@@ -82,6 +86,7 @@ impl World {
         let client = authority.issue("police", Purpose::Client(Some("firstbell:force:essex")))?;
         let relay_client = authority.issue("relay-client", Purpose::Client(None))?;
         let relay = authority.issue("relay", Purpose::Server)?;
+        let replies = authority.issue("replies", Purpose::Server)?;
         let ca = folder.join("ca.pem");
         let credential: [u8; 32] = random()?;
         let digits: String = credential
@@ -90,9 +95,11 @@ impl World {
             .collect();
         write(&folder.join("credential"), &digits)?;
         let user_id = "Essex Police Secure Desk <desk@gateway.demo.test>";
-        let key = generate(user_id, evening - KEY_AGE, SignatureProfile::V4)?;
+        let key = generate(user_id, clock.now() - KEY_AGE, SignatureProfile::V4)?;
         write(&folder.join("signing.asc"), &key)?;
 
+        let outbox = Arc::new(Outbox::new(&folder, &ca)?);
+        let schools = Arc::new(Schools::new(clock.clone(), Arc::clone(&outbox)));
         let mut relays = JoinSet::new();
         let mut start = async |name, begins, client_ca: Option<&Path>| {
             let recipe = Recipe {
@@ -102,7 +109,7 @@ impl World {
                 client_ca,
                 mail_dir: &mail_dir,
                 journal: folder.join(format!("relay-{name}.journal")),
-                put_off: HashMap::from([PUT_OFF]),
+                schools: Arc::clone(&schools),
             };
             let relay = Relay::listen(recipe).await?;
             let address = relay.address()?;
@@ -116,6 +123,7 @@ impl World {
             folder: &folder,
             intake: &intake,
             relay_client: &relay_client,
+            replies: &replies,
             cjsm_port: relay_cjsm.port(),
             school_port: relay_school.port(),
             operator: &operator,
@@ -133,6 +141,7 @@ impl World {
             settings,
             relay_cjsm,
             relay_school,
+            outbox,
             relays,
         })
     }
