@@ -1,7 +1,8 @@
 //! The daemon is killed with SIGKILL, hundreds of times, under load and mostly while something is
 //! under way: nothing accepted is lost, nothing is accepted twice, and a letter that comes again is
-//! the same letter, after an outcome that was recorded as unknown. The judge is what senders and
-//! relays wrote down; of the daemon's own record only the unknown outcomes are believed.
+//! the same letter, after an outcome that was recorded as unknown; what a school writes back counts
+//! once, however often its relay had to bring it. The judge is what senders, relays and schools wrote
+//! down; the daemon's own record must agree with it, and of itself proves nothing.
 //!
 //! `FIRSTBELL_KILLS` and `FIRSTBELL_SEED` make it longer or other. A seed repeats the dice, not the
 //! machine's timing.
@@ -9,17 +10,24 @@
 mod dice;
 mod field;
 mod judge;
+mod mails;
 mod referrals;
 mod relay;
+mod schools;
 mod sender;
 
+use crate::peers::postfix::free_port;
 use crate::support::daemon::{Daemon, Recipe, Way};
 use crate::support::pki::Pki;
+use crate::support::waiting::until;
 use crate::support::wire::{ANY_VERSION, Wire};
 use dice::Dice;
-use field::Field;
+use field::{Field, State};
+use schools::Schools;
 use sender::Sender;
+use serde_json::Value;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -27,9 +35,13 @@ use std::time::{Duration, Instant};
 /// Of so many in 300 something must be under way, by our count.
 const KILLS: u32 = 300;
 const IN_FLIGHT: u32 = 200;
+/// At so many a school's mail must be. Longer forms meet no more: schools write only so much.
+const WITH_A_MAIL: u32 = 20;
 const SEED: u64 = 0x0f1e_57be_1100_0300;
 /// Forces' systems that post at once.
 const SENDERS: u32 = 8;
+/// Connections of the schools' relay.
+const SCHOOLS: u32 = 8;
 /// After the last kill, everything is answered, and everything handed over, within this.
 const PATIENCE: Duration = Duration::from_secs(90);
 
@@ -49,59 +61,91 @@ fn three_hundred_kills_lose_nothing_and_double_nothing() {
     let begun = Instant::now();
     let field = Arc::new(Field::default());
     let relays = Pki::new();
-    let mut daemon = daemon(&relays, &field, seed);
-    let struck = load_and_kill(&mut daemon, &field, kills, seed);
-    drain(&daemon);
-    let told = judge::judge(&field.hold(), &daemon);
+    let replies_in = SocketAddr::from(([127, 0, 0, 1], free_port()));
+    let mut daemon = daemon(&relays, replies_in, &field, seed);
+    let struck = load_and_kill(&mut daemon, (&relays, replies_in), &field, kills, seed);
+    let replies = drain(&daemon);
+    // What is judged is what a new run finds.
+    assert_eq!(daemon.stop_and_wait(), Some(0));
+    daemon.begin();
+    let told = judge::judge(&field.hold(), &daemon, &replies);
     assert_eq!(daemon.stop_and_wait(), Some(0));
     say(&format!(
         "kills {kills}, of them {} in flight (a post unanswered at {}, a letter between MAIL and its \
-         reply at {}), {told}; ready again in {} ms at the median; {} s; seed {seed}",
+         reply at {}, a school's mail unanswered at {}), {told}; ready again in {} ms at the median; \
+         {} s; seed {seed}",
         struck.in_flight,
         struck.unanswered,
         struck.between,
+        struck.with_mail,
         median_ms(&struck.starts),
         begun.elapsed().as_secs(),
     ));
     assert!(struck.in_flight >= kills * IN_FLIGHT / KILLS);
+    assert!(struck.with_mail >= kills.min(KILLS) * WITH_A_MAIL / KILLS);
 }
 
 /// What the killer counted.
 #[derive(Default)]
 struct Struck {
     kills: u32,
-    /// While a post was unanswered, or a letter between MAIL and its reply, or both.
+    /// While a post or a school's mail was unanswered, or a letter between MAIL and its reply.
     in_flight: u32,
     unanswered: u32,
     between: u32,
+    with_mail: u32,
     /// From start to readiness.
     starts: Vec<Duration>,
 }
 
-fn daemon(relays: &Pki, field: &Arc<Field>, seed: u64) -> Daemon {
-    let ways = ["cjsm", "school"].map(|name| Way {
+fn daemon(relays: &Pki, replies_in: SocketAddr, field: &Arc<Field>, seed: u64) -> Daemon {
+    // One route carries tokens in addresses, the other in the ENVID only.
+    let ways = [("cjsm", true), ("school", false)].map(|(name, plus)| Way {
         name,
         port: relay::start(name, relays, field, seed),
         tls: "implicit",
         roots: relays.ca.clone(),
         client: None,
-        more: "connections = 4".to_owned(),
+        more: format!("connections = 4\nplus_addressing = {plus}"),
     });
+    let quoted = |path: &std::path::Path| format!("{:?}", path.display().to_string());
+    let listens = format!("\"{replies_in}\"");
+    let (certificate, key) = (
+        quoted(&relays.server.certificate),
+        quoted(&relays.server.key),
+    );
+    let replies = [
+        ("replies.listen_starttls", listens.as_str()),
+        ("replies.certificate_file", &certificate),
+        ("replies.key_file", &key),
+        ("replies.allowed_relays", "[\"127.0.0.1/32\"]"),
+    ];
     Daemon::made_of(Recipe {
-        settings: SETTINGS,
+        settings: &[SETTINGS, &replies].concat(),
         ways: ways.to_vec(),
         ..Recipe::default()
     })
 }
 
-fn load_and_kill(daemon: &mut Daemon, field: &Field, kills: u32, seed: u64) -> Struck {
+fn load_and_kill(
+    daemon: &mut Daemon,
+    (relays, replies_in): (&Pki, SocketAddr),
+    field: &Field,
+    kills: u32,
+    seed: u64,
+) -> Struck {
     let tls = Wire::config(&daemon.pki.ca, Some(&daemon.pki.essex), ANY_VERSION);
+    let of_relays = Wire::config(&relays.ca, None, ANY_VERSION);
     let intake = daemon.intake;
     thread::scope(|scope| {
         let _failing = Failing(field);
         for number in 1..=SENDERS {
             let sender = Sender::new(field, intake, &tls, (seed, number));
             scope.spawn(|| sender.run());
+        }
+        for number in SENDERS + 1..=SENDERS + SCHOOLS {
+            let schools = Schools::new(field, replies_in, &of_relays, (seed, number));
+            scope.spawn(|| schools.run());
         }
         let mut dice = Dice::new(seed, 0);
         let mut struck = Struck::default();
@@ -140,16 +184,14 @@ impl Drop for Failing<'_> {
 /// longer, so that every phase of it is met.
 fn aim(field: &Field, dice: &mut Dice) {
     dice.pause_below_ms(120);
-    let at_letters = match dice.below(8) {
+    let (under_way, ms): (fn(&State) -> u32, _) = match dice.below(8) {
         0 => return,
-        1..5 => true,
-        _ => false,
+        1..4 => (|state| state.between, 40),
+        4..6 => (|state| state.mails_unanswered, 60),
+        _ => (|state| state.unanswered, 4),
     };
-    field.wait(500, |state| match at_letters {
-        true => state.between > 0,
-        false => state.unanswered > 0,
-    });
-    dice.pause_below_ms(if at_letters { 40 } else { 4 });
+    field.wait(500, |state| under_way(state) > 0);
+    dice.pause_below_ms(ms);
 }
 
 /// SIGKILL, and a count of what was under way. Nobody may note an answer or send a reply meanwhile,
@@ -159,15 +201,24 @@ fn kill(daemon: &mut Daemon, field: &Field, struck: &mut Struck) {
     daemon.kill();
     state.daemon_is_gone();
     let (unanswered, between) = (state.unanswered > 0, state.between > 0);
+    let with_mail = state.mails_unanswered > 0;
     struck.kills += 1;
-    struck.in_flight += u32::from(unanswered || between);
+    struck.in_flight += u32::from(unanswered || between || with_mail);
+    struck.with_mail += u32::from(with_mail);
     struck.unanswered += u32::from(unanswered);
     struck.between += u32::from(between);
 }
 
-/// Waits until the daemon has nothing more to hand over. What it set aside is not handed over; the
-/// judge looks at that.
-fn drain(daemon: &Daemon) {
+/// Waits until the daemon has made something of every mail, and has nothing more to hand over; gives
+/// the mails as it lists them. What it set aside is not handed over; the judge looks at that.
+fn drain(daemon: &Daemon) -> Vec<Value> {
+    let settled = until(|| {
+        let mut listed = daemon.json(&["reply", "list", "--all"]);
+        let replies = std::mem::take(listed["replies"].as_array_mut().unwrap());
+        let all = replies.iter().all(|reply| reply["settled"] == true);
+        all.then_some(replies)
+    });
+    let replies = settled.expect("every mail is settled");
     let begun = Instant::now();
     loop {
         let queue = daemon.json(&["queue"]);
@@ -177,7 +228,7 @@ fn drain(daemon: &Daemon) {
             .filter(|one| one["quarantined"] == false)
             .collect();
         if waiting.is_empty() {
-            return;
+            return replies;
         }
         assert!(begun.elapsed() < PATIENCE, "never handed over: {waiting:?}");
         thread::park_timeout(Duration::from_millis(250));

@@ -1,10 +1,15 @@
 //! What senders, relays and the killer share: the journals that judge, and what is under way.
 
 use super::PATIENCE;
+use super::mails::{Letter, What};
 use firstbell::clock::Clock;
 use jiff::Timestamp;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
+
+/// Schools write no more once there are so many: the daemon lists a thousand.
+const MAILS_MAX: usize = 900;
 
 /// One try of a post, as its sender saw it.
 pub(super) struct Try {
@@ -45,16 +50,33 @@ pub(super) enum End {
     Lost,
 }
 
+/// One mail of a school, as its relay saw it.
+pub(super) struct Sent {
+    pub(super) letter: Letter,
+    pub(super) what: What,
+    /// How often it was written whole, and no answer came.
+    pub(super) unanswered: u32,
+    /// "250" was heard.
+    pub(super) taken: bool,
+}
+
 #[derive(Default)]
 pub(super) struct State {
     /// In order of time.
     pub(super) tries: Vec<Try>,
     /// In order of MAIL.
     pub(super) transactions: Vec<Transaction>,
+    /// In order of their writing.
+    pub(super) mails: Vec<Sent>,
+    /// Letters taken and not yet read by a school, each once.
+    arrived: VecDeque<Letter>,
+    seen: BTreeSet<String>,
     /// Posts written and not answered.
     pub(super) unanswered: u32,
     /// Letters between MAIL and its reply.
     pub(super) between: u32,
+    /// Mails written and not answered.
+    pub(super) mails_unanswered: u32,
     /// The daemon's run that listens; none while none does.
     listens: Option<u32>,
     runs: u32,
@@ -163,7 +185,62 @@ impl Field {
         self.change(|state| {
             state.between -= 1;
             state.transactions[place].end = end;
+            let taken = Some(&state.transactions[place]).filter(|_| end == End::Taken);
+            if let Some(letter) = taken.and_then(Letter::read)
+                && state.seen.insert(letter.message_id.clone())
+            {
+                state.arrived.push_back(letter);
+            }
         });
+    }
+
+    /// Waits for a letter that no school has read; none once there are mails enough, or the story
+    /// comes to its end.
+    pub(super) fn letter(&self) -> Option<Letter> {
+        let over = |state: &State| {
+            state.failed || state.finishing_since.is_some() || state.mails.len() >= MAILS_MAX
+        };
+        loop {
+            self.wait(1_000, |state| over(state) || !state.arrived.is_empty());
+            let mut state = self.hold();
+            if over(&state) {
+                return None;
+            }
+            let letter = state.arrived.pop_front();
+            if letter.is_some() {
+                return letter;
+            }
+        }
+    }
+
+    /// Begins a mail and gives its place.
+    pub(super) fn mail_begun(&self, letter: Letter, what: What) -> usize {
+        self.change(|state| {
+            state.mails.push(Sent {
+                letter,
+                what,
+                unanswered: 0,
+                taken: false,
+            });
+            state.mails.len() - 1
+        })
+    }
+
+    pub(super) fn mail_written(&self) {
+        self.change(|state| state.mails_unanswered += 1);
+    }
+
+    /// The relay heard 250, another reply, or none. What this run of the daemon said is lost when it
+    /// was killed before it was heard.
+    pub(super) fn mail_ended(&self, place: usize, run: u32, reply: Option<u16>) -> bool {
+        self.change(|state| {
+            state.mails_unanswered -= 1;
+            let reply = reply.filter(|_| state.listens == Some(run));
+            let mail = &mut state.mails[place];
+            mail.taken = reply == Some(250);
+            mail.unanswered += u32::from(reply.is_none());
+            mail.taken
+        })
     }
 }
 
