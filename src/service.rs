@@ -22,6 +22,7 @@ use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::runtime;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -59,6 +60,9 @@ pub enum ServiceFault {
     /// The host refused to keep memory out of core dumps.
     #[error("core dumps could not be switched off: {0}")]
     CoreDumps(io::Error),
+    /// The writer's scheduler could not be started.
+    #[error("the writer could not be started: {0}")]
+    Writer(io::Error),
     /// The sweeper's thread could not be started.
     #[error("the sweeper could not be started: {0}")]
     Sweeper(io::Error),
@@ -90,9 +94,11 @@ impl ServiceFault {
             | Self::Store(OpenFault::Vault(_)) => Blame::Settings,
             Self::Store(OpenFault::Locked(_)) | Self::Socket(..) => Blame::Taken,
             Self::Store(OpenFault::File(..) | OpenFault::Database(..)) => Blame::Disk,
-            Self::CoreDumps(_) | Self::Sweeper(_) | Self::StageEnded(_) | Self::Attempt(_) => {
-                Blame::Ours
-            }
+            Self::CoreDumps(_)
+            | Self::Writer(_)
+            | Self::Sweeper(_)
+            | Self::StageEnded(_)
+            | Self::Attempt(_) => Blame::Ours,
         }
     }
 }
@@ -177,7 +183,7 @@ pub async fn run(
     let (halt, halting) = watch::channel(false);
     let (late_stop, late) = watch::channel(false);
     let mut writing = JoinSet::new();
-    writing.spawn(writer);
+    start_writer(&mut writing, writer).map_err(ServiceFault::Writer)?;
     let mut stages: JoinSet<(&'static str, Result<(), ServiceFault>)> = JoinSet::new();
     let (settings, policies) = (config.intake.clone(), config.policies.clone());
     let (for_intake, until) = (store.clone(), halting.clone());
@@ -226,6 +232,19 @@ pub async fn run(
     }
     drop(std::fs::remove_file(&config.operators.socket));
     outcome
+}
+
+/// The writer has a thread and a scheduler of its own. Everything waits for it, and each of its
+/// statements is a turn: among the stages' tasks a turn would wait until letters are signed.
+fn start_writer(
+    writing: &mut JoinSet<()>,
+    writer: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let own = runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    writing.spawn_blocking(move || own.block_on(writer));
+    Ok(())
 }
 
 /// What outlives the drain: the operators' socket and the heartbeat.
