@@ -19,10 +19,12 @@ use crate::watch::{Watch, sweeper};
 use crate::{admin, intake};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use sd_notify::NotifyState;
+use std::io;
 use std::net::SocketAddr;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::runtime;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval, timeout};
@@ -106,7 +108,7 @@ pub async fn run(
     let (halt, halting) = watch::channel(false);
     let (late_stop, late) = watch::channel(false);
     let mut writing = JoinSet::new();
-    writing.spawn(writer);
+    start_writer(&mut writing, writer).map_err(ServiceFault::Writer)?;
     let mut stages: JoinSet<(&'static str, Result<(), ServiceFault>)> = JoinSet::new();
     let (settings, policies) = (config.intake.clone(), config.policies.clone());
     let (for_intake, until) = (store.clone(), halting.clone());
@@ -190,6 +192,19 @@ fn start_replies(
         replies.run(until).await;
         ("replies", Ok(()))
     });
+}
+
+/// The writer has a thread and a scheduler of its own. Everything waits for it, and each of its
+/// statements is a turn: among the stages' tasks a turn would wait until letters are signed.
+fn start_writer(
+    writing: &mut JoinSet<()>,
+    writer: impl Future<Output = ()> + Send + 'static,
+) -> io::Result<()> {
+    let own = runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()?;
+    writing.spawn_blocking(move || own.block_on(writer));
+    Ok(())
 }
 
 /// What outlives the drain: the operators' socket and the heartbeat.

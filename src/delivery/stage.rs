@@ -70,6 +70,10 @@ impl Stage {
         let clock = self.world.store.clock().clone();
         while !*stop.borrow_and_update() {
             hints.mark_unchanged();
+            // All that have ended, so that their places are claimed for together, with one commit.
+            while let Some(ended) = self.running.try_join_next() {
+                self.settle(ended)?;
+            }
             let due = self.step(clock.now()).await;
             let due = async {
                 match due {

@@ -147,12 +147,20 @@ impl Field {
 
 /// The fields of the object at a place (`""`, `/incident`, `/children/*`), in the table's order.
 pub fn members(parent: &str) -> impl Iterator<Item = &'static Field> {
-    FIELDS.iter().filter(move |field| field.parent() == parent)
+    FIELDS
+        .iter()
+        .filter(move |field| below(field, parent).is_some_and(|name| !name.contains('/')))
 }
 
-/// The row of one member of the object at a place.
+/// The row of one member of the object at a place. A name may hold anything: it is the sender's.
 pub fn member(parent: &str, name: &str) -> Option<&'static Field> {
-    members(parent).find(|field| field.name() == name)
+    let mut fields = FIELDS.iter();
+    fields.find(|field| below(field, parent) == Some(name) && !name.contains('/'))
+}
+
+/// What a field's pointer says below a place.
+fn below(field: &Field, parent: &str) -> Option<&'static str> {
+    field.pointer.strip_prefix(parent)?.strip_prefix('/')
 }
 
 impl Kind {

@@ -36,6 +36,9 @@ pub enum ServiceFault {
     /// The host refused to keep memory out of core dumps.
     #[error("core dumps could not be switched off: {0}")]
     CoreDumps(io::Error),
+    /// The writer's scheduler could not be started.
+    #[error("the writer could not be started: {0}")]
+    Writer(io::Error),
     /// The sweeper's thread could not be started.
     #[error("the sweeper could not be started: {0}")]
     Sweeper(io::Error),
@@ -67,9 +70,11 @@ impl ServiceFault {
             | Self::Store(OpenFault::Vault(_)) => Blame::Settings,
             Self::Store(OpenFault::Locked(_)) | Self::Socket(..) => Blame::Taken,
             Self::Store(OpenFault::File(..) | OpenFault::Database(..)) => Blame::Disk,
-            Self::CoreDumps(_) | Self::Sweeper(_) | Self::StageEnded(_) | Self::Attempt(_) => {
-                Blame::Ours
-            }
+            Self::CoreDumps(_)
+            | Self::Writer(_)
+            | Self::Sweeper(_)
+            | Self::StageEnded(_)
+            | Self::Attempt(_) => Blame::Ours,
         }
     }
 }

@@ -23,9 +23,8 @@ const LETTER: &str = "SELECT l.message, l.contact, l.directory_version, l.token,
 // Only a letter about a live case stands or falls with it; a withdrawal is sent because it ended.
 const WANTED: &str = "SELECT d.state = 'sending' AND (l.kind <> 'notification' OR (n.live = 1 AND n.hold IS NULL)) FROM delivery d JOIN letter l ON l.id = d.letter LEFT JOIN notification n ON n.id = l.notification WHERE d.id = $1";
 const KEY: &str = "SELECT epoch, wrapped FROM content_key WHERE id = $1";
-const ITEM: &str = "SELECT id, content_key, sealed FROM item WHERE owner = $1 AND kind = $2";
-const CONTACT_ITEM: &str =
-    "SELECT content_key, sealed FROM item WHERE id = $1 AND kind = 'contact'";
+const ITEM: &str = "SELECT i.id, i.content_key, i.sealed, k.epoch, k.wrapped FROM item i JOIN content_key k ON k.id = i.content_key WHERE i.owner = $1 AND i.kind = $2";
+const CONTACT_ITEM: &str = "SELECT i.id, i.content_key, i.sealed, k.epoch, k.wrapped FROM item i JOIN content_key k ON k.id = i.content_key WHERE i.id = $1 AND i.kind = 'contact'";
 const RECEIVED: &str = "SELECT received_at FROM referral WHERE id = $1";
 const SCHOOL: &str = "SELECT name, la_code FROM school WHERE urn = $1 AND from_version <= $2 AND (to_version IS NULL OR to_version > $2)";
 const CONTACT: &str = "SELECT id, urn, role, rank, route, detail, valid_from, valid_to FROM contact WHERE id = $1 AND from_version <= $2 AND (to_version IS NULL OR to_version > $2)";
@@ -203,11 +202,7 @@ impl Readers {
             .bind(kind)
             .fetch_one(&mut *connection)
             .await?;
-        let id: String = row.try_get("id")?;
-        let sealed: Option<Vec<u8>> = row.try_get("sealed")?;
-        let sealed = sealed.ok_or(Fault::Damaged("erased content"))?;
-        self.open_item(connection, row.try_get("content_key")?, &id, kind, &sealed)
-            .await
+        self.open_row(&row, kind)
     }
 
     /// A contact's details, by the item that its row names: earlier versions of the contact have
@@ -221,11 +216,21 @@ impl Readers {
             .bind(item)
             .fetch_one(&mut *connection)
             .await?;
+        self.open_row(&row, "contact")
+    }
+
+    /// Opens an item that was read together with its key.
+    fn open_row(&self, row: &SqliteRow, kind: &str) -> Result<Vec<u8>, Fault> {
+        let id: String = row.try_get("id")?;
         let sealed: Option<Vec<u8>> = row.try_get("sealed")?;
         let sealed = sealed.ok_or(Fault::Damaged("erased content"))?;
-        let key = row.try_get("content_key")?;
-        self.open_item(connection, key, item, "contact", &sealed)
-            .await
+        let wrapped: Option<Vec<u8>> = row.try_get("wrapped")?;
+        let wrapped = wrapped.ok_or(Fault::Damaged("content key destroyed"))?;
+        let epoch: String = row.try_get("epoch")?;
+        let key = self
+            .vault
+            .unwrap(row.try_get("content_key")?, &epoch, &wrapped)?;
+        Ok(key.open(&id, kind, &sealed)?)
     }
 
     pub(super) async fn open_item(

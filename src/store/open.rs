@@ -78,6 +78,9 @@ const PAGE_BYTES: u64 = 4096;
 /// One part of the database's bound in so many is kept for what was promised: letters signed and
 /// attempts recorded after new work is refused.
 const RESERVE_PART: u64 = 8;
+/// The writer's page cache, as SQLite takes kibibytes. Its preset of 2 MB is less than a large batch
+/// changes, and what does not fit is written twice and read again.
+const CACHE_KIB: &str = "-32768";
 /// Readers at once.
 const READERS: u32 = 4;
 
@@ -229,6 +232,8 @@ impl Readers {
     pub(super) async fn open(path: &Path, vault: Vault) -> Result<Self, sqlx::Error> {
         let pool = SqlitePoolOptions::new()
             .max_connections(READERS)
+            // A file does not hang up: asking each time costs as much as most of the questions.
+            .test_before_acquire(false)
             .connect_with(to_read(path))
             .await?;
         Ok(Self { pool, vault })
@@ -257,6 +262,7 @@ impl Opening {
             .page_size(u32::try_from(PAGE_BYTES).unwrap_or(4096))
             .pragma("mmap_size", "0")
             .pragma("wal_autocheckpoint", "0")
+            .pragma("cache_size", CACHE_KIB)
             .pragma("secure_delete", "ON")
             .pragma("max_page_count", pages.to_string())
             .disable_statement_logging();

@@ -13,7 +13,8 @@ use crate::referral::school::RouteName;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-const NEXT: &str = "SELECT d.id, d.letter, d.notification, d.attempts, d.lease, l.item IS NULL AS unsigned, l.render_tries FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND d.not_before <= $2 AND (n.hold IS NULL OR l.kind <> 'notification') ORDER BY d.lane, d.last_safe_at, d.id LIMIT $3";
+// The plus keeps the index in the order of claims: by `not_before` almost all of a full queue is due.
+const NEXT: &str = "SELECT d.id, d.letter, d.notification, d.attempts, d.lease, l.item IS NULL AS unsigned, l.render_tries FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND +d.not_before <= $2 AND (n.hold IS NULL OR l.kind <> 'notification') ORDER BY d.lane, d.last_safe_at, d.id LIMIT $3";
 const CLAIM: &str = "UPDATE delivery SET state = 'sending', attempts = $2, lease = $3, incarnation = $4 WHERE id = $1";
 const ATTEMPT_ADD: &str =
     "INSERT INTO attempt(delivery, n, lease, started_at) VALUES ($1, $2, $3, $4)";

@@ -29,7 +29,7 @@ const SHOW: &str = "SELECT n.id, n.reference, n.force, n.referral, n.child, c.ch
 const TRACE: &str =
     "SELECT seq, n, kind, v, at, actor, body FROM fact WHERE stream = $1 ORDER BY n";
 const LETTERS: &str = "SELECT id, contact, directory_version, message_id, bytes_digest, signer, signed_at FROM letter WHERE notification = $1 ORDER BY id";
-const NEXT_DUE: &str = "SELECT MIN(d.not_before) FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND (n.hold IS NULL OR l.kind <> 'notification')";
+const NEXT_DUE: &str = "SELECT d.not_before FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND (n.hold IS NULL OR l.kind <> 'notification') ORDER BY d.not_before LIMIT 1";
 const NEXT_TIMER: &str = "SELECT MIN(next_at) FROM notification WHERE live = 1";
 const STUCK: &str = "SELECT (SELECT COUNT(*) FROM notification WHERE live = 1 AND (next_at IS NULL OR next_at < $1 OR next_what = 'damaged')), (SELECT COUNT(*) FROM delivery d JOIN notification n ON n.id = d.notification WHERE d.state = 'queued' AND d.attempts = 0 AND d.quarantined = 0 AND d.not_before < $1 AND n.hold IS NULL), (SELECT COUNT(*) FROM attempt a JOIN delivery d ON d.id = a.delivery WHERE d.state = 'sending' AND a.ended_at IS NULL AND a.started_at < $2), (SELECT COUNT(*) FROM inbound WHERE settled_at IS NULL AND received_at < $1)";
 const BEAT: &str = "SELECT n FROM heartbeat WHERE one = 1";
@@ -346,9 +346,10 @@ impl Readers {
     pub(super) async fn next_due(&self, route: &RouteName) -> Result<Option<Timestamp>, Fault> {
         let row = sqlx::query(NEXT_DUE)
             .bind(route.as_str())
-            .fetch_one(&self.pool)
+            .fetch_optional(&self.pool)
             .await?;
-        Ok(row.try_get::<Option<i64>, _>(0)?.map(instant))
+        let due = row.map(|row| row.try_get(0)).transpose()?;
+        Ok(due.map(instant))
     }
 
     /// When the next timer is due.

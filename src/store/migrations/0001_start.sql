@@ -193,7 +193,10 @@ CREATE TABLE delivery(
   incarnation INTEGER,
   quarantined INTEGER NOT NULL DEFAULT 0
 ) STRICT;
-CREATE INDEX delivery_next ON delivery(route, lane, last_safe_at) WHERE state IN ('queued','in_doubt') AND quarantined = 0;
+-- With the id, the whole order in which deliveries are claimed: many share their last safe moment, and a
+-- claim must not sort them all.
+CREATE INDEX delivery_next ON delivery(route, lane, last_safe_at, id) WHERE state IN ('queued','in_doubt') AND quarantined = 0;
+CREATE INDEX delivery_due ON delivery(route, not_before) WHERE state IN ('queued','in_doubt') AND quarantined = 0;
 CREATE INDEX delivery_sending ON delivery(incarnation) WHERE state = 'sending';
 CREATE INDEX delivery_notification ON delivery(notification);
 CREATE TABLE attempt(

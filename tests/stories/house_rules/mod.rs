@@ -105,7 +105,7 @@ fn the_core_is_pure() {
 
 #[test]
 fn only_the_clock_asks_what_time_it_is() {
-    let faults = sources(&["src", "tests"]);
+    let faults = sources(&["src", "tests", "benches"]);
     assert_none(faults.iter().flat_map(now_faults));
     let planted = "let a = Timestamp::now();\nlet b = clock.now();\nlet c = Instant::now();";
     assert_eq!(now_faults(&Source::of("src/watch.rs", planted)).len(), 1);
@@ -115,7 +115,7 @@ fn only_the_clock_asks_what_time_it_is() {
 #[test]
 fn no_file_is_too_long() {
     assert_none(
-        sources(&["src", "tests", "build.rs"])
+        sources(&["src", "tests", "benches", "build.rs"])
             .iter()
             .flat_map(length_faults),
     );
@@ -126,7 +126,11 @@ fn no_file_is_too_long() {
 
 #[test]
 fn no_test_is_ignored_or_waits_by_sleeping() {
-    assert_none(sources(&["src", "tests"]).iter().flat_map(test_faults));
+    assert_none(
+        sources(&["src", "tests", "benches"])
+            .iter()
+            .flat_map(test_faults),
+    );
     let planted = "#[ignore]\nfn f() { thread::sleep(x) }";
     assert_eq!(
         test_faults(&Source::of("tests/stories/x.rs", planted)).len(),

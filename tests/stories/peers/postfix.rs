@@ -59,11 +59,17 @@ pub(crate) struct PostfixOptions<'a> {
     pub(crate) port: u16,
 }
 
-/// A running instance; stopped and removed when dropped.
+/// A running instance that takes mail in; stopped and removed when dropped.
 #[derive(Debug)]
 pub(crate) struct Postfix {
-    home: PathBuf,
+    instance: Instance,
     port: u16,
+}
+
+/// The files and processes of an instance, whatever it is for; stopped and removed when dropped.
+#[derive(Debug)]
+pub(crate) struct Instance {
+    home: PathBuf,
     guard: Child,
 }
 
@@ -78,27 +84,17 @@ impl Postfix {
         options: PostfixOptions<'_>,
         onward: Option<&Onward<'_>>,
     ) -> Postfix {
-        let home = lay_out(&options, onward);
-        let postfix = Postfix {
-            guard: guard(&home),
-            port: options.port,
-            home,
-        };
-        // To a file, not a pipe: the daemons inherit it, and a pipe would stay open as long as they run.
-        let words = File::create(postfix.home.join("start.log")).unwrap();
-        let started = Command::new("sh")
-            // Postfix makes its queues under our umask, and then must reach them without root.
-            .args(["-c", r#"umask 022; exec postfix -c "$0/config" start"#])
-            .arg(&postfix.home)
-            .stdin(Stdio::null())
-            .stdout(words.try_clone().unwrap())
-            .stderr(words)
-            .status()
-            .unwrap();
-        assert!(started.success(), "no start:\n{}", postfix.log());
+        let sends_on = onward.map_or("", |_| Onward::SERVICE);
+        let instance = Instance::start(
+            |home| main_cf(home, &options) + &onward.map_or_else(String::new, Onward::main_cf),
+            &format!("{}{SERVICES}{sends_on}", smtpd(&options)),
+        );
         until(|| greets(&options).then_some(()))
-            .unwrap_or_else(|| panic!("no greeting with TLS:\n{}", postfix.log()));
-        postfix
+            .unwrap_or_else(|| panic!("no greeting with TLS:\n{}", instance.log()));
+        Postfix {
+            port: options.port,
+            instance,
+        }
     }
 
     pub(crate) fn port(&self) -> u16 {
@@ -107,7 +103,7 @@ impl Postfix {
 
     /// The maildir of everybody.
     pub(crate) fn mailbox(&self) -> PathBuf {
-        self.home.join("mail")
+        self.instance.home.join("mail")
     }
 
     /// Every mail delivered so far, oldest first, byte for byte (Postfix stores LF line ends and
@@ -116,7 +112,7 @@ impl Postfix {
         let mut files: Vec<_> = ["new", "cur"]
             .iter()
             // Made by the first delivery.
-            .filter_map(|folder| fs::read_dir(self.home.join("mail").join(folder)).ok())
+            .filter_map(|folder| fs::read_dir(self.instance.home.join("mail").join(folder)).ok())
             .flatten()
             .map(|entry| {
                 let path = entry.unwrap().path();
@@ -139,7 +135,37 @@ impl Postfix {
         })
     }
 
-    /// What Postfix logged. For a person who reads a failure; it lags behind the delivery.
+    /// What Postfix logged.
+    pub(crate) fn log(&self) -> String {
+        self.instance.log()
+    }
+}
+
+impl Instance {
+    /// Returns when master(8) runs; `main_cf` is given the instance's folder. Panics with the log if it
+    /// does not start.
+    pub(crate) fn start(main_cf: impl FnOnce(&Path) -> String, master_cf: &str) -> Instance {
+        let home = lay_out(main_cf, master_cf);
+        let instance = Instance {
+            guard: guard(&home),
+            home,
+        };
+        // To a file, not a pipe: the daemons inherit it, and a pipe would stay open as long as they run.
+        let words = File::create(instance.home.join("start.log")).unwrap();
+        let started = Command::new("sh")
+            // Postfix makes its queues under our umask, and then must reach them without root.
+            .args(["-c", r#"umask 022; exec postfix -c "$0/config" start"#])
+            .arg(&instance.home)
+            .stdin(Stdio::null())
+            .stdout(words.try_clone().unwrap())
+            .stderr(words)
+            .status()
+            .unwrap();
+        assert!(started.success(), "no start:\n{}", instance.log());
+        instance
+    }
+
+    /// What it logged. For a person who reads a failure; it lags behind the delivery.
     pub(crate) fn log(&self) -> String {
         ["start.log", "maillog"]
             .iter()
@@ -149,7 +175,7 @@ impl Postfix {
     }
 }
 
-impl Drop for Postfix {
+impl Drop for Instance {
     fn drop(&mut self) {
         drop(self.guard.stdin.take());
         // A failed clean-up must not turn into a panic within a panic.
@@ -177,7 +203,7 @@ pub(crate) fn free_port() -> u16 {
         .expect("a free port")
 }
 
-fn lay_out(options: &PostfixOptions<'_>, onward: Option<&Onward<'_>>) -> PathBuf {
+fn lay_out(main_cf: impl FnOnce(&Path) -> String, master_cf: &str) -> PathBuf {
     // Kept, because the guard removes it, after the daemons that still write there.
     let home = tempfile::Builder::new()
         .prefix("firstbell-postfix-")
@@ -189,12 +215,9 @@ fn lay_out(options: &PostfixOptions<'_>, onward: Option<&Onward<'_>>) -> PathBuf
         fs::set_permissions(home.join(folder), Permissions::from_mode(0o755)).unwrap();
     }
     chown(home.join("mail"), Some(MAIL_OWNER), Some(MAIL_OWNER)).expect("tests run as root");
-    let services = onward.map_or("", |_| Onward::SERVICE);
-    let services = master_cf(options) + services;
-    fs::write(home.join("config/master.cf"), services).unwrap();
+    fs::write(home.join("config/master.cf"), master_cf).unwrap();
     let mut main = File::create(home.join("config/main.cf")).unwrap();
-    let settings = main_cf(&home, options) + &onward.map_or_else(String::new, Onward::main_cf);
-    main.write_all(settings.as_bytes()).unwrap();
+    main.write_all(main_cf(&home).as_bytes()).unwrap();
     // Postfix waits until main.cf has "cooled down" for two seconds; this one was never warm.
     main.set_modified(SystemTime::UNIX_EPOCH).unwrap();
     home
@@ -247,13 +270,14 @@ smtpd_tls_received_header = yes
     )
 }
 
-fn master_cf(options: &PostfixOptions<'_>) -> String {
+/// The line of master.cf that takes mail.
+fn smtpd(options: &PostfixOptions<'_>) -> String {
     let wrapper = match options.tls {
         Tls::StartTls => "no",
         Tls::Implicit => "yes",
     };
     let port = options.port;
-    format!("127.0.0.1:{port} inet n - n - - smtpd -o smtpd_tls_wrappermode={wrapper}\n{SERVICES}")
+    format!("127.0.0.1:{port} inet n - n - - smtpd -o smtpd_tls_wrappermode={wrapper}\n")
 }
 
 /// Stops and removes the instance when its standard input closes: on drop, after a panic, and also
