@@ -187,12 +187,15 @@ mod tests {
             spki: vec![],
         });
         settings.certificate = "/nowhere/intake.pem".into();
+        settings.key.clone_from(&settings.certificate);
+        settings.client_ca.clone_from(&settings.certificate);
         let without = check(&settings, &HashMap::new()).await;
         assert!(matches!(without, Err(CannotServe::NoPolicy(force)) if force == essex));
         let with = check(&settings, &[(essex.clone(), policy(&essex))].into()).await;
         assert!(
-            matches!(with, Err(CannotServe::Tls(Unusable::File { path, .. }))
-            if path == settings.certificate)
+            matches!(&with, Err(CannotServe::Tls(Unusable::File { path, .. }))
+            if *path == settings.certificate),
+            "{with:?}"
         );
     }
 }

@@ -214,6 +214,11 @@ fn a_call_is_one_for_a_school_comes_back_until_told_and_ends_nothing_else() {
     refused(&daemon.command(&gone), "A Tester did this first");
 
     let task = again["task"].as_str().unwrap();
+    // Nobody was spoken of before the call was taken on: who joins it later is still to be told.
+    let unclaimed = ["call", "outcome", task, "told", "--role", "deputy"];
+    let unclaimed = daemon.command(&unclaimed);
+    assert_eq!(unclaimed.status.code(), Some(1), "{}", words(&unclaimed));
+    daemon.json(&["call", "claim", task]);
     let told = [
         "call", "outcome", task, "told", "--role", "deputy", "--word", "matches",
     ];

@@ -85,7 +85,12 @@ pub(super) fn comes_first(case: &Case, held: bool) -> bool {
 /// A call to the school; to nobody while no school is known, which another task asks for.
 fn ring(case: &Case, at: Timestamp) -> Option<Decision> {
     match case.target {
-        Target::School(_) | Target::Authority(_) => task(case, TaskKind::RingSchool, at),
+        // One that nobody picked up stands again at its own time.
+        Target::School(_) | Target::Authority(_) => (!case.people.has_open(TaskKind::RingSchool))
+            .then_some(Decision::OpenTask {
+                kind: TaskKind::RingSchool,
+                wanted_by: at,
+            }),
         Target::Unrouted => None,
     }
 }

@@ -206,7 +206,7 @@ async fn spoken_of(
     call: &Call,
     members: Vec<NotificationId>,
 ) -> Result<Vec<NotificationId>, Fault> {
-    if call.only.is_some() {
+    if call.only.is_some() || members.len() == 1 {
         return Ok(members);
     }
     let mut spoken_of = Vec::new();

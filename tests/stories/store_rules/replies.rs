@@ -46,7 +46,7 @@ impl Opened {
             matched: matched.map(|notification| Matched {
                 letter: None,
                 notification,
-                strength: Strength::Reference,
+                strength: Strength::Thread,
             }),
             sender: Address::parse(sender),
         };

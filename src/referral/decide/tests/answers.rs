@@ -113,28 +113,10 @@ const ANSWERS: &[(Duty, Verdict, Strength, Sender, &str)] = &[
         Addressee,
         "settle task, open read_reply",
     ),
-    // The public code alone proves nothing: a person reads it, and nobody is rung meanwhile.
-    (
-        Open,
-        Received,
-        Reference,
-        Addressee,
-        "settle task, open read_reply",
-    ),
-    (
-        Open,
-        NotOurs,
-        Reference,
-        Addressee,
-        "settle task, open read_reply",
-    ),
-    (
-        Open,
-        Wrong,
-        Reference,
-        Addressee,
-        "settle task, open read_reply",
-    ),
+    // The public code alone proves nothing: a person reads it, and the ladder goes on.
+    (Open, Received, Reference, Addressee, "open read_reply"),
+    (Open, NotOurs, Reference, Addressee, "open read_reply"),
+    (Open, Wrong, Reference, Addressee, "open read_reply"),
     // Nor does an address that we do not hold; those who have the letter hear of it.
     (
         Open,
@@ -199,8 +181,8 @@ const ANSWERS: &[(Duty, Verdict, Strength, Sender, &str)] = &[
     (Refused, NotOurs, Token, Deputy, ""),
     (Refused, Wrong, Token, Addressee, "block"),
     // Two things stand against each other until a person settles it.
-    (Contradicted, Received, Token, Addressee, ""),
-    (Contradicted, NotOurs, Token, Addressee, ""),
+    (Contradicted, Received, Token, Addressee, "open read_reply"),
+    (Contradicted, NotOurs, Token, Addressee, "open read_reply"),
     (Contradicted, Wrong, Token, Addressee, "block, letter to B"),
     (
         Contradicted,
