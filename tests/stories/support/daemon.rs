@@ -138,8 +138,12 @@ impl Daemon {
     pub(crate) fn await_word(&self, word: &str) {
         loop {
             let mut buffer = [0; 512];
-            let told = self.notify.recv(&mut buffer);
-            let length = told.unwrap_or_else(|_| panic!("no {word}: {}", self.log()));
+            let length = match self.notify.recv(&mut buffer) {
+                Ok(length) => length,
+                // A child of another story ended: a wait with a limit is not taken up again by itself.
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => continue,
+                Err(error) => panic!("no {word} ({error}): {}", self.log()),
+            };
             if buffer[..length].starts_with(word.as_bytes()) {
                 return;
             }
