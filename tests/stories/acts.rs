@@ -216,8 +216,7 @@ fn a_call_is_one_for_a_school_comes_back_until_told_and_ends_nothing_else() {
     let task = again["task"].as_str().unwrap();
     // Nobody was spoken of before the call was taken on: who joins it later is still to be told.
     let unclaimed = ["call", "outcome", task, "told", "--role", "deputy"];
-    let unclaimed = daemon.command(&unclaimed);
-    assert_eq!(unclaimed.status.code(), Some(1), "{}", words(&unclaimed));
+    refused(&daemon.command(&unclaimed), "claim the call first");
     daemon.json(&["call", "claim", task]);
     let told = [
         "call", "outcome", task, "told", "--role", "deputy", "--word", "matches",
