@@ -14,6 +14,25 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 use tokio::time::timeout_at;
 
+/// How letters reach the world: over SMTP, or in a simulation's.
+pub trait Carrier: fmt::Debug + Send + Sync + 'static {
+    /// Hands one letter to a route's relay. Ends within the route's whole limit. The bytes are sent
+    /// as they are, or not at all; not even MAIL is said unless `still_wanted`, asked at the last moment.
+    fn attempt(
+        &self,
+        route: &RouteName,
+        envelope: &Envelope,
+        letter: &[u8],
+        still_wanted: impl Future<Output = bool> + Send,
+    ) -> impl Future<Output = Attempted> + Send;
+
+    /// Closes the connections that were kept long enough. To be called now and then.
+    fn close_idle(&self) -> impl Future<Output = ()> + Send;
+
+    /// Closes every kept connection. Attempts under way keep theirs.
+    fn close(&self) -> impl Future<Output = ()> + Send;
+}
+
 /// Carries letters over SMTP. An attempt is dropped safely at any point: its connection goes with
 /// it, and what it had handed over is then as unknown as after a crash.
 pub struct SmtpCarrier {
@@ -51,14 +70,42 @@ impl SmtpCarrier {
         Ok(Self { ways })
     }
 
-    /// Hands one letter to a route's relay. Ends within the route's whole limit, the wait for a
-    /// free connection included. The bytes are sent as they are, or not at all.
-    pub async fn attempt(
+    /// Goes as far as an attempt goes before MAIL, on a fresh connection.
+    pub async fn probe(&self, route: &RouteName) -> Result<TlsFacts, Box<Attempted>> {
+        let Some(way) = self.ways.get(route) else {
+            return Err(Box::new(not_connected(AttemptWhy::NoSuchRoute)));
+        };
+        let patience = Patience::new(way.relay.route.limits);
+        let Some(_slot) = way.slot(patience).await else {
+            return Err(Box::new(not_connected(AttemptWhy::Timeout)));
+        };
+        let connection = Connection::open(&way.relay, patience).await?;
+        let tls = connection.tls().clone();
+        connection.quit(patience).await;
+        Ok(tls)
+    }
+
+    async fn quit_where(&self, ends: impl Fn(&Way, &Connection) -> bool) {
+        let mut closing = JoinSet::new();
+        for way in self.ways.values() {
+            let mut kept = way.kept.lock().unwrap_or_else(PoisonError::into_inner);
+            let patience = Patience::new(way.relay.route.limits);
+            for connection in kept.extract_if(.., |connection| ends(way, connection)) {
+                closing.spawn(connection.quit(patience));
+            }
+        }
+        while closing.join_next().await.is_some() {}
+    }
+}
+
+impl Carrier for SmtpCarrier {
+    /// The wait for a free connection is within the route's whole limit.
+    async fn attempt(
         &self,
         route: &RouteName,
         envelope: &Envelope,
         letter: &[u8],
-        still_wanted: impl Future<Output = bool>,
+        still_wanted: impl Future<Output = bool> + Send,
     ) -> Attempted {
         let Some(letter) = CanonicalLetter::parse(letter) else {
             return letter_bad();
@@ -86,42 +133,14 @@ impl SmtpCarrier {
         attempted
     }
 
-    /// Goes as far as an attempt goes before MAIL, on a fresh connection.
-    pub async fn probe(&self, route: &RouteName) -> Result<TlsFacts, Box<Attempted>> {
-        let Some(way) = self.ways.get(route) else {
-            return Err(Box::new(not_connected(AttemptWhy::NoSuchRoute)));
-        };
-        let patience = Patience::new(way.relay.route.limits);
-        let Some(_slot) = way.slot(patience).await else {
-            return Err(Box::new(not_connected(AttemptWhy::Timeout)));
-        };
-        let connection = Connection::open(&way.relay, patience).await?;
-        let tls = connection.tls().clone();
-        connection.quit(patience).await;
-        Ok(tls)
-    }
-
-    /// Closes the connections that were kept long enough. To be called now and then.
-    pub async fn close_idle(&self) {
+    async fn close_idle(&self) {
         self.quit_where(|way, connection| connection.is_spent(&way.relay.route))
             .await;
     }
 
-    /// Says QUIT on every kept connection. Attempts under way keep theirs.
-    pub async fn close(&self) {
+    /// Says QUIT.
+    async fn close(&self) {
         self.quit_where(|_, _| true).await;
-    }
-
-    async fn quit_where(&self, ends: impl Fn(&Way, &Connection) -> bool) {
-        let mut closing = JoinSet::new();
-        for way in self.ways.values() {
-            let mut kept = way.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            let patience = Patience::new(way.relay.route.limits);
-            for connection in kept.extract_if(.., |connection| ends(way, connection)) {
-                closing.spawn(connection.quit(patience));
-            }
-        }
-        while closing.join_next().await.is_some() {}
     }
 }
 

@@ -1,7 +1,7 @@
 //! The stage: claims what is due, makes or opens the letter, hands it over, records the outcome.
 //! It holds no transaction while it talks to a relay.
 
-use super::carrier::SmtpCarrier;
+use super::carrier::Carrier;
 use super::making::Maker;
 use super::{Envelope, Route, Settings};
 use crate::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
@@ -22,8 +22,8 @@ const RECORD_AGAIN: Duration = Duration::from_millis(500);
 
 /// Delivery, as a stage.
 #[derive(Debug)]
-pub struct Stage {
-    world: Arc<World>,
+pub struct Stage<C> {
+    world: Arc<World<C>>,
     settings: Settings,
     /// Attempts under way, and on which route.
     running: JoinSet<RouteName>,
@@ -32,9 +32,9 @@ pub struct Stage {
 
 /// What every attempt needs.
 #[derive(Debug)]
-struct World {
+struct World<C> {
     store: Store,
-    carrier: SmtpCarrier,
+    carrier: C,
     maker: Maker,
     lease: Duration,
     /// Held while a letter is made that was not done the first time.
@@ -46,9 +46,9 @@ struct World {
 #[error("an attempt panicked")]
 pub struct AttemptPanicked;
 
-impl Stage {
+impl<C: Carrier> Stage<C> {
     /// A stage that has claimed nothing yet.
-    pub fn new(store: Store, carrier: SmtpCarrier, maker: Maker, settings: Settings) -> Self {
+    pub fn new(store: Store, carrier: C, maker: Maker, settings: Settings) -> Self {
         let world = Arc::new(World {
             store,
             carrier,
@@ -148,7 +148,7 @@ impl Stage {
     }
 }
 
-impl World {
+impl<C: Carrier> World<C> {
     /// One attempt, from claim to recorded outcome.
     async fn attempt(&self, claim: &Claim, route: &Route) {
         let attempted = match self.open(claim, route).await {

@@ -9,7 +9,7 @@ mod replies;
 mod routes;
 
 use authority::{Authority, Identity};
-use firstbell::delivery::carrier::SmtpCarrier;
+use firstbell::delivery::carrier::{Carrier, SmtpCarrier};
 use firstbell::delivery::{Envelope, Limits, Roots, Route, TlsMode};
 use firstbell::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
 use firstbell::referral::school::{Address, RouteName};

@@ -3,6 +3,7 @@
 use super::relay::{Act, Heard, Relay};
 use super::{EHLO, HEARD_LETTER, MAIL, RCPT, READY, RESET, Scene, TAKEN, carrier, send};
 use firstbell::delivery::Route;
+use firstbell::delivery::carrier::Carrier as _;
 use firstbell::referral::attempt::{AttemptResult, AttemptWhy};
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 use super::relay::Act;
 use super::{EHLO, HEARD_LETTER, LETTER, MAIL, RCPT, READY, Scene, TAKEN, assert_ended, carrier};
 use super::{route_name, send};
+use firstbell::delivery::carrier::Carrier as _;
 use firstbell::delivery::{Envelope, TlsMode};
 use firstbell::referral::attempt::{AttemptResult, AttemptWhy, Phase};
 use firstbell::referral::school::{Address, RouteName};
