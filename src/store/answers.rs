@@ -103,7 +103,7 @@ async fn listed(
     let rows = sqlx::query(LISTED)
         .bind(digest.as_slice())
         .bind(whose)
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
     let listed = rows.iter().map(contact_id).collect::<Result<Vec<_>, _>>()?;
     let may_answer = |contact: &&ContactId| {
@@ -152,7 +152,7 @@ async fn anywhere(tx: &mut Tx<'_>, sender: Option<&Address>) -> Result<Option<Co
     let digest = digest(tx, sender);
     let row = sqlx::query(ANYWHERE)
         .bind(digest.as_slice())
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     row.as_ref().map(contact_id).transpose()
 }
@@ -207,7 +207,7 @@ async fn siblings(
 ) -> Result<Vec<NotificationId>, Fault> {
     let rows = sqlx::query(SIBLINGS)
         .bind(notification.to_string())
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
     rows.iter()
         .map(|row| {
@@ -231,7 +231,7 @@ async fn report(
     };
     let row = sqlx::query(DELIVERY)
         .bind(letter.to_string())
-        .fetch_one(&mut *tx.connection)
+        .fetch_one(tx.flushed().await?)
         .await?;
     let delivery: String = row.try_get(0)?;
     let delivery = DeliveryId::parse(&delivery).map_err(|_| Fault::Damaged("a delivery's id"))?;

@@ -11,10 +11,10 @@ use crate::seal::random;
 use jiff::Timestamp;
 use sqlx::Row;
 
-const LETTER_ADD: &str = "INSERT INTO letter(id, kind, message, notification, contact, directory_version, token, message_id, basis) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-const DELIVERY_ADD: &str = "INSERT INTO delivery(id, letter, notification, cause, lane, route, state, last_safe_at, not_before) VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8)";
+const LETTER_ADD: &str = "INSERT INTO letter(id, kind, message, notification, contact, directory_version, token, message_id, basis) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const DELIVERY_ADD: &str = "INSERT INTO delivery(id, letter, notification, cause, lane, route, state, last_safe_at, not_before) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?)";
 const OF_CONTACT: &str = "SELECT DISTINCT n.id FROM notification n JOIN contact c ON c.urn = COALESCE(n.urn, 'la:' || n.la_code) WHERE c.id = $1 AND n.live = 1 AND n.id <> $2 ORDER BY n.id";
-const BLOCK_ADD: &str = "INSERT INTO block(id, what, target, since, by_whom) VALUES ($1, 'contact', $2, $3, $4) ON CONFLICT DO NOTHING";
+const BLOCK_ADD: &str = "INSERT INTO block(id, what, target, since, by_whom) VALUES (?, 'contact', ?, ?, ?) ON CONFLICT DO NOTHING";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[LETTER_ADD, DELIVERY_ADD, OF_CONTACT, BLOCK_ADD];
@@ -246,7 +246,7 @@ pub(super) async fn write_rows(
 ) -> Result<(), Fault> {
     for row in rows {
         match row {
-            NewRow::Letter(new) => write_letter(tx, case, &new, by).await?,
+            NewRow::Letter(new) => write_letter(tx, case, &new, by)?,
             NewRow::Task {
                 task,
                 kind,
@@ -255,13 +255,11 @@ pub(super) async fn write_rows(
             NewRow::TaskEnded(task) => tasks::left(tx, task, case.notification).await?,
             NewRow::Block(contact) => {
                 let at = tx.now.as_microsecond();
-                sqlx::query(BLOCK_ADD)
+                tx.later(BLOCK_ADD)
                     .bind(format!("blk_{contact}_{at}"))
                     .bind(contact.to_string())
                     .bind(at)
-                    .bind("daemon")
-                    .execute(&mut *tx.connection)
-                    .await?;
+                    .bind("daemon");
                 tx.state.suspend(contact);
             }
         }
@@ -278,7 +276,7 @@ pub(super) async fn others_of(
     let rows = sqlx::query(OF_CONTACT)
         .bind(contact.to_string())
         .bind(but.to_string())
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
     rows.iter()
         .map(|row| {
@@ -288,7 +286,7 @@ pub(super) async fn others_of(
         .collect()
 }
 
-async fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) -> Result<(), Fault> {
+fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) -> Result<(), Fault> {
     let notification = case.notification.to_string();
     let token = token()?;
     let message_id = format!("{token}@{}", tx.state.message_id_host);
@@ -297,7 +295,7 @@ async fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) ->
         Message::Receipt => ("receipt", LANE_NOTES),
         Message::AfterCall | Message::NotCounted => ("note", LANE_NOTES),
     };
-    sqlx::query(LETTER_ADD)
+    tx.later(LETTER_ADD)
         .bind(new.letter.to_string())
         .bind(kind)
         .bind(new.message.word())
@@ -306,10 +304,8 @@ async fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) ->
         .bind(i64::from(case.directory_version))
         .bind(&token)
         .bind(message_id)
-        .bind(by.basis)
-        .execute(&mut *tx.connection)
-        .await?;
-    sqlx::query(DELIVERY_ADD)
+        .bind(by.basis);
+    tx.later(DELIVERY_ADD)
         .bind(new.delivery.to_string())
         .bind(new.letter.to_string())
         .bind(&notification)
@@ -317,9 +313,7 @@ async fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) ->
         .bind(lane)
         .bind(new.route.as_str())
         .bind(case.last_safe_mail().as_microsecond())
-        .bind(new.not_before.as_microsecond())
-        .execute(&mut *tx.connection)
-        .await?;
+        .bind(new.not_before.as_microsecond());
     Ok(())
 }
 

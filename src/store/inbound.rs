@@ -30,7 +30,7 @@ pub(super) async fn keep(tx: &mut Tx<'_>, mail: &InboundMail) -> Result<InboundI
     let known = sqlx::query(KNOWN)
         .bind(&mail.source)
         .bind(&source_key)
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     if let Some(row) = known {
         let id: String = row.try_get(0)?;
@@ -38,9 +38,9 @@ pub(super) async fn keep(tx: &mut Tx<'_>, mail: &InboundMail) -> Result<InboundI
     }
     let id = tx.new_id(InboundId::from_parts)?;
     let owner = id.to_string();
-    let key = tx.new_content_key("inbound").await?;
-    let (raw, _) = tx.new_item(&key, "inbound", &owner, &mail.bytes).await?;
-    let (sealed, _) = tx.new_item(&key, "envelope", &owner, &envelope).await?;
+    let key = tx.new_content_key("inbound")?;
+    let (raw, _) = tx.new_item(&key, "inbound", &owner, &mail.bytes)?;
+    let (sealed, _) = tx.new_item(&key, "envelope", &owner, &envelope)?;
     sqlx::query(ADD)
         .bind(&owner)
         .bind(&mail.source)
@@ -49,7 +49,7 @@ pub(super) async fn keep(tx: &mut Tx<'_>, mail: &InboundMail) -> Result<InboundI
         .bind(raw.to_string())
         .bind(sealed.to_string())
         .bind(i64::try_from(mail.bytes.len()).unwrap_or(i64::MAX))
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     Ok(id)
 }
@@ -69,7 +69,7 @@ fn envelope(mail: &InboundMail) -> Vec<u8> {
 pub(super) async fn try_inbound(tx: &mut Tx<'_>, inbound: InboundId) -> Result<bool, Fault> {
     let row = sqlx::query(TRY)
         .bind(inbound.to_string())
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     let Some(row) = row else { return Ok(false) };
     if row.try_get::<i64, _>(0)? <= TRIES_MAX {
@@ -83,7 +83,7 @@ pub(super) async fn try_inbound(tx: &mut Tx<'_>, inbound: InboundId) -> Result<b
 pub(super) async fn settle(tx: &mut Tx<'_>, settled: &Settled) -> Result<(), Fault> {
     let open = sqlx::query(STATE)
         .bind(settled.inbound.to_string())
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     // Said again, because the first answer was lost: settled already.
     let Some(row) = open else { return Ok(()) };
@@ -99,7 +99,7 @@ pub(super) async fn settle(tx: &mut Tx<'_>, settled: &Settled) -> Result<(), Fau
         .bind(matched.and_then(|matched| matched.letter.map(|id| id.to_string())))
         .bind(matched.map(|matched| matched.notification.to_string()))
         .bind(contact.map(|contact| contact.to_string()))
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     Ok(())
 }

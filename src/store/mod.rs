@@ -25,6 +25,7 @@ mod outcomes;
 mod readers;
 mod refuse;
 pub mod refused;
+mod script;
 mod superseded;
 mod tasks;
 mod timers;

@@ -391,13 +391,10 @@ async fn begin(
         build: state.basis.build.clone(),
     };
     append_run(connection, state, now, &fact, 0).await?;
-    let mut tx = Tx {
-        connection: &mut *connection,
-        now,
-        state,
-    };
+    let mut tx = Tx::new(&mut *connection, now, state);
     refuse::forget(&mut tx).await?;
     let in_flight = outcomes::recover(&mut tx).await?;
+    tx.flushed().await?;
     if in_flight > 0 {
         tracing::warn!(in_flight, "an earlier run ended with letters in flight");
     }
@@ -448,16 +445,13 @@ async fn append_run(
     count: i64,
 ) -> Result<(), Fault> {
     let name = format!("run:{}", state.incarnation);
-    let mut tx = Tx {
-        connection,
-        now,
-        state,
-    };
+    let mut tx = Tx::new(connection, now, state);
     let by = By {
         actor: "daemon".to_owned(),
         force: None,
         basis: tx.basis(None).await?,
     };
-    tx.append(&mut Stream { name, count }, fact, &by, None)
-        .await
+    tx.append(&mut Stream { name, count }, fact, &by, None);
+    tx.flushed().await?;
+    Ok(())
 }

@@ -141,7 +141,7 @@ pub(super) async fn successor(
     }
     let row = sqlx::query(CHILD)
         .bind(case.child.to_string())
-        .fetch_one(&mut *tx.connection)
+        .fetch_one(tx.flushed().await?)
         .await?;
     let new = NewNotification {
         notification,
@@ -243,7 +243,7 @@ async fn referral_of(tx: &mut Tx<'_>, case: &Case) -> Result<Referral, Fault> {
     let rows = sqlx::query(CHILDREN)
         .bind(&owner)
         .bind(&own)
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
     for row in rows {
         let other: String = row.try_get(0)?;
@@ -251,7 +251,7 @@ async fn referral_of(tx: &mut Tx<'_>, case: &Case) -> Result<Referral, Fault> {
     }
     let row = sqlx::query(RECEIVED)
         .bind(&owner)
-        .fetch_one(&mut *tx.connection)
+        .fetch_one(tx.flushed().await?)
         .await?;
     letters::joined(&incident, police, &children, instant(row.try_get(0)?))
 }
@@ -260,7 +260,7 @@ async fn content(tx: &mut Tx<'_>, owner: &str, kind: &str) -> Result<Vec<u8>, Fa
     let row = sqlx::query(ITEM)
         .bind(owner)
         .bind(kind)
-        .fetch_one(&mut *tx.connection)
+        .fetch_one(tx.flushed().await?)
         .await?;
     let id: String = row.try_get("id")?;
     let sealed: Option<Vec<u8>> = row.try_get("sealed")?;

@@ -22,28 +22,28 @@ pub(super) async fn fire(tx: &mut Tx<'_>, most: usize) -> Result<usize, Fault> {
     let rows = sqlx::query(DUE)
         .bind(tx.now.as_microsecond())
         .bind(i64::try_from(most).unwrap_or(i64::MAX))
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
     for row in &rows {
         let id: String = row.try_get(0)?;
         let before = tx.state.fact_seq;
-        sqlx::query(SAVEPOINT).execute(&mut *tx.connection).await?;
+        sqlx::query(SAVEPOINT).execute(tx.flushed().await?).await?;
         match fire_one(tx, &id).await {
             Ok(()) => {}
             Err(fault) if fault.fails_alone() => {
                 tracing::error!(notification = %id, %fault, "its timer failed");
-                sqlx::query(BACK).execute(&mut *tx.connection).await?;
+                sqlx::query(BACK).execute(tx.flushed().await?).await?;
                 tx.state.fact_seq = before;
                 tx.state.basis_rows.clear();
                 sqlx::query(PUT_OFF)
                     .bind(&id)
                     .bind(tx.now.as_microsecond())
-                    .execute(&mut *tx.connection)
+                    .execute(tx.flushed().await?)
                     .await?;
             }
             Err(fault) => return Err(fault),
         }
-        sqlx::query(RELEASE).execute(&mut *tx.connection).await?;
+        sqlx::query(RELEASE).execute(tx.flushed().await?).await?;
     }
     Ok(rows.len())
 }

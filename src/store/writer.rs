@@ -288,16 +288,9 @@ impl Writer {
     ) -> Result<Option<Pending>, Fault> {
         sqlx::query(SAVEPOINT).execute(&mut *connection).await?;
         let before = self.state.fact_seq;
-        let mut tx = Tx {
-            connection: &mut *connection,
-            now,
-            state: &mut self.state,
-        };
-        match perform(&mut tx, command).await {
-            Ok(pending) => {
-                sqlx::query(RELEASE).execute(&mut *connection).await?;
-                Ok(pending)
-            }
+        let mut tx = Tx::new(&mut *connection, now, &mut self.state);
+        match whole(&mut tx, command).await {
+            Ok(pending) => Ok(pending),
             Err(fault) if fault.fails_alone() => {
                 tracing::error!(fault = %fault, "command failed alone");
                 sqlx::query(BACK).execute(&mut *connection).await?;
@@ -356,6 +349,14 @@ impl Writer {
     }
 }
 
+/// A command with everything it kept back.
+async fn whole(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, Fault> {
+    let pending = perform(tx, command).await?;
+    tx.later(RELEASE);
+    tx.flushed().await?;
+    Ok(pending)
+}
+
 async fn perform(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, Fault> {
     fn answer<T: Send + 'static>(reply: Reply<T>, value: T) -> Option<Pending> {
         Some(Pending::Answer(Box::new(move || drop(reply.send(value)))))
@@ -399,7 +400,7 @@ async fn perform(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, F
             let at = tx.now.as_microsecond();
             let row = sqlx::query(BEAT)
                 .bind(at)
-                .fetch_one(&mut *tx.connection)
+                .fetch_one(tx.flushed().await?)
                 .await?;
             answer(reply, sqlx::Row::try_get(&row, 0)?)
         }

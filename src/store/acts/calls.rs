@@ -46,7 +46,7 @@ async fn open_task(
 ) -> Result<Result<(sqlx::sqlite::SqliteRow, Vec<NotificationId>), NotActed>, Fault> {
     let row = sqlx::query(TASK)
         .bind(task.to_string())
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     let Some(row) = row else {
         return Ok(Err(NotActed::NotThere("task")));
@@ -61,7 +61,7 @@ async fn open_task(
     }
     let members = sqlx::query(MEMBERS)
         .bind(task.to_string())
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
     let members = members
         .iter()
@@ -117,7 +117,7 @@ pub(super) async fn claim(
         .bind(task.to_string())
         .bind(operator)
         .bind(tx.now.as_microsecond())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     for member in &members {
         let fact = Fact::TaskClaimed { task };
@@ -241,14 +241,14 @@ async fn done(
     sqlx::query(MEMBER_LEAVES)
         .bind(call.task.to_string())
         .bind(member.to_string())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     sqlx::query(DONE)
         .bind(call.task.to_string())
         .bind(tx.now.as_microsecond())
         .bind(operator)
         .bind(call.outcome.word())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     Ok(())
 }
@@ -284,19 +284,19 @@ async fn comes_back(
         .bind(tx.now.as_microsecond())
         .bind(operator)
         .bind(call.outcome.word())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     sqlx::query(COMES_BACK)
         .bind(call.task.to_string())
         .bind(again.to_string())
         .bind(tx.now.as_microsecond())
         .bind(wanted_by.as_microsecond())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     sqlx::query(MEMBERS_MOVE)
         .bind(call.task.to_string())
         .bind(again.to_string())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     for member in members {
         let settled = Fact::TaskSettled {

@@ -26,7 +26,7 @@ pub(crate) const STATEMENTS: &[&str] = &[EXISTS, CHILD_KEY, FOR_THAT_SCHOOL];
 pub(super) async fn found(tx: &mut Tx<'_>, id: NotificationId) -> Result<Option<Case>, Fault> {
     let row = sqlx::query(EXISTS)
         .bind(id.to_string())
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     match row {
         Some(_) => case_of(tx, id).await.map(Some),
@@ -58,10 +58,10 @@ async fn sealed_reason(
     let id = notification.to_string();
     let row = sqlx::query(CHILD_KEY)
         .bind(&id)
-        .fetch_one(&mut *tx.connection)
+        .fetch_one(tx.flushed().await?)
         .await?;
     let key = tx.content_key(row.try_get(0)?).await?;
-    let (item, _) = tx.new_item(&key, "reason", &id, reason.as_bytes()).await?;
+    let (item, _) = tx.new_item(&key, "reason", &id, reason.as_bytes())?;
     Ok(Some(item))
 }
 
@@ -261,7 +261,7 @@ pub(super) async fn route(
         .bind(case.child.to_string())
         .bind(urn.to_string())
         .bind(notification.to_string())
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     if other.is_some() {
         let words = "another notification tells this school about this child already";

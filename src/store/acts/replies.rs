@@ -111,7 +111,7 @@ async fn at_this_school(
     let row = sqlx::query(AT_THIS_SCHOOL)
         .bind(sender)
         .bind(whose)
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     row.as_ref().map(contact_id).transpose()
 }
@@ -120,7 +120,7 @@ async fn at_this_school(
 async fn answered(tx: &mut Tx<'_>, inbound: InboundId) -> Result<Vec<NotificationId>, Fault> {
     let rows = sqlx::query(ANSWERS)
         .bind(inbound.to_string())
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
     rows.iter()
         .map(|row| {
@@ -157,7 +157,7 @@ async fn unread(
 ) -> Result<Result<sqlx::sqlite::SqliteRow, NotActed>, Fault> {
     let row = sqlx::query(INBOUND)
         .bind(inbound.to_string())
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     let Some(row) = row else {
         return Ok(Err(NotActed::NotThere("reply")));
@@ -191,14 +191,14 @@ async fn done(
         .bind(at)
         .bind(verdict.word())
         .bind(notification.map(|id| id.to_string()))
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     // The task of a mail that belonged to nothing is about the mail itself.
     sqlx::query(READ_TASK_DONE)
         .bind(inbound.to_string())
         .bind(at)
         .bind(operator)
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     Ok(())
 }

@@ -80,6 +80,7 @@ CREATE TABLE intake_key(
   created_at INTEGER NOT NULL,
   PRIMARY KEY(force, key_digest)
 ) STRICT;
+CREATE INDEX intake_key_referral ON intake_key(referral);
 CREATE TABLE child(
   id TEXT PRIMARY KEY,
   referral TEXT NOT NULL REFERENCES referral(id),
