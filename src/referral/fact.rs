@@ -57,6 +57,10 @@ words! {
         AfterCall = "after_call",
         /// To listed contacts: somebody answered from an address we do not hold.
         NotCounted = "not_counted",
+        /// To the ordinary mailbox of somebody who has a letter: a secure message waits.
+        Nudge = "nudge",
+        /// To the school's office: please tell those who have it.
+        OfficeNudge = "office_nudge",
     }
     /// How a hold ended.
     ReleasedBy {
@@ -174,6 +178,8 @@ facts! {
         roles: Vec<Role>,
         /// Their routes.
         routes: Vec<RouteName>,
+        /// Whether they read their mailbox in holidays.
+        holidays: Vec<bool>,
         /// The directory version.
         directory_version: u32,
         /// Letter n to this school about this event.
@@ -199,6 +205,8 @@ facts! {
         steps_at: Vec<Timestamp>,
         /// Those whose hours allowed no time before `act_by`.
         steps_lost: Vec<bool>,
+        /// Accepted in a holiday: when staff are back.
+        staff_back_at: Option<Timestamp>,
     }
     /// It waits for a person or its default.
     Held = "held" v 1 {
@@ -378,6 +386,15 @@ facts! {
         after_attempt: u32,
         /// Not before.
         not_before: Timestamp,
+        /// Not after: a nudge is for its day.
+        not_after: Option<Timestamp>,
+    }
+    /// A mailbox is nudged once a day: this case is told of in another's nudge.
+    NudgeShared = "nudge_shared" v 1 {
+        /// The nudge.
+        letter: LetterId,
+        /// To this contact.
+        contact: ContactId,
     }
     /// A delivery will not be tried again: what it was for has ended.
     DeliveryCancelled = "delivery_cancelled" v 1 {

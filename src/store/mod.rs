@@ -19,6 +19,7 @@ mod inbound_views;
 pub mod json;
 mod letters;
 mod lines;
+mod nudges;
 mod open;
 mod opening;
 mod outcomes;

@@ -11,6 +11,7 @@ use crate::referral::fact::Fact;
 use crate::referral::policy::Policy;
 use crate::referral::post::ForceName;
 use crate::referral::retry::RetrySettings;
+use crate::referral::school::RouteName;
 use crate::seal::random;
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -53,6 +54,8 @@ pub struct Options {
     pub retry: RetrySettings,
     /// The right side of Message-IDs.
     pub message_id_host: String,
+    /// The way out that nudges take; none: nobody is nudged.
+    pub nudge_route: Option<RouteName>,
     /// What facts rest on.
     pub basis: Basis,
     /// The policy of each force.
@@ -157,6 +160,7 @@ impl Store {
             basis: options.basis,
             retry: options.retry,
             message_id_host: options.message_id_host,
+            nudge_route: options.nudge_route,
             directory: Arc::default(),
             policies: options.policies,
             incarnation: 0,

@@ -12,7 +12,7 @@ use crate::referral::directory::Directory;
 use crate::referral::fact::Fact;
 use crate::referral::fold::Case;
 use crate::referral::id::{ChildId, NotificationId, ReferralId};
-use crate::referral::ladder::{LadderHours, ladder};
+use crate::referral::ladder::ladder;
 use crate::referral::plan::{Hold, HoldReason, Planned, Target, WillHappen, default_at, plan};
 use crate::referral::post::{Education, InvolvedPerson, Referral, SchoolNamed, UrnSource};
 use crate::referral::reference::Reference;
@@ -58,7 +58,11 @@ pub(super) async fn open_notification(
             suggestions: planned.suggestions,
             contacts: contacts.clone().map(|contact| contact.id).collect(),
             roles: contacts.clone().map(|contact| contact.role).collect(),
-            routes: contacts.map(|contact| contact.route.clone()).collect(),
+            routes: contacts
+                .clone()
+                .map(|contact| contact.route.clone())
+                .collect(),
+            holidays: contacts.map(|contact| contact.holidays).collect(),
             directory_version: tx.state.directory.version,
             n: u32::from(planned.n_of_m.0),
             m: u32::from(planned.n_of_m.1),
@@ -72,6 +76,7 @@ pub(super) async fn open_notification(
             steps: planned.rungs.iter().map(|rung| rung.what).collect(),
             steps_at: planned.rungs.iter().map(|rung| rung.at).collect(),
             steps_lost: planned.rungs.iter().map(|rung| rung.lost).collect(),
+            staff_back_at: planned.staff_back_at,
         },
     ];
     if let Some(hold) = planned.hold {
@@ -133,8 +138,7 @@ pub(super) async fn successor(
         planned.deadline.act_by = case.act_by;
         planned.deadline.due_at = planned.deadline.due_at.min(case.due_at);
         let whose = whose(planned.target, &directory, policy.default_la);
-        let hours = LadderHours::default();
-        planned.rungs = ladder(&directory, whose, &hours, tx.now, &planned.deadline);
+        planned.rungs = ladder(&directory, whose, &policy.ladder, tx.now, &planned.deadline);
         if let Some(hold) = &mut planned.hold {
             hold.at = default_at(case.act_by, tx.now);
         }
@@ -234,7 +238,7 @@ fn send_to(
 }
 
 /// The referral as it was posted, the case's child first.
-async fn referral_of(tx: &mut Tx<'_>, case: &Case) -> Result<Referral, Fault> {
+pub(super) async fn referral_of(tx: &mut Tx<'_>, case: &Case) -> Result<Referral, Fault> {
     let owner = case.referral.to_string();
     let incident = content(tx, &owner, "incident").await?;
     let police = content(tx, &owner, "police_reference").await?;

@@ -25,6 +25,7 @@ async fn every_statement_prepares() {
         inbound::STATEMENTS,
         inbound_views::STATEMENTS,
         letters::STATEMENTS,
+        nudges::STATEMENTS,
         open::STATEMENTS,
         opening::STATEMENTS,
         outcomes::STATEMENTS,

@@ -10,6 +10,7 @@ use crate::referral::id::{ContactId, ContentKeyId, ItemId};
 use crate::referral::policy::Policy;
 use crate::referral::post::ForceName;
 use crate::referral::retry::RetrySettings;
+use crate::referral::school::RouteName;
 use crate::seal::{SealFault, random};
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
@@ -83,6 +84,8 @@ pub(super) struct State {
     pub(super) basis: Basis,
     pub(super) retry: RetrySettings,
     pub(super) message_id_host: String,
+    /// The way out that nudges take; none: nobody is nudged.
+    pub(super) nudge_route: Option<RouteName>,
     pub(super) directory: Arc<Directory>,
     /// The policy of each force: what a successor is planned with.
     pub(super) policies: HashMap<ForceName, Arc<Policy>>,

@@ -84,6 +84,7 @@ pub(crate) async fn open_with(
             in_doubt: Duration::from_secs(120),
         },
         message_id_host: "gateway.test".to_owned(),
+        nudge_route: None,
         policies: HashMap::default(),
         basis: Basis {
             templates_digest: [1; 32],
@@ -202,6 +203,7 @@ pub(crate) fn policy() -> Arc<Policy> {
         },
         duty_ends_on: DutyEndsOn::Delivered,
         default_la: None,
+        ladder: firstbell::referral::ladder::LadderHours::default(),
     })
 }
 

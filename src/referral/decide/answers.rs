@@ -200,7 +200,7 @@ fn notes(case: &Case, message: Message, now: Timestamp) -> Vec<Decision> {
     case.contacts
         .iter()
         .filter(|(contact, role, _)| match message {
-            Message::Letter => false,
+            Message::Letter | Message::Nudge | Message::OfficeNudge => false,
             Message::Receipt | Message::NotCounted => had_it(*contact),
             Message::AfterCall => *role == Role::KeyAdult,
         })

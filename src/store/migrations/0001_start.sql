@@ -163,7 +163,7 @@ CREATE TABLE letter(
   id TEXT PRIMARY KEY,
   kind TEXT NOT NULL CHECK (kind IN ('notification','nudge','note','receipt','withdrawal','drill','canary','alarm')),
   notification TEXT REFERENCES notification(id),
-  -- What it is: letter, receipt, after_call, not_counted.
+  -- What it is: letter, receipt, after_call, not_counted, nudge, office_nudge.
   message TEXT NOT NULL,
   contact TEXT NOT NULL,
   directory_version INTEGER NOT NULL,
@@ -190,6 +190,8 @@ CREATE TABLE delivery(
   last_safe_at INTEGER,
   not_before INTEGER NOT NULL,
   attempts INTEGER NOT NULL DEFAULT 0,
+  -- Of no use after that: a nudge is for its day.
+  not_after INTEGER,
   lease INTEGER NOT NULL DEFAULT 0,
   incarnation INTEGER,
   quarantined INTEGER NOT NULL DEFAULT 0
@@ -214,6 +216,19 @@ CREATE TABLE attempt(
   chain_digest BLOB,
   words TEXT REFERENCES item(id),
   PRIMARY KEY(delivery, n)
+) STRICT;
+
+-- A mailbox is nudged once a day; the digest is keyed. Several cases share one nudge.
+CREATE TABLE nudge(
+  mailbox BLOB NOT NULL,
+  day TEXT NOT NULL,
+  letter TEXT NOT NULL REFERENCES letter(id),
+  PRIMARY KEY(mailbox, day)
+) STRICT;
+CREATE TABLE letter_member(
+  letter TEXT NOT NULL REFERENCES letter(id),
+  notification TEXT NOT NULL REFERENCES notification(id),
+  PRIMARY KEY(letter, notification)
 ) STRICT;
 
 -- back in
