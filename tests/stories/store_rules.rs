@@ -1,5 +1,6 @@
 //! What the store holds by itself: rules in the database, claims across runs, letters set aside.
 
+mod calls;
 mod notes;
 mod replies;
 mod room;
@@ -84,7 +85,7 @@ pub(crate) async fn open_with(
             in_doubt: Duration::from_secs(120),
         },
         message_id_host: "gateway.test".to_owned(),
-        policies: HashMap::default(),
+        policies: HashMap::from([(policy().force.clone(), policy())]),
         basis: Basis {
             templates_digest: [1; 32],
             tzdb: "test".to_owned(),

@@ -8,26 +8,81 @@ use firstbell::referral::fold::Case;
 use firstbell::referral::id::{InboundId, NotificationId, TaskId};
 use firstbell::referral::report::Kind;
 use firstbell::referral::school::{Address, Role, Urn};
-use firstbell::store::{Accepted, Act, Came, InboundMail, Matched, NotActed, Settled};
+use firstbell::store::{Accepted, Act, Came, Claim, InboundMail, Matched, NotActed, Settled};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
-const KEY_ADULT: &str = "dsl@marshend.test.cjsm.net";
+pub(super) const KEY_ADULT: &str = "dsl@marshend.test.cjsm.net";
 const STRANGER: &str = "somebody@example.test";
 
 impl Opened {
-    async fn act(&self, act: Act, operator: &str) -> Result<Vec<NotificationId>, NotActed> {
+    pub(super) async fn act(
+        &self,
+        act: Act,
+        operator: &str,
+    ) -> Result<Vec<NotificationId>, NotActed> {
         self.store.act(act, operator).await.unwrap()
     }
 
-    async fn case(&self, id: NotificationId) -> Case {
+    pub(super) async fn case(&self, id: NotificationId) -> Case {
         let now = self.store.clock().now();
         let trace = self.store.readers().show_trace(id, now).await;
         trace.unwrap().unwrap().case
     }
 
     /// A mail of this sender, kept, and classified as a person's words that hold no verdict.
-    async fn mail(&self, nth: u8, sender: &str, matched: Option<NotificationId>) -> InboundId {
+    pub(super) async fn mail(
+        &self,
+        nth: u8,
+        sender: &str,
+        matched: Option<NotificationId>,
+    ) -> InboundId {
+        let came = Came::Answer {
+            verdict: Verdict::None,
+            all: false,
+            has_message: true,
+        };
+        let matched = matched.map(|notification| Matched {
+            letter: None,
+            notification,
+            strength: Strength::Thread,
+        });
+        self.came(nth, sender, Kind::HumanReply, came, matched)
+            .await
+    }
+
+    /// The sender's answer to this letter, by its token.
+    pub(super) async fn says(
+        &self,
+        nth: u8,
+        sender: &str,
+        letter: &Claim,
+        verdict: Verdict,
+        has_message: bool,
+    ) -> InboundId {
+        let came = Came::Answer {
+            verdict,
+            all: false,
+            has_message,
+        };
+        let matched = Matched {
+            letter: Some(letter.letter),
+            notification: letter.notification,
+            strength: Strength::Token,
+        };
+        self.came(nth, sender, Kind::HumanReply, came, Some(matched))
+            .await
+    }
+
+    /// A mail of this sender, kept and settled with what it brings.
+    pub(super) async fn came(
+        &self,
+        nth: u8,
+        sender: &str,
+        kind: Kind,
+        came: Came,
+        matched: Option<Matched>,
+    ) -> InboundId {
         let mail = InboundMail {
             source: "smtp".to_owned(),
             mail_from: Some(sender.to_owned()),
@@ -37,21 +92,21 @@ impl Opened {
         let inbound = self.store.keep_inbound(mail).await.unwrap();
         let settled = Settled {
             inbound,
-            kind: Kind::HumanReply,
-            came: Came::Answer {
-                verdict: Verdict::None,
-                all: false,
-                has_message: true,
-            },
-            matched: matched.map(|notification| Matched {
-                letter: None,
-                notification,
-                strength: Strength::Thread,
-            }),
+            kind,
+            came,
+            matched,
             sender: Address::parse(sender),
         };
         self.store.settle(settled).await.unwrap();
         inbound
+    }
+
+    /// The next letter, made and handed over.
+    pub(super) async fn sent(&self) -> Claim {
+        let letter = self.claim().await.unwrap();
+        self.sign(&letter, b"a letter").await;
+        self.end(&letter, AttemptResult::Done).await;
+        letter
     }
 }
 

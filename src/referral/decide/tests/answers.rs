@@ -267,3 +267,47 @@ fn of_two_replies_the_second_still_waits_and_nobody_is_rung() {
     let observation = Observation::Read { inbound, verdict };
     assert_eq!(told(&decided(&case(&facts), observation, at("08:20"))), "");
 }
+
+/// The school was told, wrote NOT OURS, and a person asked it by voice: who is right then.
+#[test]
+fn what_follows_once_a_person_has_asked_a_school_that_was_told_and_refused() {
+    let rows = [
+        (
+            Verdict::NotOurs,
+            Observation::NotOnRoll,
+            Duty::Refused,
+            "settle task, reroute",
+        ),
+        (
+            Verdict::Received,
+            Observation::Recorded,
+            Duty::Told,
+            "settle task",
+        ),
+        (
+            Verdict::None,
+            Observation::Recorded,
+            Duty::Told,
+            "settle task",
+        ),
+    ];
+    for (verdict, observation, duty, expected) in rows {
+        let mut facts = standing(Duty::Told);
+        facts.push(answer(1, Some(contact(0)), NotOurs, Strength::Token));
+        let contradicted = case(&facts);
+        let answered = Observation::Answered { inbound: mail(1) };
+        let decisions = decided(&contradicted, answered, at("08:05"));
+        carry_out(&contradicted, decisions, &mut facts, &mut 2_000);
+        assert_eq!(case(&facts).duty(), Duty::Contradicted);
+        facts.push(Fact::ContradictionSettled {
+            contradiction: 1,
+            verdict,
+            beliefs: 0,
+            reason: None,
+        });
+        let settled = case(&facts);
+        assert_eq!(settled.duty(), duty, "{verdict:?}");
+        let decisions = decided(&settled, observation, at("08:20"));
+        assert_eq!(told(&decisions), expected, "{verdict:?}");
+    }
+}
