@@ -1,5 +1,6 @@
 //! Carrying decisions out: each gets its ids and becomes facts and rows.
 
+use super::addresses::sharing;
 use super::tasks;
 use super::tx::{By, Fault, Tx};
 use crate::referral::decide::{Decision, RerouteTo};
@@ -106,8 +107,11 @@ pub(super) async fn carry_out(
                 }
             }
             Decision::Block { contact, inbound } => {
-                carried.rows.push(NewRow::Block(contact));
-                carried.suspended.push(contact);
+                let also = sharing(tx, contact).await?;
+                for blocked in [contact].into_iter().chain(also) {
+                    carried.rows.push(NewRow::Block(blocked));
+                    carried.suspended.push(blocked);
+                }
                 Fact::Blocked {
                     contact,
                     inbound: Some(inbound),

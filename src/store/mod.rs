@@ -7,6 +7,7 @@
 
 mod accept;
 mod acts;
+mod addresses;
 mod answers;
 mod carrying;
 mod cases;

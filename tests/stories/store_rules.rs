@@ -1,5 +1,6 @@
 //! What the store holds by itself: rules in the database, claims across runs, letters set aside.
 
+mod addresses;
 mod calls;
 mod notes;
 mod replies;

@@ -242,16 +242,18 @@ pub(super) fn absent(case: &Case, contact: ContactId, now: Timestamp) -> Vec<Dec
 
 /// What waits for a suspended address is not sent there, but to the next contact at once.
 pub(super) fn suspended(case: &Case, contact: ContactId, now: Timestamp) -> Vec<Decision> {
+    // With a mailbox that several share, all of them are suspended at once.
+    let suspended = |to| to == contact || case.people.blocked.contains(&to);
     let waiting = case
         .letters()
-        .filter(|(_, letter)| letter.contact == contact && letter.waits());
+        .filter(|(_, letter)| suspended(letter.contact) && letter.waits());
     let mut decisions: Vec<Decision> = waiting
         .map(|(delivery, _)| Decision::Cancel {
             delivery: *delivery,
         })
         .collect();
     let with_another = case.letters().any(|(_, letter)| {
-        letter.contact != contact
+        !suspended(letter.contact)
             && (letter.waits()
                 || letter.may_have_arrived()
                 || letter.state() == DeliveryState::Sending)
