@@ -106,18 +106,23 @@ async fn listed(
         .fetch_all(tx.flushed().await?)
         .await?;
     let listed = rows.iter().map(contact_id).collect::<Result<Vec<_>, _>>()?;
-    let may_answer = |contact: &&ContactId| {
-        case.contacts.iter().any(|(known, ..)| known == *contact)
-            && !case.people.blocked.contains(contact)
-            && !tx.state.directory.suspended.contains(contact)
-    };
     // Two people may share a mailbox: whoever had the letter that is answered goes first.
     let addressed = addressed(case, matched);
-    let mut may_answer = listed.iter().filter(may_answer);
+    let mut may_answer = listed
+        .iter()
+        .filter(|contact| may_answer(tx, case, **contact));
     let first = may_answer
         .clone()
         .find(|contact| Some(**contact) == addressed);
     Ok(first.or_else(|| may_answer.next()).copied())
+}
+
+/// Whether this contact may answer for the case: it was named when the case was opened, so that nobody
+/// who was passed over is among them, and its address is not suspended.
+pub(super) fn may_answer(tx: &Tx<'_>, case: &Case, contact: ContactId) -> bool {
+    case.contacts.iter().any(|(known, ..)| *known == contact)
+        && !case.people.blocked.contains(&contact)
+        && !tx.state.directory.suspended.contains(&contact)
 }
 
 /// To whom the letter went that a mail belongs to.
