@@ -220,12 +220,13 @@ fn has_reader(case: &Case) -> bool {
     case.letters().any(|(_, letter)| letter.may_have_arrived())
 }
 
-/// Whether somebody acknowledged by answering this very letter.
+/// Whether somebody acknowledged by answering this very letter. What was believed when it came stands,
+/// whatever a person then read in the rest of it.
 fn was_answered(case: &Case, letter: LetterId) -> bool {
     case.people.answers.values().any(|answer| {
-        answer.letter == Some(letter)
-            && answer.contact.is_some()
-            && answer.read.unwrap_or(answer.verdict) == Verdict::Received
+        let believed = answer.counts() && answer.verdict == Verdict::Received;
+        let read = answer.contact.is_some() && answer.read == Some(Verdict::Received);
+        answer.letter == Some(letter) && (believed || read)
     })
 }
 
