@@ -33,13 +33,18 @@ pub(super) async fn carry(
     received_at: Timestamp,
 ) -> Result<Option<ContactId>, Fault> {
     let Some(matched) = settled.matched else {
-        // A report about nothing of ours closes nothing; what a person may have written is read.
-        match settled.came {
-            Came::Answer { .. } | Came::Unclassified => for_a_person(tx, settled.inbound).await?,
-            Came::Report { .. } | Came::Receipt { .. } | Came::Absence { .. } => {}
+        // A report about nothing of ours closes nothing; what a person may have written is read, and
+        // whatever else a contact's own address sends: it may be a person's word that looks like a machine's.
+        let contact = anywhere(tx, settled.sender.as_ref()).await?;
+        let read = match settled.came {
+            Came::Answer { .. } | Came::Unclassified => true,
+            Came::Report { .. } | Came::Receipt { .. } | Came::Absence { .. } => contact.is_some(),
+        };
+        if read {
+            for_a_person(tx, settled.inbound).await?;
         }
         // Whoever reads it is told whose address it came from.
-        return anywhere(tx, settled.sender.as_ref()).await;
+        return Ok(contact);
     };
     let case = case_of(tx, matched.notification).await?;
     let contact = listed(tx, &case, matched, settled.sender.as_ref()).await?;
