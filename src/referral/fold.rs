@@ -364,6 +364,7 @@ impl Rest {
             Fact::Held {
                 hold,
                 reason,
+                said: _,
                 will_happen,
                 will_happen_at,
             } => {

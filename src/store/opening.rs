@@ -79,6 +79,7 @@ pub(super) async fn open_notification(
         facts.push(Fact::Held {
             hold: 1,
             reason: hold.reason,
+            said: None,
             will_happen: hold.will_happen,
             will_happen_at: hold.at,
         });

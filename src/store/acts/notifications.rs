@@ -197,10 +197,11 @@ pub(super) async fn hold(
             first::held(tx, notification, "it is held already").await?
         ));
     }
-    sealed_reason(tx, notification, reason).await?;
+    let said = sealed_reason(tx, notification, reason).await?;
     let fact = Fact::Held {
         hold: case.holds + 1,
         reason: HoldReason::ByOperator,
+        said,
         will_happen: WillHappen::Climb,
         will_happen_at: case.last_safe_mail(),
     };
