@@ -72,7 +72,6 @@ pub(super) async fn claim(
             Err(fault) if fault.fails_alone() => set_aside(tx, &row, before, &fault).await?,
             Err(fault) => return Err(fault),
         }
-        tx.later(RELEASE);
     }
     Ok(claims)
 }
@@ -93,7 +92,7 @@ async fn set_aside(
         .bind(delivery)
         .execute(tx.flushed().await?)
         .await?;
-    Ok(())
+    released(tx).await
 }
 
 async fn claim_or_quarantine(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<Option<Claim>, Fault> {
@@ -101,9 +100,19 @@ async fn claim_or_quarantine(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<Option<
     let tries: i64 = row.try_get("render_tries")?;
     if unsigned && tries >= RENDER_TRIES_MAX {
         quarantine(tx, row, tries).await?;
+        released(tx).await?;
         return Ok(None);
     }
-    claim_one(tx, row).await.map(Some)
+    let claim = claim_one(tx, row).await?;
+    released(tx).await?;
+    Ok(Some(claim))
+}
+
+/// Ends a savepoint: here, where what the database refuses of it sets this one aside and no other.
+async fn released(tx: &mut Tx<'_>) -> Result<(), Fault> {
+    tx.later(RELEASE);
+    tx.flushed().await?;
+    Ok(())
 }
 
 async fn claim_one(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<Claim, Fault> {
@@ -301,7 +310,6 @@ pub(super) async fn recover(tx: &mut Tx<'_>) -> Result<usize, Fault> {
             Err(fault) if fault.fails_alone() => set_aside(tx, row, before, &fault).await?,
             Err(fault) => return Err(fault),
         }
-        tx.later(RELEASE);
     }
     Ok(rows.len())
 }
@@ -333,7 +341,8 @@ async fn recover_one(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<(), Fault> {
             attempted,
         },
     )
-    .await
+    .await?;
+    released(tx).await
 }
 
 fn delivery_id(row: &SqliteRow) -> Result<DeliveryId, Fault> {
