@@ -2,7 +2,7 @@
 //! that; an outcome is recorded whoever holds the claim by then.
 
 use super::cases::{Observed, apply};
-use super::tx::{Fault, Tx};
+use super::tx::{Fault, Mark, Tx};
 use super::{Claim, Ended, SignedLetter};
 use crate::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
 use crate::referral::decide::Observation;
@@ -65,7 +65,7 @@ pub(super) async fn claim(
         .await?;
     let mut claims = Vec::new();
     for row in rows {
-        let before = tx.state.fact_seq;
+        let before = tx.state.mark();
         sqlx::query(SAVEPOINT).execute(tx.flushed().await?).await?;
         match claim_or_quarantine(tx, &row).await {
             Ok(claim) => claims.extend(claim),
@@ -80,14 +80,13 @@ pub(super) async fn claim(
 async fn set_aside(
     tx: &mut Tx<'_>,
     row: &SqliteRow,
-    before: i64,
+    before: Mark,
     fault: &Fault,
 ) -> Result<(), Fault> {
     let delivery: String = row.try_get("id")?;
     tracing::error!(%delivery, %fault, "set aside");
     tx.roll_back_to(BACK).await?;
-    tx.state.fact_seq = before;
-    tx.state.basis_rows.clear();
+    tx.state.back_to(before);
     sqlx::query(SET_ASIDE)
         .bind(delivery)
         .execute(tx.flushed().await?)
@@ -303,7 +302,7 @@ pub(super) async fn recover(tx: &mut Tx<'_>) -> Result<usize, Fault> {
         .fetch_all(tx.flushed().await?)
         .await?;
     for row in &rows {
-        let before = tx.state.fact_seq;
+        let before = tx.state.mark();
         sqlx::query(SAVEPOINT).execute(tx.flushed().await?).await?;
         match recover_one(tx, row).await {
             Ok(()) => {}

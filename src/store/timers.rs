@@ -26,15 +26,14 @@ pub(super) async fn fire(tx: &mut Tx<'_>, most: usize) -> Result<usize, Fault> {
         .await?;
     for row in &rows {
         let id: String = row.try_get(0)?;
-        let before = tx.state.fact_seq;
+        let before = tx.state.mark();
         sqlx::query(SAVEPOINT).execute(tx.flushed().await?).await?;
         match fire_one(tx, &id).await {
             Ok(()) => {}
             Err(fault) if fault.fails_alone() => {
                 tracing::error!(notification = %id, %fault, "its timer failed");
                 tx.roll_back_to(BACK).await?;
-                tx.state.fact_seq = before;
-                tx.state.basis_rows.clear();
+                tx.state.back_to(before);
                 sqlx::query(PUT_OFF)
                     .bind(&id)
                     .bind(tx.now.as_microsecond())
