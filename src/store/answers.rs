@@ -2,6 +2,7 @@
 
 use super::cases::{Observed, apply, case_of};
 use super::inbound::for_a_person;
+use super::rows::notification_ids;
 use super::tx::{Fault, Tx};
 use super::{Came, Matched, Settled};
 use crate::referral::answer::Strength;
@@ -219,12 +220,7 @@ async fn siblings(
         .bind(notification.to_string())
         .fetch_all(tx.flushed().await?)
         .await?;
-    rows.iter()
-        .map(|row| {
-            let id: String = row.try_get(0)?;
-            NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))
-        })
-        .collect()
+    notification_ids(&rows)
 }
 
 /// A report names its letter, and so its delivery. Without one it proves nothing.

@@ -1,6 +1,7 @@
 //! Carrying decisions out: each gets its ids and becomes facts and rows.
 
 use super::addresses::sharing;
+use super::rows::notification_ids;
 use super::tasks;
 use super::tx::{By, Fault, Tx};
 use crate::referral::decide::{Decision, RerouteTo};
@@ -10,7 +11,6 @@ use crate::referral::id::{ContactId, DeliveryId, LetterId, NotificationId, TaskI
 use crate::referral::school::RouteName;
 use crate::seal::random;
 use jiff::Timestamp;
-use sqlx::Row;
 
 const LETTER_ADD: &str = "INSERT INTO letter(id, kind, message, notification, contact, directory_version, token, message_id, basis) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const DELIVERY_ADD: &str = "INSERT INTO delivery(id, letter, notification, cause, lane, route, state, last_safe_at, not_before) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?)";
@@ -282,12 +282,7 @@ pub(super) async fn others_of(
         .bind(but.to_string())
         .fetch_all(tx.flushed().await?)
         .await?;
-    rows.iter()
-        .map(|row| {
-            let id: String = row.try_get(0)?;
-            NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))
-        })
-        .collect()
+    notification_ids(&rows)
 }
 
 fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) -> Result<(), Fault> {

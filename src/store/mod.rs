@@ -26,6 +26,7 @@ mod outcomes;
 mod readers;
 mod refuse;
 pub mod refused;
+mod rows;
 mod script;
 mod superseded;
 mod tasks;

@@ -1,6 +1,7 @@
 //! Tasks taken on, and what came of calls.
 
 use super::super::cases::{Observed, apply, case_of};
+use super::super::rows::notification_ids;
 use super::super::tx::{Fault, Tx};
 use super::super::views::instant;
 use super::notifications::{not_told, record, told};
@@ -66,14 +67,7 @@ async fn open_task(
         .bind(task.to_string())
         .fetch_all(tx.flushed().await?)
         .await?;
-    let members = members
-        .iter()
-        .map(|row| {
-            let id: String = row.try_get(0)?;
-            NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))
-        })
-        .collect::<Result<Vec<_>, Fault>>()?;
-    Ok(Ok((row, members)))
+    Ok(Ok((row, notification_ids(&members)?)))
 }
 
 /// The other operator who has this task to themselves.

@@ -2,6 +2,7 @@
 
 use super::super::answers::{contact_id, may_answer, whose};
 use super::super::cases::{Observed, apply, case_of};
+use super::super::rows::notification_ids;
 use super::super::tx::{Fault, Tx};
 use super::super::views::instant;
 use super::notifications::found;
@@ -128,12 +129,7 @@ async fn answered(tx: &mut Tx<'_>, inbound: InboundId) -> Result<Vec<Notificatio
         .bind(inbound.to_string())
         .fetch_all(tx.flushed().await?)
         .await?;
-    rows.iter()
-        .map(|row| {
-            let id: String = row.try_get(0)?;
-            NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))
-        })
-        .collect()
+    notification_ids(&rows)
 }
 
 async fn read_as(
