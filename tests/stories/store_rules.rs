@@ -2,9 +2,11 @@
 
 mod addresses;
 mod calls;
+mod damage;
 mod notes;
 mod replies;
 mod room;
+mod stuck;
 mod versions;
 
 use firstbell::clock::Clock;
@@ -50,6 +52,15 @@ async fn try_open(folder: &Path, clock: &Clock) -> Result<Opened, OpenFault> {
     open_with(folder, clock, |_, _| {}).await
 }
 
+/// Writes what only its owner may read.
+fn secret(path: &Path, text: &str) {
+    use std::io::Write;
+    let mut options = std::fs::File::options();
+    options.write(true).create(true).mode(0o600);
+    let mut file = options.open(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
 /// Opens a store whose settings or options differ.
 pub(crate) async fn open_with(
     folder: &Path,
@@ -58,15 +69,7 @@ pub(crate) async fn open_with(
 ) -> Result<Opened, OpenFault> {
     let credential = folder.join("credential");
     if !credential.exists() {
-        use std::io::Write;
-        let mut options = std::fs::File::options();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .mode(0o600)
-            .open(&credential)
-            .unwrap();
-        file.write_all("5a".repeat(32).as_bytes()).unwrap();
+        secret(&credential, &"5a".repeat(32));
     }
     let mut settings = Settings {
         state_dir: folder.join("state"),

@@ -1,9 +1,10 @@
 //! An address that said WRONG PERSON, and whoever else is named with it.
 
 use super::replies::KEY_ADULT;
-use super::{EVENING, Opened, directory, document, open, post};
+use super::{EVENING, Opened, database, directory, document, one_accepted, open, post};
 use firstbell::clock::Clock;
 use firstbell::referral::answer::Verdict;
+use firstbell::referral::attempt::AttemptResult;
 use firstbell::referral::directory::{ContactOf, Directory};
 use firstbell::referral::fact::TaskKind;
 use firstbell::referral::school::{Address, Contact, Urn};
@@ -50,7 +51,7 @@ async fn an_address_that_said_wrong_person_is_sent_nothing_more_whoever_is_named
     opened.post(1, ("990011", "Marsh End Primary School")).await;
     let letter = opened.sent().await;
     opened.post(2, ("990012", "Tollgate High School")).await;
-    let said = opened.says(1, KEY_ADULT, &letter, Verdict::Wrong, false);
+    let said = opened.says(1, KEY_ADULT, &letter, Verdict::Wrong);
     said.await;
     // Nobody is left at the one school, and it is rung; at the other the deputy is next.
     let case = opened.case(letter.notification).await;
@@ -63,7 +64,7 @@ async fn an_address_that_said_wrong_person_is_sent_nothing_more_whoever_is_named
     assert_eq!(work.contact.name, "Leon Marsh");
     assert!(opened.claim().await.is_none());
     // Nor may the deputy answer from there.
-    let said = opened.says(2, KEY_ADULT, &letter, Verdict::Received, false);
+    let said = opened.says(2, KEY_ADULT, &letter, Verdict::Received);
     said.await;
     assert!(opened.case(letter.notification).await.live());
 
@@ -72,4 +73,53 @@ async fn an_address_that_said_wrong_person_is_sent_nothing_more_whoever_is_named
     let later = opened.claim().await.unwrap();
     let work = opened.store.letter_work(&later).await.unwrap();
     assert_eq!(work.contact.name, "Leon Marsh");
+}
+
+#[tokio::test]
+async fn a_letter_that_was_claimed_before_its_address_said_wrong_person_is_not_sent() {
+    let (_folder, _, opened) = one_accepted().await;
+    let sent = opened.sent().await;
+    opened.post(2, ("990011", "Marsh End Primary School")).await;
+    let claimed = opened.claim().await.unwrap();
+    opened.sign(&claimed, b"another letter").await;
+    assert_eq!(opened.store.wanted(&claimed).await, Ok(true));
+    let said = opened.says(1, KEY_ADULT, &sent, Verdict::Wrong);
+    said.await;
+    assert_eq!(opened.store.wanted(&claimed).await, Ok(false));
+    opened.end(&claimed, AttemptResult::Later).await;
+    assert_eq!(opened.delivery_state(&claimed).await, "cancelled");
+    // Both children's letters go to the deputy now.
+    for _ in 0..2 {
+        let next = opened.claim().await.unwrap();
+        let work = opened.store.letter_work(&next).await.unwrap();
+        assert_eq!(work.contact.name, "Piotr Zielinski");
+        assert_eq!(opened.store.wanted(&next).await, Ok(true));
+    }
+}
+
+#[tokio::test]
+async fn a_suspension_that_could_not_be_stored_suspends_nobody() {
+    let (folder, _, opened) = one_accepted().await;
+    let sent = opened.sent().await;
+    opened.post(2, ("990011", "Marsh End Primary School")).await;
+    let mut database = database(folder.path()).await;
+    let forbid =
+        "CREATE TRIGGER forbid BEFORE INSERT ON block BEGIN SELECT RAISE(ABORT, 'no'); END";
+    sqlx::query(forbid).execute(&mut database).await.unwrap();
+    let wrong = opened.answer(1, KEY_ADULT, &sent, Verdict::Wrong).await;
+    assert!(opened.store.settle(wrong.clone()).await.is_err());
+    opened.post(3, ("990011", "Marsh End Primary School")).await;
+    for _ in [2, 3] {
+        let next = opened.claim().await.unwrap();
+        let work = opened.store.letter_work(&next).await.unwrap();
+        assert_eq!(work.contact.name, "Grace Amadi");
+    }
+    let allow = "DROP TRIGGER forbid";
+    sqlx::query(allow).execute(&mut database).await.unwrap();
+    assert!(opened.store.settle(wrong).await.is_ok());
+    opened.post(4, ("990011", "Marsh End Primary School")).await;
+    while let Some(next) = opened.claim().await {
+        let work = opened.store.letter_work(&next).await.unwrap();
+        assert_eq!(work.contact.name, "Piotr Zielinski");
+    }
 }

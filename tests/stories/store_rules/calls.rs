@@ -5,7 +5,7 @@ use super::{EVENING, Opened, document, one_accepted, open, post};
 use firstbell::clock::Clock;
 use firstbell::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use firstbell::referral::id::{NotificationId, TaskId};
-use firstbell::referral::school::Role;
+use firstbell::referral::school::{Role, Urn};
 use firstbell::store::{Accepted, Act, NotActed, OpenCall};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -34,12 +34,19 @@ impl Opened {
         document["children"][0]["given_name"] = json!(format!("Child-{number}"));
         document["children"][0]["schools"][0]["urn_source"] = json!("typed");
         document["children"][0]["schools"][0]["name_recorded"] = json!("Quite Another Place");
+        let before = self.live().await;
         let post = post(&document, &format!("key-{number}"), now);
-        let Ok(Accepted::New(_)) = self.store.accept(post).await else {
-            panic!("not accepted");
-        };
+        let accepted = self.store.accept(post).await;
+        assert!(matches!(accepted, Ok(Accepted::New(_))));
+        let mut after = self.live().await;
+        after.retain(|id| !before.contains(id));
+        after.remove(0)
+    }
+
+    pub(super) async fn live(&self) -> Vec<NotificationId> {
+        let now = self.store.clock().now();
         let live = self.store.readers().list_live(now).await.unwrap();
-        live.iter().map(|line| line.notification).max().unwrap()
+        live.iter().map(|line| line.notification).collect()
     }
 }
 
@@ -73,7 +80,7 @@ async fn a_school_that_was_told_and_then_denies_the_child_leaves_it_to_the_desk(
     };
     assert_eq!(opened.act(tell, "Jo").await, Ok(vec![child]));
     assert_eq!(opened.case(child).await.duty().word(), "told");
-    let said = opened.says(1, KEY_ADULT, &letter, Verdict::NotOurs, false);
+    let said = opened.says(1, KEY_ADULT, &letter, Verdict::NotOurs);
     said.await;
     assert_eq!(opened.case(child).await.duty().word(), "contradicted");
 
@@ -142,4 +149,44 @@ async fn whoever_joins_a_call_that_nobody_picks_up_waits_no_longer_than_without_
     let again = opened.calls().await.remove(0);
     assert_eq!(again.wanted_by, rung + SignedDuration::from_mins(10));
     assert_eq!(again.members.len(), 2);
+}
+
+/// The school refused, the desk found that it is theirs after all and sent it there again, and then the
+/// first letter is acknowledged: two notifications of one child for one school.
+#[tokio::test]
+async fn a_refusal_taken_back_is_settled_though_its_successor_is_for_the_same_school() {
+    for told in [false, true] {
+        let (_folder, _, opened) = one_accepted().await;
+        let letter = opened.sent().await;
+        let first = letter.notification;
+        let said = opened.says(1, KEY_ADULT, &letter, Verdict::NotOurs);
+        said.await;
+        let lost = opened.case(first).await.rerouted_to.unwrap();
+        let route = Act::Route {
+            notification: lost,
+            urn: Urn::parse("990011").unwrap(),
+        };
+        let routed = opened.act(route, "Jo").await.unwrap();
+        let again = routed[1];
+        let said = opened.says(2, KEY_ADULT, &letter, Verdict::Received);
+        said.await;
+        assert_eq!(opened.case(first).await.duty().word(), "contradicted");
+        let (settle, word) = if told {
+            let tell = Act::Tell {
+                notification: first,
+                role: Role::KeyAdult,
+                word: SchoolWord::Matches,
+            };
+            (tell, "told")
+        } else {
+            let acknowledge = Act::Acknowledge {
+                notification: first,
+                reason: "they found her".to_owned(),
+            };
+            (acknowledge, "acknowledged")
+        };
+        assert_eq!(opened.act(settle, "Jo").await, Ok(vec![first]));
+        assert_eq!(opened.case(first).await.duty().word(), word);
+        assert_eq!(opened.live().await, [again]);
+    }
 }
