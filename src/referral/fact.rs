@@ -113,6 +113,9 @@ macro_rules! facts {
 
             /// Reads a body back; none if the kind, version or a field is not known.
             pub fn read(kind: &str, version: u16, body: &Tree) -> Option<Self> {
+                if let Some((version, body)) = renewed(kind, version, body) {
+                    return Self::read(kind, version, &body);
+                }
                 match (kind, version) {
                     $(($word, $version) => Some(Self::$name {
                         $($field: Field::read(body.get(stringify!($field))?)?,)*
@@ -209,11 +212,13 @@ facts! {
         staff_back_at: Option<Timestamp>,
     }
     /// It waits for a person or its default.
-    Held = "held" v 1 {
+    Held = "held" v 2 {
         /// Which hold of this notification, from 1; the highest is the one that counts.
         hold: u32,
         /// Why.
         reason: HoldReason,
+        /// What the person who holds it said about it, sealed.
+        said: Option<ItemId>,
         /// What happens by itself.
         will_happen: WillHappen,
         /// When.
@@ -486,6 +491,21 @@ facts! {
     DaemonStopped = "daemon_stopped" v 1 {
         /// Its number.
         incarnation: u32,
+    }
+}
+
+/// A body of an earlier version as the next one has it.
+fn renewed(kind: &str, version: u16, body: &Tree) -> Option<(u16, Tree)> {
+    match (kind, version, body) {
+        // What the person said was sealed, and not named.
+        ("held", 1, Tree::Map(members)) => {
+            let said = ("said".to_owned(), Tree::Null);
+            Some((
+                2,
+                Tree::Map(members.iter().cloned().chain([said]).collect()),
+            ))
+        }
+        _ => None,
     }
 }
 

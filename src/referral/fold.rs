@@ -381,6 +381,7 @@ impl Rest {
             Fact::Held {
                 hold,
                 reason,
+                said: _,
                 will_happen,
                 will_happen_at,
             } => {

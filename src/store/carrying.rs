@@ -1,6 +1,8 @@
 //! Carrying decisions out: each gets its ids and becomes facts and rows.
 
+use super::addresses::sharing;
 use super::nudges::{add_member, nudges};
+use super::rows::notification_ids;
 use super::tasks;
 use super::tx::{By, Fault, Tx};
 use crate::referral::decide::{Decision, RerouteTo};
@@ -11,7 +13,6 @@ use crate::referral::london;
 use crate::referral::school::RouteName;
 use crate::seal::random;
 use jiff::Timestamp;
-use sqlx::Row;
 
 const LETTER_ADD: &str = "INSERT INTO letter(id, kind, message, notification, contact, directory_version, token, message_id, basis) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const DELIVERY_ADD: &str = "INSERT INTO delivery(id, letter, notification, cause, lane, route, state, last_safe_at, not_before, not_after) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)";
@@ -131,8 +132,11 @@ pub(super) async fn carry_out(
                 }
             }
             Decision::Block { contact, inbound } => {
-                carried.rows.push(NewRow::Block(contact));
-                carried.suspended.push(contact);
+                let also = sharing(tx, contact).await?;
+                for blocked in [contact].into_iter().chain(also) {
+                    carried.rows.push(NewRow::Block(blocked));
+                    carried.suspended.push(blocked);
+                }
                 Fact::Blocked {
                     contact,
                     inbound: Some(inbound),
@@ -315,12 +319,7 @@ pub(super) async fn others_of(
         .bind(but.to_string())
         .fetch_all(tx.flushed().await?)
         .await?;
-    rows.iter()
-        .map(|row| {
-            let id: String = row.try_get(0)?;
-            NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))
-        })
-        .collect()
+    notification_ids(&rows)
 }
 
 fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) -> Result<(), Fault> {

@@ -1,11 +1,12 @@
 //! One notification: load its facts, fold, decide, append, save. Everything that happens to a
 //! notification goes through [`apply`]; [`open_case`] begins one.
 
+use super::addresses::also_blocked;
 use super::carrying::{carry_out, others_of, write_rows};
 use super::json;
 use super::opening::successor;
 use super::tx::{By, Fault, Stream, Tx};
-use crate::referral::decide::{Observation, decide};
+use crate::referral::decide::{Decision, Observation, decide};
 use crate::referral::fact::Fact;
 use crate::referral::fold::{Case, fold};
 use crate::referral::id::NotificationId;
@@ -167,12 +168,7 @@ pub(super) async fn apply(
     // What a person chose and what follows from it are one: a choice has no fact of its own.
     let chosen = observed.fact.is_none() && observed.actor.is_some();
     facts.extend(observed.fact);
-    let case = folded(tx, &facts)?;
-    let random = tx.random_u64()?;
-    let decisions = match observation {
-        Some(observation) => decide(&case, observation, &tx.state.retry, tx.now, random),
-        None => Vec::new(),
-    };
+    let (case, decisions) = decided(tx, &mut facts, observation).await?;
     let carried = carry_out(tx, &case, decisions, &mut facts, &daemon).await?;
     let case = folded(tx, &facts)?;
     let observer = By {
@@ -203,6 +199,29 @@ pub(super) async fn apply(
         Box::pin(successor(tx, &case, id, to, &daemon)).await?;
     }
     Ok(case)
+}
+
+/// What follows from an observation whose fact is among these. Who is blocked because the address is the
+/// same is known before the next contact is chosen, and so it is decided again.
+async fn decided(
+    tx: &mut Tx<'_>,
+    facts: &mut Vec<Fact>,
+    observation: Option<Observation>,
+) -> Result<(Case, Vec<Decision>), Fault> {
+    let case = folded(tx, facts)?;
+    let random = tx.random_u64()?;
+    let Some(observation) = observation else {
+        return Ok((case, Vec::new()));
+    };
+    let decisions = decide(&case, observation, &tx.state.retry, tx.now, random);
+    let also = also_blocked(tx, &case, &decisions).await?;
+    if also.is_empty() {
+        return Ok((case, decisions));
+    }
+    facts.extend(also);
+    let case = folded(tx, facts)?;
+    let decisions = decide(&case, observation, &tx.state.retry, tx.now, random);
+    Ok((case, decisions))
 }
 
 fn save_deliveries(tx: &mut Tx<'_>, case: &Case) {

@@ -22,8 +22,8 @@ use sqlx::{Row, SqliteConnection};
 
 const LETTER: &str = "SELECT l.message, l.contact, l.directory_version, l.token, l.message_id, l.item, i.sealed, n.referral, n.child, n.reference, n.force, c.content_key AS child_key, d.route FROM letter l JOIN delivery d ON d.letter = l.id JOIN notification n ON n.id = l.notification JOIN child c ON c.id = n.child LEFT JOIN item i ON i.id = l.item WHERE d.id = $1";
 // A letter about a live case stands or falls with it, and a nudge with all that it tells of; a withdrawal
-// is sent because its case ended.
-const WANTED: &str = "SELECT d.state = 'sending' AND CASE l.kind WHEN 'notification' THEN n.live = 1 AND n.hold IS NULL WHEN 'nudge' THEN $2 < d.not_after AND EXISTS (SELECT 1 FROM letter_member m JOIN notification o ON o.id = m.notification WHERE m.letter = l.id AND o.duty = 'open' AND o.hold IS NULL AND o.reading = 0) ELSE 1 END FROM delivery d JOIN letter l ON l.id = d.letter LEFT JOIN notification n ON n.id = l.notification WHERE d.id = $1";
+// is sent because its case ended. Nor is anything sent to a contact who was suspended since it was claimed.
+const WANTED: &str = "SELECT d.state = 'sending' AND CASE l.kind WHEN 'notification' THEN n.live = 1 AND n.hold IS NULL WHEN 'nudge' THEN $2 < d.not_after AND EXISTS (SELECT 1 FROM letter_member m JOIN notification o ON o.id = m.notification WHERE m.letter = l.id AND o.duty = 'open' AND o.hold IS NULL AND o.reading = 0) ELSE 1 END AND (l.kind NOT IN ('notification','nudge') OR NOT EXISTS (SELECT 1 FROM block b WHERE b.what = 'contact' AND b.target = l.contact AND b.lifted_at IS NULL)) FROM delivery d JOIN letter l ON l.id = d.letter LEFT JOIN notification n ON n.id = l.notification WHERE d.id = $1";
 const KEY: &str = "SELECT epoch, wrapped FROM content_key WHERE id = $1";
 const ITEM: &str = "SELECT i.id, i.content_key, i.sealed, k.epoch, k.wrapped FROM item i JOIN content_key k ON k.id = i.content_key WHERE i.owner = $1 AND i.kind = $2";
 const CONTACT_ITEM: &str = "SELECT i.id, i.content_key, i.sealed, k.epoch, k.wrapped FROM item i JOIN content_key k ON k.id = i.content_key WHERE i.id = $1 AND i.kind = 'contact'";

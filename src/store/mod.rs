@@ -7,6 +7,7 @@
 
 mod accept;
 mod acts;
+mod addresses;
 mod answers;
 mod carrying;
 mod cases;
@@ -26,6 +27,7 @@ mod outcomes;
 mod readers;
 mod refuse;
 pub mod refused;
+mod rows;
 mod script;
 mod superseded;
 mod tasks;

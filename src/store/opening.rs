@@ -23,10 +23,11 @@ use sqlx::Row;
 const CHILD: &str = "SELECT child_ref FROM child WHERE id = $1";
 const CHILDREN: &str = "SELECT id FROM child WHERE referral = $1 AND id <> $2 ORDER BY id";
 const RECEIVED: &str = "SELECT received_at FROM referral WHERE id = $1";
+const REROUTED: &str = "UPDATE notification SET rerouted_to = $2 WHERE id = $1";
 const ITEM: &str = "SELECT id, content_key, sealed FROM item WHERE owner = $1 AND kind = $2";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[CHILD, CHILDREN, RECEIVED, ITEM];
+pub(super) const STATEMENTS: &[&str] = &[CHILD, CHILDREN, RECEIVED, REROUTED, ITEM];
 
 /// A notification to be opened.
 pub(super) struct NewNotification {
@@ -83,6 +84,7 @@ pub(super) async fn open_notification(
         facts.push(Fact::Held {
             hold: 1,
             reason: hold.reason,
+            said: None,
             will_happen: hold.will_happen,
             will_happen_at: hold.at,
         });
@@ -157,6 +159,11 @@ pub(super) async fn successor(
         planned,
     };
     open_notification(tx, new, by).await?;
+    sqlx::query(REROUTED)
+        .bind(case.notification.to_string())
+        .bind(notification.to_string())
+        .execute(tx.flushed().await?)
+        .await?;
     Ok(())
 }
 

@@ -2,7 +2,7 @@
 //! that; an outcome is recorded whoever holds the claim by then.
 
 use super::cases::{Observed, apply};
-use super::tx::{Fault, Tx};
+use super::tx::{Fault, Mark, Tx};
 use super::{Claim, Ended, SignedLetter};
 use crate::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
 use crate::referral::decide::Observation;
@@ -65,14 +65,13 @@ pub(super) async fn claim(
         .await?;
     let mut claims = Vec::new();
     for row in rows {
-        let before = tx.state.fact_seq;
+        let before = tx.state.mark();
         sqlx::query(SAVEPOINT).execute(tx.flushed().await?).await?;
         match claim_or_quarantine(tx, &row).await {
             Ok(claim) => claims.extend(claim),
             Err(fault) if fault.fails_alone() => set_aside(tx, &row, before, &fault).await?,
             Err(fault) => return Err(fault),
         }
-        tx.later(RELEASE);
     }
     Ok(claims)
 }
@@ -81,19 +80,18 @@ pub(super) async fn claim(
 async fn set_aside(
     tx: &mut Tx<'_>,
     row: &SqliteRow,
-    before: i64,
+    before: Mark,
     fault: &Fault,
 ) -> Result<(), Fault> {
     let delivery: String = row.try_get("id")?;
     tracing::error!(%delivery, %fault, "set aside");
     tx.roll_back_to(BACK).await?;
-    tx.state.fact_seq = before;
-    tx.state.basis_rows.clear();
+    tx.state.back_to(before);
     sqlx::query(SET_ASIDE)
         .bind(delivery)
         .execute(tx.flushed().await?)
         .await?;
-    Ok(())
+    released(tx).await
 }
 
 async fn claim_or_quarantine(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<Option<Claim>, Fault> {
@@ -101,9 +99,19 @@ async fn claim_or_quarantine(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<Option<
     let tries: i64 = row.try_get("render_tries")?;
     if unsigned && tries >= RENDER_TRIES_MAX {
         quarantine(tx, row, tries).await?;
+        released(tx).await?;
         return Ok(None);
     }
-    claim_one(tx, row).await.map(Some)
+    let claim = claim_one(tx, row).await?;
+    released(tx).await?;
+    Ok(Some(claim))
+}
+
+/// Ends a savepoint: here, where what the database refuses of it sets this one aside and no other.
+async fn released(tx: &mut Tx<'_>) -> Result<(), Fault> {
+    tx.later(RELEASE);
+    tx.flushed().await?;
+    Ok(())
 }
 
 async fn claim_one(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<Claim, Fault> {
@@ -294,14 +302,13 @@ pub(super) async fn recover(tx: &mut Tx<'_>) -> Result<usize, Fault> {
         .fetch_all(tx.flushed().await?)
         .await?;
     for row in &rows {
-        let before = tx.state.fact_seq;
+        let before = tx.state.mark();
         sqlx::query(SAVEPOINT).execute(tx.flushed().await?).await?;
         match recover_one(tx, row).await {
             Ok(()) => {}
             Err(fault) if fault.fails_alone() => set_aside(tx, row, before, &fault).await?,
             Err(fault) => return Err(fault),
         }
-        tx.later(RELEASE);
     }
     Ok(rows.len())
 }
@@ -333,7 +340,8 @@ async fn recover_one(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<(), Fault> {
             attempted,
         },
     )
-    .await
+    .await?;
+    released(tx).await
 }
 
 fn delivery_id(row: &SqliteRow) -> Result<DeliveryId, Fault> {

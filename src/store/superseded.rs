@@ -2,10 +2,11 @@
 
 use super::accept::referral_id;
 use super::cases::{Observed, apply};
+use super::rows::notification_ids;
 use super::tx::{By, Fault, Stream, Tx};
 use crate::referral::decide::Observation;
 use crate::referral::fact::Fact;
-use crate::referral::id::{NotificationId, ReferralId};
+use crate::referral::id::ReferralId;
 use crate::referral::post::Referral;
 use sqlx::Row;
 
@@ -112,9 +113,7 @@ pub(super) async fn end(
         .bind(earlier.to_string())
         .fetch_all(tx.flushed().await?)
         .await?;
-    for row in rows {
-        let id: String = row.try_get(0)?;
-        let id = NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))?;
+    for id in notification_ids(&rows)? {
         let observed = Observed::plain(fact.clone());
         apply(tx, id, observed, Some(Observation::Superseded)).await?;
     }

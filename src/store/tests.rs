@@ -17,6 +17,7 @@ async fn every_statement_prepares() {
         acts::FIRST,
         acts::REPLIES,
         acts::VIEWS,
+        addresses::STATEMENTS,
         answers::STATEMENTS,
         carrying::STATEMENTS,
         cases::STATEMENTS,

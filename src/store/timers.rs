@@ -26,24 +26,23 @@ pub(super) async fn fire(tx: &mut Tx<'_>, most: usize) -> Result<usize, Fault> {
         .await?;
     for row in &rows {
         let id: String = row.try_get(0)?;
-        let before = tx.state.fact_seq;
+        let before = tx.state.mark();
         sqlx::query(SAVEPOINT).execute(tx.flushed().await?).await?;
         match fire_one(tx, &id).await {
             Ok(()) => {}
             Err(fault) if fault.fails_alone() => {
                 tracing::error!(notification = %id, %fault, "its timer failed");
-                sqlx::query(BACK).execute(tx.flushed().await?).await?;
-                tx.state.fact_seq = before;
-                tx.state.basis_rows.clear();
+                tx.roll_back_to(BACK).await?;
+                tx.state.back_to(before);
                 sqlx::query(PUT_OFF)
                     .bind(&id)
                     .bind(tx.now.as_microsecond())
                     .execute(tx.flushed().await?)
                     .await?;
+                tx.later(RELEASE);
             }
             Err(fault) => return Err(fault),
         }
-        sqlx::query(RELEASE).execute(tx.flushed().await?).await?;
     }
     Ok(rows.len())
 }
@@ -51,5 +50,8 @@ pub(super) async fn fire(tx: &mut Tx<'_>, most: usize) -> Result<usize, Fault> {
 async fn fire_one(tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
     let id = NotificationId::parse(id).map_err(|_| Fault::Damaged("a notification's id"))?;
     apply(tx, id, Observed::default(), Some(Observation::Timer)).await?;
+    // Here, where what the database refuses of it is its own fault and nobody else's.
+    tx.later(RELEASE);
+    tx.flushed().await?;
     Ok(())
 }

@@ -96,7 +96,34 @@ pub(super) struct State {
     pub(super) full: bool,
 }
 
+/// How far memory had come when something began that may be rolled back.
+pub(super) struct Mark {
+    fact_seq: i64,
+    directory: Arc<Directory>,
+}
+
+impl Mark {
+    /// The last fact by then.
+    pub(super) fn fact_seq(&self) -> i64 {
+        self.fact_seq
+    }
+}
+
 impl State {
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            fact_seq: self.fact_seq,
+            directory: Arc::clone(&self.directory),
+        }
+    }
+
+    /// What was done since is not kept: nor are its suspensions.
+    pub(super) fn back_to(&mut self, mark: Mark) {
+        self.fact_seq = mark.fact_seq;
+        self.directory = mark.directory;
+        self.basis_rows.clear();
+    }
+
     /// Sends nothing more to a contact: narrowing takes effect at once.
     pub(super) fn suspend(&mut self, contact: ContactId) {
         Arc::make_mut(&mut self.directory).suspended.insert(contact);

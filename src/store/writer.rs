@@ -160,7 +160,7 @@ impl Writer {
             return;
         }
         self.state.full = self.disk.nearly_full();
-        let before = self.state.fact_seq;
+        let before = self.state.mark();
         match self.transact(command).await {
             Ok(pending) => self.kept(pending),
             Err(failed) => {
@@ -168,15 +168,15 @@ impl Writer {
                 if failed.for_want_of_room() || self.disk.nearly_full() {
                     self.disk.release_ballast();
                 }
-                let meant = self.state.fact_seq;
-                self.state.fact_seq = before;
-                self.state.basis_rows.clear();
+                let (known, meant) = (before.fact_seq(), self.state.mark());
+                self.state.back_to(before);
                 // Dropping the pending answers tells every caller "not stored".
                 match failed {
                     Failed::Before(fault) => tracing::error!(fault = %fault, "batch not stored"),
                     Failed::AtCommit(fault, pending) => {
                         tracing::error!(fault = %fault, "commit failed; reading what is kept");
-                        if self.is_kept(before, meant).await {
+                        if self.is_kept(known, meant.fact_seq()).await {
+                            self.state.back_to(meant);
                             self.kept(pending);
                         }
                     }
@@ -287,7 +287,7 @@ impl Writer {
         command: Command,
     ) -> Result<Option<Pending>, Fault> {
         sqlx::query(SAVEPOINT).execute(&mut *connection).await?;
-        let before = self.state.fact_seq;
+        let before = self.state.mark();
         let mut tx = Tx::new(&mut *connection, now, &mut self.state);
         match whole(&mut tx, command).await {
             Ok(pending) => Ok(pending),
@@ -295,8 +295,7 @@ impl Writer {
                 tracing::error!(fault = %fault, "command failed alone");
                 sqlx::query(BACK).execute(&mut *connection).await?;
                 sqlx::query(RELEASE).execute(&mut *connection).await?;
-                self.state.fact_seq = before;
-                self.state.basis_rows.clear();
+                self.state.back_to(before);
                 Ok(None)
             }
             Err(fault) => Err(fault),

@@ -245,12 +245,13 @@ fn has_reader(case: &Case) -> bool {
     case.letters().any(|(_, letter)| letter.may_have_arrived())
 }
 
-/// Whether somebody acknowledged by answering this very letter.
+/// Whether somebody acknowledged by answering this very letter. What was believed when it came stands,
+/// whatever a person then read in the rest of it.
 fn was_answered(case: &Case, letter: LetterId) -> bool {
     case.people.answers.values().any(|answer| {
-        answer.letter == Some(letter)
-            && answer.contact.is_some()
-            && answer.read.unwrap_or(answer.verdict) == Verdict::Received
+        let believed = answer.counts() && answer.verdict == Verdict::Received;
+        let read = answer.contact.is_some() && answer.read == Some(Verdict::Received);
+        answer.letter == Some(letter) && (believed || read)
     })
 }
 
@@ -271,16 +272,18 @@ pub(super) fn absent(case: &Case, contact: ContactId, now: Timestamp) -> Vec<Dec
 
 /// What waits for a suspended address is not sent there, but to the next contact at once.
 pub(super) fn suspended(case: &Case, contact: ContactId, now: Timestamp) -> Vec<Decision> {
+    // With a mailbox that several share, all of them are suspended at once.
+    let suspended = |to| to == contact || case.people.blocked.contains(&to);
     let waiting = case
         .letters()
-        .filter(|(_, letter)| letter.contact == contact && letter.waits());
+        .filter(|(_, letter)| suspended(letter.contact) && letter.waits());
     let mut decisions: Vec<Decision> = waiting
         .map(|(delivery, _)| Decision::Cancel {
             delivery: *delivery,
         })
         .collect();
     let with_another = case.letters().any(|(_, letter)| {
-        letter.contact != contact
+        !suspended(letter.contact)
             && (letter.waits()
                 || letter.may_have_arrived()
                 || letter.state() == DeliveryState::Sending)

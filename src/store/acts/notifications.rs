@@ -16,7 +16,8 @@ use sqlx::Row;
 const EXISTS: &str = "SELECT child FROM notification WHERE id = $1";
 const CHILD_KEY: &str =
     "SELECT c.content_key FROM notification n JOIN child c ON c.id = n.child WHERE n.id = $1";
-/// As the index `notification_duty` has it: one duty of a child to a school.
+/// As the index `notification_duty` has it, one duty of a child to a school; and one with a successor
+/// elsewhere still says that this school was told.
 const FOR_THAT_SCHOOL: &str = "SELECT 1 FROM notification WHERE child = $1 AND urn = $2 AND id <> $3 AND duty NOT IN ('refused','closed')";
 
 #[cfg(test)]
@@ -196,10 +197,11 @@ pub(super) async fn hold(
             first::held(tx, notification, "it is held already").await?
         ));
     }
-    sealed_reason(tx, notification, reason).await?;
+    let said = sealed_reason(tx, notification, reason).await?;
     let fact = Fact::Held {
         hold: case.holds + 1,
         reason: HoldReason::ByOperator,
+        said,
         will_happen: WillHappen::Climb,
         will_happen_at: case.last_safe_mail(),
     };

@@ -98,6 +98,7 @@ CREATE TABLE notification(
   urn TEXT,
   la_code TEXT,
   rerouted_from TEXT REFERENCES notification(id),
+  rerouted_to TEXT REFERENCES notification(id),
   duty TEXT NOT NULL CHECK (duty IN ('open','acknowledged','refused','contradicted','told','closed')),
   closed_as TEXT,
   hold TEXT,
@@ -125,8 +126,9 @@ CREATE TABLE notification(
   CHECK ((target = 'school') = (urn IS NOT NULL)),
   CHECK (duty <> 'closed' OR closed_as IS NOT NULL)
 ) STRICT;
--- A refusal that is contradicted lives beside its successor until a person has found out.
-CREATE UNIQUE INDEX notification_duty ON notification(child, urn) WHERE urn IS NOT NULL AND duty NOT IN ('refused','closed','contradicted');
+-- A refusal that is contradicted lives beside its successor, which may be for the same school again, until
+-- a person has found out; and however that ends.
+CREATE UNIQUE INDEX notification_duty ON notification(child, urn) WHERE urn IS NOT NULL AND rerouted_to IS NULL AND duty NOT IN ('refused','closed','contradicted');
 CREATE INDEX notification_timer ON notification(next_at) WHERE live = 1;
 CREATE INDEX notification_board ON notification(force, act_by) WHERE live = 1;
 CREATE INDEX notification_referral ON notification(referral);

@@ -182,6 +182,7 @@ fn of_case(dice: &mut Dice, kind: u8) -> Fact {
         0 | 1 => Fact::Held {
             hold: u32::from(n) + 1,
             reason: word(HoldReason::WORDS, HoldReason::parse, n),
+            said: None,
             will_happen: word(WillHappen::WORDS, WillHappen::parse, n),
             will_happen_at: at(n),
         },
