@@ -3,7 +3,7 @@
 
 use super::directory::Directory;
 use super::fold::Case;
-use super::ladder::{LadderHours, RungWhat};
+use super::ladder::{LadderHours, Rung, RungWhat};
 use super::london;
 use super::plan::Target;
 use super::pupil_day::{SchoolDays, Whose};
@@ -58,7 +58,7 @@ impl Awaited {
             .iter()
             .filter(|rung| rung.what == wanted && !rung.lost && rung.at <= case.act_by);
         let last = london::civil(case.act_by).date();
-        let (early, late): (Vec<_>, Vec<_>) =
+        let (early, late): (Vec<&Rung>, Vec<&Rung>) =
             calls.partition(|rung| london::civil(rung.at).date() < last);
         let staff_day = early.last().map(|rung| {
             let (_, close) = days.telephone(hours, london::civil(rung.at).date());

@@ -326,6 +326,7 @@ fn a_late_bounce_contradicts_an_acknowledgement_whose_message_was_dismissed() {
             step: 1,
             after_attempt: 0,
             not_before: at("02:00"),
+            not_after: None,
         });
         let reported = |n, delivery, action| Fact::ReportReceived {
             inbound: mail(n),
