@@ -4,6 +4,7 @@ mod addresses;
 mod calls;
 mod damage;
 mod notes;
+mod nudges;
 mod replies;
 mod room;
 mod stuck;
