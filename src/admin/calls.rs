@@ -2,6 +2,7 @@
 //! initials unless names are asked for.
 
 use super::reads::Answer;
+use super::telephone;
 use crate::referral::decide::call_comes_first;
 use crate::referral::directory::{ContactOf, Directory};
 use crate::referral::plan::Target;
@@ -11,8 +12,8 @@ use crate::store::{CallMember, NotStored, OpenCall, Readers, TaskLine};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// The most urgent call that nobody has to themselves. One whose time has come goes before one whose
-/// time has not; then the first priority (`design.md`, the ladder), then the sooner act-by.
+/// The most urgent call that nobody has to themselves. One that can be made now goes before one whose
+/// time has not come or whose school is closed; then the first priority (`design.md`, the ladder), then the sooner act-by.
 pub(super) async fn next(
     readers: &Readers,
     directory: &Directory,
@@ -20,19 +21,12 @@ pub(super) async fn next(
     reveal: bool,
 ) -> Result<Answer, NotStored> {
     let calls = readers.list_calls(now).await?;
-    let open = calls.len();
-    let claimed = calls.iter().filter(|call| call.claimed.is_some()).count();
+    let (open, claimed) = counted(&calls);
     let free = calls.into_iter().filter(|call| call.claimed.is_none());
     let next = free.min_by_key(|call| {
-        let due = call.wanted_by <= now;
-        let wanted = if due { now } else { call.wanted_by };
-        (
-            !due,
-            wanted,
-            !comes_first(call),
-            act_by(call),
-            call.wanted_by,
-        )
+        let opens = telephone::opens_at(directory, target(call), now);
+        let from = opens.into_iter().fold(call.wanted_by.max(now), Ord::max);
+        (from, !comes_first(call), act_by(call), call.wanted_by)
     });
     Ok(Answer::Found(json!({
         "now": now.to_string(),
@@ -40,6 +34,16 @@ pub(super) async fn next(
         "claimed": claimed,
         "call": next.map(|call| shown(&call, directory, now, reveal)),
     })))
+}
+
+/// How many calls are open, and how many of these somebody has to themselves.
+pub(super) fn counted(calls: &[OpenCall]) -> (usize, usize) {
+    let claimed = calls.iter().filter(|call| call.claimed.is_some()).count();
+    (calls.len(), claimed)
+}
+
+fn target(call: &OpenCall) -> Option<Target> {
+    call.members.first().map(|member| member.case.target)
 }
 
 fn comes_first(call: &OpenCall) -> bool {
@@ -52,9 +56,10 @@ fn act_by(call: &OpenCall) -> Option<Timestamp> {
     call.members.iter().map(|member| member.case.act_by).min()
 }
 
-fn shown(call: &OpenCall, directory: &Directory, now: Timestamp, reveal: bool) -> Value {
-    let target = call.members.first().map(|member| member.case.target);
-    let (school, contacts) = place(directory, target, reveal);
+/// One call, with the contacts' names when they are to be revealed.
+pub(super) fn shown(call: &OpenCall, directory: &Directory, now: Timestamp, reveal: bool) -> Value {
+    let (school, contacts) = place(directory, target(call), reveal);
+    let opens_at = telephone::opens_at(directory, target(call), now);
     json!({
         "task": call.task,
         "force": call.force,
@@ -62,6 +67,8 @@ fn shown(call: &OpenCall, directory: &Directory, now: Timestamp, reveal: bool) -
         "opened_at": call.opened_at.to_string(),
         "wanted_by": call.wanted_by.to_string(),
         "due": call.wanted_by <= now,
+        "ready": call.wanted_by <= now && opens_at.is_none(),
+        "opens_at": opens_at.map(|at| at.to_string()),
         "act_by": act_by(call).map(|at| at.to_string()),
         "school": school,
         "contacts": contacts,
@@ -110,7 +117,11 @@ fn place(directory: &Directory, target: Option<Target>, reveal: bool) -> (Value,
         }
         Some(Target::Unrouted) | None => return (Value::Null, Vec::new()),
     };
-    let contacts = directory.contacts_of(whose).iter();
+    // Whoever answers from a suspended address may be anybody: such a contact is not asked for.
+    let contacts = directory
+        .contacts_of(whose)
+        .iter()
+        .filter(|contact| !directory.suspended.contains(&contact.id));
     (school, contacts.map(|c| contact(c, reveal)).collect())
 }
 
@@ -167,4 +178,42 @@ pub(super) fn task(line: &TaskLine) -> Value {
             "received_at": at.to_string(),
         })),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::referral::id::ContactId;
+    use crate::referral::school::{Address, Role, RouteName, Urn};
+
+    #[test]
+    fn whoever_is_suspended_is_not_asked_for() {
+        let urn = Urn::parse("990011").unwrap();
+        let ids = [1, 2].map(|n| ContactId::from_parts(1, [n; 10]));
+        let contacts = ids.map(|id| Contact {
+            id,
+            role: Role::Deputy,
+            rank: 1,
+            name: "Grace Amadi".to_owned(),
+            address: Address::parse("dsl@school.test").unwrap(),
+            route: RouteName::parse("cjsm").unwrap(),
+            phone: Some("01621 000011".to_owned()),
+            valid_from: None,
+            valid_to: None,
+            nudge_to: None,
+            mobile: None,
+            phone_from: None,
+            phone_to: None,
+            holidays: false,
+            word_hash: None,
+            briefed_on: None,
+        });
+        let mut directory = Directory::default();
+        let whose = ContactOf::School(urn);
+        directory.contacts.insert(whose, contacts.to_vec());
+        directory.suspended.insert(ids[0]);
+        let (_, shown) = place(&directory, Some(Target::School(urn)), true);
+        assert_eq!(shown.len(), 1);
+        assert_eq!(shown[0]["contact"], ids[1].to_string());
+    }
 }

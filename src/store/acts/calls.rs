@@ -14,7 +14,7 @@ use crate::referral::school::Role;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
 
-const TASK: &str = "SELECT kind, subject, force, claimed_by, claimed_at, settled_by, settled_at FROM task WHERE id = $1";
+const TASK: &str = "SELECT kind, subject, force, claimed_by, claimed_at, settled_by, settled_at, settlement FROM task WHERE id = $1";
 const MEMBERS: &str = "SELECT notification FROM task_member WHERE task = $1 ORDER BY notification";
 const CLAIM: &str = "UPDATE task SET claimed_by = $2, claimed_at = $3 WHERE id = $1";
 const SETTLE: &str = "UPDATE task SET settled_at = $2, settled_by = $3, settlement = $4 WHERE id = $1 AND settled_at IS NULL";
@@ -40,7 +40,7 @@ pub(crate) const STATEMENTS: &[&str] = &[
 const CLAIM_HOLDS: SignedDuration = SignedDuration::from_mins(15);
 
 /// An open task and the notifications it is about, or why it cannot be worked on.
-async fn open_task(
+pub(super) async fn open_task(
     tx: &mut Tx<'_>,
     task: TaskId,
 ) -> Result<Result<(sqlx::sqlite::SqliteRow, Vec<NotificationId>), NotActed>, Fault> {
@@ -54,9 +54,16 @@ async fn open_task(
     let settled_at: Option<i64> = row.try_get("settled_at")?;
     if let Some(at) = settled_at {
         let who: Option<String> = row.try_get("settled_by")?;
-        return Ok(Err(NotActed::Conflict {
-            who: who.unwrap_or_default(),
-            at: instant(at),
+        let settlement: Option<String> = row.try_get("settlement")?;
+        let by_itself = settlement.is_none_or(|word| word == Settlement::Ended.word());
+        let so = "this task is done already";
+        return Ok(Err(match who {
+            Some(who) if !by_itself => NotActed::Conflict {
+                so,
+                who,
+                at: instant(at),
+            },
+            Some(_) | None => NotActed::NotNow("this task has ended: what it was for has"),
         }));
     }
     let members = sqlx::query(MEMBERS)
@@ -74,7 +81,7 @@ async fn open_task(
 }
 
 /// The other operator who has this task to themselves.
-fn claimed_by_another(
+pub(super) fn claimed_by_another(
     row: &sqlx::sqlite::SqliteRow,
     operator: &str,
     now: Timestamp,
@@ -83,7 +90,8 @@ fn claimed_by_another(
     let at: Option<i64> = row.try_get("claimed_at")?;
     Ok(match (who, at.map(instant)) {
         (Some(who), Some(at)) if who != operator && claim_holds(at, now) => {
-            Some(NotActed::Conflict { who, at })
+            let so = "somebody else has taken it on";
+            Some(NotActed::Conflict { so, who, at })
         }
         _ => None,
     })
@@ -167,7 +175,7 @@ pub(super) async fn call_outcome(
             }
             let about = spoken_of(tx, call, about).await?;
             if about.is_empty() {
-                let words = "claim the call first: whoever joins it later was not spoken of";
+                let words = "the call is not claimed: claim the call first, for whoever joins it later was not spoken of";
                 return Ok(Err(NotActed::NotNow(words)));
             }
             for member in &about {
