@@ -2,6 +2,7 @@
 
 use super::Refused;
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
+use crate::referral::ending::{Ending, EndingReason, TaskReason};
 use crate::referral::id::{InboundId, NotAnId, NotificationId, TaskId};
 use crate::referral::school::{Role, Urn};
 use crate::store::{Act, NotActed, Store};
@@ -54,6 +55,31 @@ pub enum Wished {
         notification: String,
         /// Which.
         urn: String,
+    },
+    /// Choose how it ends.
+    Close {
+        /// `ntf_...`
+        notification: String,
+        /// How: `told_late`, `not_told` or `done`.
+        closed_as: String,
+        /// Why: its code.
+        code: String,
+        /// What is to be said about it.
+        note: String,
+    },
+    /// Agree to how another operator chose that it ends.
+    Countersign {
+        /// `ntf_...`
+        notification: String,
+    },
+    /// Call a task done that no other act ends.
+    TaskDone {
+        /// `tsk_...`
+        task: String,
+        /// Why: its code.
+        code: String,
+        /// What is to be said about it.
+        note: Option<String>,
     },
     /// Take a task on.
     Claim {
@@ -141,6 +167,16 @@ fn act_of(wished: Wished) -> Result<Act, NoAct> {
             notification: notification_id(&notification)?,
             urn: Urn::parse(&urn).ok_or("a URN is six or seven digits")?,
         },
+        Wished::Close {
+            notification,
+            closed_as,
+            code,
+            note,
+        } => close(&notification, &closed_as, &code, note)?,
+        Wished::Countersign { notification } => Act::Countersign {
+            notification: notification_id(&notification)?,
+        },
+        Wished::TaskDone { task, code, note } => task_done(&task, &code, note)?,
         Wished::Claim { task } => Act::Claim {
             task: task_id(&task)?,
         },
@@ -163,6 +199,23 @@ fn act_of(wished: Wished) -> Result<Act, NoAct> {
         Wished::Dismiss { inbound } => Act::Dismiss {
             inbound: inbound_id(&inbound)?,
         },
+    })
+}
+
+fn close(notification: &str, closed_as: &str, code: &str, note: String) -> Result<Act, NoAct> {
+    Ok(Act::Close {
+        notification: notification_id(notification)?,
+        closed_as: Ending::parse(closed_as).ok_or("this is no ending")?,
+        code: EndingReason::parse(code).ok_or("this is no reason for an ending")?,
+        note: reasoned(note)?,
+    })
+}
+
+fn task_done(task: &str, code: &str, note: Option<String>) -> Result<Act, NoAct> {
+    Ok(Act::TaskDone {
+        task: task_id(task)?,
+        code: TaskReason::parse(code).ok_or("this is no reason for a task to be done")?,
+        note: note.map(reasoned).transpose()?,
     })
 }
 
@@ -250,7 +303,7 @@ fn refusal(refused: NotActed) -> Response {
     match refused {
         NotActed::NotThere(_) => words.with(StatusCode::NOT_FOUND),
         NotActed::NotNow(_) => words.with(StatusCode::UNPROCESSABLE_ENTITY),
-        NotActed::Conflict { who, at } => Refused {
+        NotActed::Conflict { so: _, who, at } => Refused {
             who: Some(who),
             at: Some(at.to_string()),
             ..words
@@ -274,6 +327,9 @@ mod tests {
             json!({"act": "release", "notification": NTF, "reason": "right child"}),
             json!({"act": "route", "notification": NTF, "urn": "990011"}),
             json!({"act": "claim", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0"}),
+            json!({"act": "close", "notification": NTF, "closed_as": "not_told", "code": "not_reached", "note": "rang all day"}),
+            json!({"act": "countersign", "notification": NTF}),
+            json!({"act": "task_done", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "code": "done", "note": null}),
             json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "no_answer"}),
             json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "told", "notification": NTF, "role": "hub", "word": "unverified"}),
             json!({"act": "attach", "inbound": "inb_01JDA2V8W6E4R8T0Y2V4P6S8D0", "notification": NTF, "verdict": "received"}),
@@ -297,6 +353,10 @@ mod tests {
             json!({"act": "tell", "notification": NTF, "role": "Amelia", "word": "matches"}),
             json!({"act": "tell", "notification": NTF, "role": "deputy"}),
             json!({"act": "route", "notification": NTF, "urn": "12"}),
+            json!({"act": "close", "notification": NTF, "closed_as": "Amelia", "code": "mash", "note": "x"}),
+            json!({"act": "close", "notification": NTF, "closed_as": "done", "code": "mash", "note": ""}),
+            json!({"act": "task_done", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "code": "Amelia"}),
+            json!({"act": "reveal", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0"}),
             json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "told"}),
             json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "spoke"}),
             json!({"act": "attach", "inbound": NTF, "notification": NTF, "verdict": "received"}),

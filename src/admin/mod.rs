@@ -3,13 +3,16 @@
 
 pub mod acts;
 mod calls;
+mod queue;
 pub mod reads;
 mod refused;
 mod replies;
+mod revealed;
 mod server;
+mod telephone;
 
 use crate::referral::post::words;
-use crate::store::{Store, Stuck};
+use crate::store::{Act, NotStored, Store, Stuck};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
@@ -61,6 +64,8 @@ enum Wish {
     Reveal,
     /// Do something about a notification, a call or a reply.
     Act,
+    /// Agree, as the second of two, to what another did.
+    Countersign,
 }
 
 /// The policy: whether these roles allow this wish. Who has no role may do nothing.
@@ -68,7 +73,9 @@ fn allows(roles: &[Role], wish: Wish) -> bool {
     roles.iter().any(|role| match (role, wish) {
         (Role::Viewer | Role::Operator | Role::Supervisor, Wish::See)
         | (Role::Operator | Role::Supervisor, Wish::Reveal | Wish::Act) => true,
-        (Role::Viewer, Wish::Reveal | Wish::Act) => false,
+        (Role::Supervisor, Wish::Countersign) => true,
+        (Role::Viewer, Wish::Reveal | Wish::Act | Wish::Countersign)
+        | (Role::Operator, Wish::Countersign) => false,
     })
 }
 
@@ -174,6 +181,7 @@ impl Desk {
                 Wish::See => "your roles allow you nothing",
                 Wish::Reveal => "a viewer may not reveal what is personal",
                 Wish::Act => "a viewer may look, and do nothing",
+                Wish::Countersign => "only a supervisor may countersign",
             })),
             None => Err(Refused::new(
                 "your Unix user is no operator in the configuration",
@@ -192,12 +200,11 @@ async fn read(
     } else {
         Wish::See
     };
-    if let Err(refused) = desk.allowed(&caller, wish) {
-        return refused.with(StatusCode::FORBIDDEN);
-    }
-    let now = desk.store.clock().now();
-    let directory = desk.store.directory();
-    match reads::answer(desk.store.readers(), &directory, now, &question).await {
+    let operator = match desk.allowed(&caller, wish) {
+        Ok(operator) => operator,
+        Err(refused) => return refused.with(StatusCode::FORBIDDEN),
+    };
+    match answer(&desk.store, &question, &operator.name).await {
         Ok(Answer::Found(mut found)) => {
             // Only a running daemon has a sweeper to ask.
             if let (Question::Queue, Some(queue)) = (&question, found.as_object_mut()) {
@@ -217,6 +224,18 @@ async fn read(
     }
 }
 
+/// What only a daemon can show, because it records who saw it; else as anybody may read it.
+async fn answer(store: &Store, question: &Question, operator: &str) -> Result<Answer, NotStored> {
+    let now = store.clock().now();
+    let directory = store.directory();
+    if matches!(question, Question::CallNext { reveal: true })
+        && let Some(found) = revealed::own_call(store, &directory, now, operator).await?
+    {
+        return Ok(Answer::Found(found));
+    }
+    reads::answer(store.readers(), &directory, now, question).await
+}
+
 /// One act. Who may not is refused before it is looked at what they ask.
 async fn act(
     State(desk): State<Arc<Desk>>,
@@ -228,7 +247,14 @@ async fn act(
         Err(refused) => return refused.with(StatusCode::FORBIDDEN),
     };
     match acts::read(&body) {
-        Ok(act) => acts::perform(&desk.store, act, &operator.name).await,
+        Ok(act) => {
+            if matches!(act, Act::Countersign { .. })
+                && let Err(refused) = desk.allowed(&caller, Wish::Countersign)
+            {
+                return refused.with(StatusCode::FORBIDDEN);
+            }
+            acts::perform(&desk.store, act, &operator.name).await
+        }
         Err(words) => Refused::new(words).with(StatusCode::BAD_REQUEST),
     }
 }
@@ -239,12 +265,13 @@ mod tests {
 
     #[test]
     fn every_role_may_exactly_what_the_policy_says() {
-        let wishes = [Wish::See, Wish::Reveal, Wish::Act];
+        let wishes = [Wish::See, Wish::Reveal, Wish::Act, Wish::Countersign];
         let may = |roles: &[Role]| wishes.map(|wish| allows(roles, wish));
-        assert_eq!(may(&[]), [false, false, false]);
-        assert_eq!(may(&[Role::Viewer]), [true, false, false]);
-        assert_eq!(may(&[Role::Operator]), [true, true, true]);
-        assert_eq!(may(&[Role::Supervisor]), [true, true, true]);
-        assert_eq!(may(&[Role::Viewer, Role::Operator]), [true, true, true]);
+        let acts = [true, true, true, false];
+        assert_eq!(may(&[]), [false; 4]);
+        assert_eq!(may(&[Role::Viewer]), [true, false, false, false]);
+        assert_eq!(may(&[Role::Operator]), acts);
+        assert_eq!(may(&[Role::Supervisor]), [true; 4]);
+        assert_eq!(may(&[Role::Viewer, Role::Operator]), acts);
     }
 }

@@ -1,6 +1,6 @@
 //! Acts: only the daemon does them, in the name of the operator whose Unix user calls.
 
-use super::args::{NotificationAct, Reasoned};
+use super::args::{Closing, NotificationAct, Reasoned};
 use super::exit::Exit;
 use super::output::Output;
 use super::reading::exchange;
@@ -41,8 +41,28 @@ pub(super) async fn notification(
             notification: id.to_string(),
             urn: urn.to_string(),
         },
+        NotificationAct::Close(closing) => return close(files, closing, output).await,
+        NotificationAct::Countersign { id } => Wished::Countersign {
+            notification: id.to_string(),
+        },
     };
     act(files, &wished, output, "firstbell queue").await
+}
+
+async fn close(files: &[PathBuf], closing: Closing, output: Output) -> Result<Exit, Stop> {
+    let id = closing.id;
+    let then = if closing.closed_as.needs_countersigning() {
+        format!("a second operator: firstbell notification countersign {id}")
+    } else {
+        "firstbell queue".to_owned()
+    };
+    let wished = Wished::Close {
+        notification: id.to_string(),
+        closed_as: closing.closed_as.word().to_owned(),
+        code: closing.reason.word().to_owned(),
+        note: closing.note,
+    };
+    act(files, &wished, output, &then).await
 }
 
 /// Asks the daemon to do it. `then` is the next useful command.

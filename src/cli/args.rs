@@ -3,8 +3,8 @@
 mod people;
 
 pub use people::{
-    CallCommand, CallEnded, NotificationAct, NotificationCommand, Reasoned, ReplyCommand,
-    TaskCommand,
+    CallCommand, CallEnded, Closing, NotificationAct, NotificationCommand, Reasoned, ReplyCommand,
+    TaskCommand, TaskDone,
 };
 
 use super::exit::Exit;

@@ -4,79 +4,22 @@
 //! addresses or names: those are sealed items that the fact names by id and commitment. Changing
 //! a fact's fields is a new version `v` of its kind, never an edit.
 
+mod kinds;
+
+pub use kinds::{Message, ReleasedBy, Settlement, TaskKind};
+
 use super::answer::{CallOutcome, Clash, SchoolWord, Strength, Verdict};
 use super::attempt::{AttemptResult, AttemptWhy, Phase};
 use super::deadline::DueReason;
+use super::ending::{Ending, EndingReason, TaskReason};
 use super::field::{Digest, Field};
 use super::id::*;
 use super::ladder::RungWhat;
 use super::plan::{HoldReason, RouteReason, Target, WillHappen};
-use super::post::words;
 use super::report::{Action, Sub};
 use super::school::{Role, RouteName, Urn};
 use super::tree::Tree;
 use jiff::Timestamp;
-
-words! {
-    /// What a person must do.
-    TaskKind {
-        /// Find the child's school.
-        ChooseSchool = "choose_school",
-        /// Ring the school: no letter can be sent, or none arrived.
-        RingSchool = "ring_school",
-        /// Record who told the school instead of us.
-        RecordWhoTold = "record_who_told",
-        /// Find the child's name.
-        NameChild = "name_child",
-        /// Confirm what will otherwise happen by itself.
-        ConfirmHold = "confirm_hold",
-        /// Tell the force of the area the child lives in.
-        TellHomeForce = "tell_home_force",
-        /// Complete a refused post and send it.
-        CompleteRefusedPost = "complete_refused_post",
-        /// Look at a letter that could not be made three times.
-        ReadQuarantined = "read_quarantined",
-        /// Read what a school wrote.
-        ReadReply = "read_reply",
-        /// Somebody answered from an address we do not hold.
-        CheckSender = "check_sender",
-        /// Find out which of two things is true.
-        SettleContradiction = "settle_contradiction",
-        /// A call that nobody has claimed, for a supervisor.
-        CallUnclaimed = "call_unclaimed",
-        /// Choose how it ends: visit, trust or authority lead, ring on, or an honest `not_told`.
-        ChooseEnding = "choose_ending",
-    }
-    /// What a message of ours is. Only the letter may name a child.
-    Message {
-        /// The letter.
-        Letter = "letter",
-        /// To all who had the letter: answered, nobody else needs to.
-        Receipt = "receipt",
-        /// To the Key Adult: we rang and told somebody.
-        AfterCall = "after_call",
-        /// To listed contacts: somebody answered from an address we do not hold.
-        NotCounted = "not_counted",
-        /// To the ordinary mailbox of somebody who has a letter: a secure message waits.
-        Nudge = "nudge",
-        /// To the school's office: please tell those who have it.
-        OfficeNudge = "office_nudge",
-    }
-    /// How a hold ended.
-    ReleasedBy {
-        /// Its default happened.
-        Default = "default",
-        /// A person released it.
-        Person = "person",
-    }
-    /// Why a task is no longer open.
-    Settlement {
-        /// A person did it.
-        Done = "done",
-        /// What it was for has ended.
-        Ended = "ended",
-    }
-}
 
 macro_rules! facts {
     ($($(#[$doc:meta])* $name:ident = $word:literal v $version:literal {
@@ -372,6 +315,36 @@ facts! {
         settlement: Settlement,
         /// What came of a call.
         outcome: Option<CallOutcome>,
+    }
+    /// A person said why a task is done.
+    TaskReasoned = "task_reasoned" v 1 {
+        /// The task.
+        task: TaskId,
+        /// Why.
+        code: TaskReason,
+        /// What they said about it, sealed.
+        note: Option<ItemId>,
+    }
+    /// A person chose how it ends.
+    EndingChosen = "ending_chosen" v 1 {
+        /// Which choice of this notification, from 1; the highest is the one that counts.
+        ending: u32,
+        /// How.
+        closed_as: Ending,
+        /// Why.
+        code: EndingReason,
+        /// What they said about it, sealed.
+        note: Option<ItemId>,
+    }
+    /// A second person agreed to how it ends.
+    EndingCountersigned = "ending_countersigned" v 1 {
+        /// Which choice.
+        ending: u32,
+    }
+    /// A person of ours was shown the child's name and birth date, for a call they had taken on.
+    Revealed = "revealed" v 1 {
+        /// The call.
+        task: TaskId,
     }
     /// A letter waits for its route, for the first time or again.
     DeliveryQueued = "delivery_queued" v 1 {

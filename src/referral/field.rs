@@ -3,6 +3,7 @@
 use super::answer::{CallOutcome, Clash, SchoolWord, Strength, Verdict};
 use super::attempt::{AttemptResult, AttemptWhy, Phase};
 use super::deadline::DueReason;
+use super::ending::{Ending, EndingReason, TaskReason};
 use super::fact::{Message, ReleasedBy, Settlement, TaskKind};
 use super::id::*;
 use super::ladder::RungWhat;
@@ -114,6 +115,9 @@ word_fields!(
     AttemptWhy,
     Phase,
     DueReason,
+    Ending,
+    EndingReason,
+    TaskReason,
     HoldReason,
     RouteReason,
     WillHappen,

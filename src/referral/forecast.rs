@@ -143,10 +143,11 @@ fn morning(
         .saturating_sub(may_answer)
         .saturating_add(unanswered);
     let staff = places.iter().filter_map(|place| place.staff_day);
-    let staff = staff.reduce(|(from, to), (also_from, also_to)| {
-        (from.min(also_from), to.max(also_to))
-    });
-    let before = staff.map_or(0, |window| capacity(hours, window)).min(needed);
+    let staff =
+        staff.reduce(|(from, to), (also_from, also_to)| (from.min(also_from), to.max(also_to)));
+    let before = staff
+        .map_or(0, |window| capacity(hours, window))
+        .min(needed);
     let left = needed.saturating_sub(before);
     let call_at = places.iter().map(|place| place.call_at).min();
     let window = (call_at.unwrap_or(act_by), act_by);
@@ -213,7 +214,10 @@ mod tests {
         let [morning] = forecast(&schools, &hours, 60)[..] else {
             panic!("one morning")
         };
-        assert_eq!((morning.needed, morning.before, morning.left), (240, 210, 30));
+        assert_eq!(
+            (morning.needed, morning.before, morning.left),
+            (240, 210, 30)
+        );
         assert_eq!((morning.can, morning.over()), (14, 16));
         assert_eq!(morning.begin_by, at("2026-09-03T06:30:00Z"));
     }

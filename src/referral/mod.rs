@@ -29,6 +29,7 @@ pub mod policy;
 pub mod plan;
 pub mod attempt;
 pub mod answer;
+pub mod ending;
 pub mod report;
 pub mod field;
 pub mod fact;

@@ -1,17 +1,22 @@
 //! What operators do: each act is an observation through `apply`, in id order where it is about
-//! several notifications. An act that comes too late is refused with who was first and when.
+//! several notifications. An act that comes too late is refused with what is so already, by whom and
+//! since when.
 
 mod calls;
+mod endings;
 mod first;
 mod notifications;
 mod replies;
+mod tasks;
 mod views;
 
 pub use views::{CallMember, EarlierCall, OpenCall};
 
 use super::tx::{Fault, Tx};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
+use crate::referral::ending::{Ending, EndingReason, TaskReason};
 use crate::referral::id::{InboundId, NotificationId, TaskId};
+use crate::referral::london;
 use crate::referral::school::{Role, Urn};
 use jiff::Timestamp;
 
@@ -54,6 +59,36 @@ pub enum Act {
         notification: NotificationId,
         /// Which school.
         urn: Urn,
+    },
+    /// Chooses how it ends. One that was not told stays live until a second operator agrees.
+    Close {
+        /// Which.
+        notification: NotificationId,
+        /// How.
+        closed_as: Ending,
+        /// Why.
+        code: EndingReason,
+        /// What is to be said about it; sealed.
+        note: String,
+    },
+    /// Agrees to how another operator chose that it ends.
+    Countersign {
+        /// Which.
+        notification: NotificationId,
+    },
+    /// Calls a task done that no other act ends.
+    TaskDone {
+        /// Which.
+        task: TaskId,
+        /// Why.
+        code: TaskReason,
+        /// What is to be said about it; sealed.
+        note: Option<String>,
+    },
+    /// Is shown whom a call that they have taken on is about: the names and birth dates.
+    Reveal {
+        /// Which call.
+        task: TaskId,
     },
     /// Takes a task on.
     Claim {
@@ -102,8 +137,10 @@ pub enum NotActed {
     #[error("there is no {0} of this id")]
     NotThere(&'static str),
     /// Somebody was first.
-    #[error("{who} did this first, at {at}")]
+    #[error("{so}: by {who}, {}", shown(.at))]
     Conflict {
+        /// What is so already.
+        so: &'static str,
         /// Who.
         who: String,
         /// When.
@@ -112,6 +149,11 @@ pub enum NotActed {
     /// It makes no sense as things stand.
     #[error("{0}")]
     NotNow(&'static str),
+}
+
+/// On the wall in London: whoever reads it stands there.
+fn shown(at: &Timestamp) -> String {
+    london::shown(*at)
 }
 
 type Acted = Result<Vec<NotificationId>, NotActed>;
@@ -124,6 +166,8 @@ pub(super) use first::STATEMENTS as FIRST;
 pub(super) use notifications::STATEMENTS;
 #[cfg(test)]
 pub(super) use replies::STATEMENTS as REPLIES;
+#[cfg(test)]
+pub(super) use tasks::STATEMENTS as TASKS;
 #[cfg(test)]
 pub(super) use views::STATEMENTS as VIEWS;
 
@@ -151,6 +195,19 @@ pub(super) async fn act(tx: &mut Tx<'_>, act: &Act, operator: &str) -> Result<Ac
         Act::Route { notification, urn } => {
             notifications::route(tx, *notification, *urn, &actor).await
         }
+        Act::Close {
+            notification,
+            closed_as,
+            code,
+            note,
+        } => endings::close(tx, *notification, (*closed_as, *code), note, &actor).await,
+        Act::Countersign { notification } => {
+            endings::countersign(tx, *notification, operator, &actor).await
+        }
+        Act::TaskDone { task, code, note } => {
+            tasks::done(tx, *task, *code, note.as_deref(), operator).await
+        }
+        Act::Reveal { task } => tasks::reveal(tx, *task, operator, &actor).await,
         Act::Claim { task } => calls::claim(tx, *task, operator, &actor).await,
         Act::CallOutcome {
             task,

@@ -22,7 +22,7 @@ const NOTIFICATIONS: &str = "SELECT n.id, c.child_ref FROM notification n JOIN c
 const NOTIFICATION: &str = "SELECT n.force, c.child_ref FROM notification n JOIN child c ON c.id = n.child WHERE n.id = $1";
 const FACTS: &str = "SELECT kind, v, body FROM fact WHERE stream = $1 ORDER BY n";
 const LIST: &str = "SELECT id, referral_id, force, received_at, ended, duplicate_of, (SELECT COUNT(*) FROM notification n WHERE n.referral = r.id) AS notifications FROM referral r WHERE ($1 IS NULL OR force = $1) ORDER BY received_at DESC, id DESC LIMIT $2";
-const QUEUE: &str = "SELECT d.id, d.notification, d.route, d.state, d.not_before, d.last_safe_at, d.attempts, d.quarantined FROM delivery d WHERE d.state IN ('queued','sending','in_doubt','held') OR d.quarantined = 1 ORDER BY d.last_safe_at, d.id LIMIT $1";
+const QUEUE: &str = "SELECT d.id, d.notification, n.urn, d.route, d.state, d.not_before, d.last_safe_at, d.attempts, d.quarantined FROM delivery d LEFT JOIN notification n ON n.id = d.notification WHERE d.state IN ('queued','sending','in_doubt','held') OR d.quarantined = 1 ORDER BY d.last_safe_at, d.id LIMIT $1";
 const LIVE: &str = "SELECT id, force, reference, target, urn, duty, hold, reading, proof, step, due_at, act_by, next_at, next_what FROM notification WHERE live = 1 ORDER BY act_by, id LIMIT $1";
 const TASKS: &str = "SELECT t.id, t.kind, t.notification, t.subject, t.force, t.opened_at, t.wanted_by, t.claimed_by, t.claimed_at, i.id AS reply, i.received_at AS reply_at FROM task t LEFT JOIN inbound i ON i.id = (SELECT MIN(unread.id) FROM inbound unread WHERE t.kind IN ('read_reply','check_sender') AND unread.read_by IS NULL AND (unread.id = t.subject OR unread.notification = t.notification)) WHERE t.settled_at IS NULL ORDER BY t.wanted_by, t.id LIMIT $1";
 const SHOW: &str = "SELECT n.id, n.reference, n.force, n.referral, n.child, c.child_ref, n.basis, n.accepted_at, n.next_at, n.next_what, r.duplicate_of FROM notification n JOIN child c ON c.id = n.child JOIN referral r ON r.id = n.referral WHERE n.id = $1";
@@ -70,7 +70,9 @@ pub(super) fn notification_view(
         },
         state: case.word(now).word(),
         reasons: hold.into_iter().chain(reasons).collect(),
-        will_happen: case.hold.map(|hold| (hold.will_happen, hold.at)),
+        will_happen: case
+            .will_happen(now)
+            .map(|hold| (hold.will_happen, hold.at)),
         due_at: case.due_at,
         act_by: case.act_by,
         due_reasons: case.due_reasons.clone(),
@@ -192,6 +194,7 @@ impl Readers {
                 Ok(QueueLine {
                     delivery: row.try_get("id")?,
                     notification: row.try_get("notification")?,
+                    urn: row.try_get("urn")?,
                     route: row.try_get("route")?,
                     state: row.try_get("state")?,
                     not_before: instant(row.try_get("not_before")?),

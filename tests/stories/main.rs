@@ -15,6 +15,7 @@ mod answers;
 mod canary;
 mod config_files;
 mod deadline;
+mod desk;
 mod dialogues;
 mod directory_files;
 mod ended_cases;

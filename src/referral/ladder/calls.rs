@@ -34,7 +34,11 @@ pub fn next_call_at(
 
 impl SchoolDays<'_> {
     /// From when until when the desk can ring the school on a day; the end is past it.
-    pub(in crate::referral) fn telephone(&self, hours: &LadderHours, day: Date) -> (Timestamp, Timestamp) {
+    pub(in crate::referral) fn telephone(
+        &self,
+        hours: &LadderHours,
+        day: Date,
+    ) -> (Timestamp, Timestamp) {
         let school = self.hours();
         (
             london::instant(day, school.phone_from.max(hours.desk_from)),

@@ -69,7 +69,11 @@ impl Morning {
 
     async fn posts(&self, document: &Value, key: &str) {
         let now = self.clock.now();
-        self.opened.store.accept(post(document, key, now)).await.unwrap();
+        self.opened
+            .store
+            .accept(post(document, key, now))
+            .await
+            .unwrap();
     }
 
     async fn posted(&self, number: u32) {
@@ -112,7 +116,10 @@ impl Morning {
         while let Some(claim) = self.next("hub").await {
             assert!(self.opened.store.wanted(&claim).await.unwrap());
             let work = self.opened.store.letter_work(&claim).await.unwrap();
-            assert!(matches!(work.message, Message::Nudge | Message::OfficeNudge));
+            assert!(matches!(
+                work.message,
+                Message::Nudge | Message::OfficeNudge
+            ));
             let Some(Job::Note(job)) = work.job else {
                 panic!("a nudge is made without what was posted");
             };
@@ -125,7 +132,12 @@ impl Morning {
     }
 
     async fn live(&self) -> Vec<NotificationId> {
-        let live = self.opened.store.readers().list_live(self.clock.now()).await;
+        let live = self
+            .opened
+            .store
+            .readers()
+            .list_live(self.clock.now())
+            .await;
         live.unwrap().iter().map(|line| line.notification).collect()
     }
 }
@@ -169,7 +181,11 @@ async fn several_children_of_a_school_are_one_nudge_to_each_mailbox_a_day() {
     }
 
     morning.comes_to("2020-11-25T07:50").await;
-    assert_eq!(morning.nudges_go().await, [], "not before the deputy has a letter");
+    assert_eq!(
+        morning.nudges_go().await,
+        [],
+        "not before the deputy has a letter"
+    );
     assert_eq!(morning.letters_go().await, 3);
     let deputy = morning.nudges_go().await;
     assert_eq!(deputy.len(), 1, "the others had theirs today: {deputy:?}");
@@ -191,11 +207,20 @@ async fn a_nudge_that_waits_is_not_sent_once_everybody_it_is_about_is_told_or_it
                 role: Role::Deputy,
                 word: firstbell::referral::answer::SchoolWord::Unverified,
             };
-            morning.opened.store.act(tell, "desk").await.unwrap().unwrap();
+            morning
+                .opened
+                .store
+                .act(tell, "desk")
+                .await
+                .unwrap()
+                .unwrap();
         } else {
             morning.comes_to("2020-11-25T18:00").await;
         }
-        assert!(!morning.opened.store.wanted(&claim).await.unwrap(), "{told}");
+        assert!(
+            !morning.opened.store.wanted(&claim).await.unwrap(),
+            "{told}"
+        );
         morning.opened.end(&claim, AttemptResult::Later).await;
         morning.comes_to("2020-11-25T19:00").await;
         assert_eq!(morning.nudges_go().await, [], "{told}");
@@ -211,7 +236,11 @@ async fn nobody_is_nudged_whom_the_referral_withholds_or_who_has_no_letter_yet()
     assert_eq!(morning.letters_go().await, 1);
     morning.posted(2).await;
     morning.comes_to("2020-11-25T06:45").await;
-    assert_eq!(morning.nudges_go().await, [], "one withheld, one not handed over");
+    assert_eq!(
+        morning.nudges_go().await,
+        [],
+        "one withheld, one not handed over"
+    );
     morning.clock.advance_to(wall("2020-11-25T07:00"));
     assert_eq!(morning.letters_go().await, 1);
     let late = morning.nudges_go().await;
@@ -233,5 +262,9 @@ async fn in_august_an_absence_moves_nobody_on_and_nobody_is_nudged_until_staff_a
     let (put, by) = ("2020-08-11T10:00", "2020-09-03T08:30");
     assert_eq!(morning.nudges_go().await[0].1, nudge(false, 1, put, by));
     morning.comes_to("2020-09-01T13:00").await;
-    assert_eq!(morning.letters_go().await, 1, "the deputy, once staff are back");
+    assert_eq!(
+        morning.letters_go().await,
+        1,
+        "the deputy, once staff are back"
+    );
 }
