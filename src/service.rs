@@ -1,7 +1,9 @@
 //! The daemon: builds everything, starts the stages, speaks systemd's protocol, drains. One straight
 //! function, read top to bottom.
 
+mod expiries;
 mod fault;
+mod routes;
 
 pub use fault::{Blame, ServiceFault};
 
@@ -21,6 +23,7 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 use sd_notify::NotifyState;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
@@ -91,7 +94,9 @@ pub async fn run(
 ) -> Result<(), ServiceFault> {
     keep_memory_private()?;
     let Parts { maker, carrier } = parts(&config).await?;
-    let certificate = maker.signer.certificate_armored()?;
+    let carrier = Arc::new(carrier);
+    let signer = maker.signer.clone();
+    let certificate = signer.certificate_armored()?;
     let options = options(&config, &maker, clock);
     let (store, writer) = Store::open(&config.store, options).await?;
     check_directory(&store.directory(), &config)?;
@@ -116,7 +121,14 @@ pub async fn run(
         let served = intake::serve(settings, for_intake, policies, listener, until).await;
         ("intake", served.map_err(ServiceFault::from))
     });
-    let stage = Stage::new(store.clone(), carrier, maker, config.delivery.clone());
+    let delivery = config.delivery.clone();
+    let stage = Stage::new(store.clone(), Arc::clone(&carrier), maker, delivery);
+    let beside = routes::Beside {
+        carrier,
+        health: stage.health(),
+        signer,
+        clock: store.clock().clone(),
+    };
     let until = halting;
     stages.spawn(async move {
         (
@@ -132,7 +144,7 @@ pub async fn run(
     });
     start_replies(&config, &store, replies_in, &halt, &mut stages);
     let (sweeper, stuck) = start_sweeper(&config, &store, late.clone())?;
-    let mut besides = start_besides(&config, &store, socket, stuck, late);
+    let mut besides = start_besides(&config, &store, (socket, stuck), beside, late);
 
     notify(&[NotifyState::Ready]);
     tracing::info!(intake = %address, "ready");
@@ -207,19 +219,20 @@ fn start_writer(
     Ok(())
 }
 
-/// What outlives the drain: the operators' socket and the heartbeat.
+/// What outlives the drain: the operators' socket with what it asks, and the heartbeat.
 fn start_besides(
     config: &Config,
     store: &Store,
-    socket: UnixListener,
-    stuck: watch::Receiver<Stuck>,
+    (socket, stuck): (UnixListener, watch::Receiver<Stuck>),
+    beside: routes::Beside,
     late: watch::Receiver<bool>,
 ) -> JoinSet<(&'static str, Result<(), ServiceFault>)> {
     let mut besides = JoinSet::new();
+    let ways = routes::start(config, beside, &mut besides, &late);
     let (for_admin, until) = (store.clone(), late.clone());
     let operators = config.operators.operators.clone();
     besides.spawn(async move {
-        admin::serve(socket, for_admin, operators, stuck, until).await;
+        admin::serve(socket, for_admin, operators, stuck, ways, until).await;
         ("admin", Ok(()))
     });
     let for_heart = store.clone();

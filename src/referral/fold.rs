@@ -245,6 +245,8 @@ pub fn fold<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Result<Case, NotAC
             | Fact::LateNoted { .. }
             | Fact::ReceiptReceived { .. }
             | Fact::DirectoryApproved { .. }
+            | Fact::RouteSuspended { .. }
+            | Fact::RouteResumed { .. }
             | Fact::DaemonStarted { .. }
             | Fact::DaemonStopped { .. } => {}
             Fact::AnswerReceived { .. }

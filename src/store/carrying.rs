@@ -20,7 +20,7 @@ const BLOCK_ADD: &str = "INSERT INTO block(id, what, target, since, by_whom) VAL
 pub(super) const STATEMENTS: &[&str] = &[LETTER_ADD, DELIVERY_ADD, OF_CONTACT, BLOCK_ADD];
 
 /// Letters about children go before everything else.
-const LANE_LETTERS: i64 = 0;
+pub(super) const LANE_LETTERS: i64 = 0;
 /// Notes and receipts.
 const LANE_NOTES: i64 = 2;
 

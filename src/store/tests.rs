@@ -30,6 +30,7 @@ async fn every_statement_prepares() {
         outcomes::STATEMENTS,
         refuse::STATEMENTS,
         refused::STATEMENTS,
+        routes::STATEMENTS,
         superseded::STATEMENTS,
         tasks::STATEMENTS,
         timers::STATEMENTS,

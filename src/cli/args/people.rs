@@ -185,6 +185,6 @@ fn task_kind(text: &str) -> Result<TaskKind, String> {
     one_of(TaskKind::parse(text), TaskKind::WORDS)
 }
 
-fn one_of<T>(read: Option<T>, words: &[&str]) -> Result<T, String> {
+pub(super) fn one_of<T>(read: Option<T>, words: &[&str]) -> Result<T, String> {
     read.ok_or_else(|| format!("one of {}", words.join(", ")))
 }
