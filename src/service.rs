@@ -11,7 +11,6 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::carrier::SmtpCarrier;
 use crate::delivery::making::Maker;
-use crate::delivery::stage::Stage;
 use crate::letter::{Signer, Templates};
 use crate::referral::directory::Directory;
 use crate::replies::smtp;
@@ -23,7 +22,6 @@ use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior,
 use sd_notify::NotifyState;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
@@ -94,9 +92,7 @@ pub async fn run(
 ) -> Result<(), ServiceFault> {
     keep_memory_private()?;
     let Parts { maker, carrier } = parts(&config).await?;
-    let carrier = Arc::new(carrier);
-    let signer = maker.signer.clone();
-    let certificate = signer.certificate_armored()?;
+    let certificate = maker.signer.certificate_armored()?;
     let options = options(&config, &maker, clock);
     let (store, writer) = Store::open(&config.store, options).await?;
     check_directory(&store.directory(), &config)?;
@@ -121,21 +117,7 @@ pub async fn run(
         let served = intake::serve(settings, for_intake, policies, listener, until).await;
         ("intake", served.map_err(ServiceFault::from))
     });
-    let delivery = config.delivery.clone();
-    let stage = Stage::new(store.clone(), Arc::clone(&carrier), maker, delivery);
-    let beside = routes::Beside {
-        carrier,
-        health: stage.health(),
-        signer,
-        clock: store.clock().clone(),
-    };
-    let until = halting;
-    stages.spawn(async move {
-        (
-            "delivery",
-            stage.run(until).await.map_err(ServiceFault::from),
-        )
-    });
+    let beside = routes::start_delivery(&config, &store, (carrier, maker), halting, &mut stages);
     let watching = Watch::new(store.clone(), config.delivery.poll);
     let until = halt.subscribe();
     stages.spawn(async move {

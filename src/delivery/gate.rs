@@ -136,15 +136,15 @@ impl Gate {
 
     pub(super) fn knocked(
         &mut self,
-        outcome: Result<(), &Attempted>,
+        failure: Option<&Attempted>,
         (now, civil): (Duration, Timestamp),
         random: u64,
     ) {
-        let met = outcome.err().is_none_or(Attempted::met_a_relay);
+        let met = failure.is_none_or(Attempted::met_a_relay);
         self.breaker.knocked(met, now, random);
-        match outcome {
-            Ok(()) => self.health.last_success = Some(civil),
-            Err(attempted) => self.note(attempted, civil),
+        match failure {
+            None => self.health.last_success = Some(civil),
+            Some(attempted) => self.note(attempted, civil),
         }
         self.look(civil);
     }
@@ -233,5 +233,144 @@ impl Gate {
                 self.health.open_since.get_or_insert(civil);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::{Limits, Roots, TlsMode};
+    use crate::referral::attempt::AttemptWhy;
+    use crate::referral::school::RouteName;
+    use crate::tls::TlsFloor;
+
+    fn gate(connections: usize) -> Gate {
+        let long = Duration::from_mins(1);
+        Gate::new(Route {
+            name: RouteName::parse("cjsm").unwrap(),
+            host: "relay.test".to_owned(),
+            port: 25,
+            tls: TlsMode::Implicit,
+            floor: TlsFloor::V12,
+            roots: Roots::System,
+            client: None,
+            login: None,
+            connections,
+            idle: long,
+            letters_per_connection: 1,
+            limits: Limits {
+                connect: long,
+                handshake: long,
+                command: long,
+                body: long,
+                whole: long,
+            },
+            plus_addressing: false,
+        })
+    }
+
+    fn evening() -> Timestamp {
+        "2026-11-22T19:05:00Z".parse().unwrap()
+    }
+
+    fn at(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
+    #[track_caller]
+    fn room(gate: &mut Gate, seconds: u64) -> Room {
+        match gate.next(at(seconds), evening()) {
+            Do::Claim { room, .. } => room,
+            other @ (Do::Knock | Do::Wait(_)) => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn what_is_no_letter_never_has_the_last_connection() {
+        for (connections, most) in [(4, 3), (2, 1), (1, 1)] {
+            let mut gate = gate(connections);
+            gate.begin(false, at(0), || 0);
+            for taken in 0..most {
+                assert_eq!(room(&mut gate, 0).others, most - taken);
+                gate.claimed(false, false);
+            }
+            if connections > most {
+                let left = room(&mut gate, 0);
+                assert_eq!((left.places, left.others), (1, 0));
+                gate.claimed(true, false);
+            }
+            assert_eq!(gate.next(at(0), evening()), Do::Wait(None), "all are busy");
+        }
+    }
+
+    #[test]
+    fn after_a_start_places_open_one_by_one_but_for_what_cannot_wait() {
+        let mut draws = [u64::MAX / 5 * 4, 0, u64::MAX / 5 * 2].into_iter();
+        let mut gate = gate(3);
+        gate.begin(true, at(10), || draws.next().unwrap());
+        assert_eq!(room(&mut gate, 10).places, 1);
+        gate.claimed(true, false);
+        let hurried = room(&mut gate, 10);
+        let within = Some(evening() + LITTLE_SLACK);
+        assert_eq!((hurried.places, hurried.others), (2, 0));
+        assert_eq!(hurried.safe_before, within);
+        let next = gate.opens_after(at(10)).unwrap();
+        assert!(
+            next <= at(2) && next > Duration::from_millis(1_900),
+            "{next:?}"
+        );
+        assert_eq!(room(&mut gate, 12).places, 1);
+        assert_eq!(room(&mut gate, 14).places, 2);
+        assert_eq!(gate.opens_after(at(14)), None);
+        let later = room(&mut gate, 15);
+        assert_eq!((later.places, later.safe_before), (2, None));
+    }
+
+    #[test]
+    fn without_a_backlog_nothing_waits_after_a_start() {
+        let mut gate = gate(3);
+        gate.begin(false, at(10), || u64::MAX);
+        gate.begin(true, at(11), || u64::MAX);
+        assert_eq!(room(&mut gate, 11).places, 3);
+    }
+
+    #[test]
+    fn a_knock_is_asked_for_once_and_told_of() {
+        let mut gate = gate(4);
+        gate.begin(false, at(0), || 0);
+        let attempted = Attempted {
+            result: AttemptResult::Later,
+            phase: Phase::Connect,
+            why: AttemptWhy::Unreachable,
+            code: None,
+            enhanced: None,
+            tls: None,
+            words: Vec::new(),
+        };
+        for _ in 0..3 {
+            gate.claimed(true, false);
+            gate.ended((true, false), &attempted, (at(0), evening()), 0);
+        }
+        let health = gate.health();
+        assert_eq!(health.breaker, BreakerState::Open);
+        assert_eq!((health.open_since, health.busy), (Some(evening()), 0));
+        assert_eq!(health.last_failure.unwrap().why, AttemptWhy::Unreachable);
+        assert_eq!(gate.next(at(1), evening()), Do::Knock);
+        gate.knocking();
+        assert_eq!(gate.next(at(1), evening()), Do::Wait(None));
+        gate.knocked(None, (at(1), evening()), 0);
+        let Do::Claim { room, alone } = gate.next(at(1), evening()) else {
+            panic!("one letter");
+        };
+        assert_eq!((room.places, alone), (1, true));
+        gate.claimed(true, true);
+        let answered = Attempted {
+            phase: Phase::Rcpt,
+            why: AttemptWhy::Reply,
+            code: Some(451),
+            ..attempted
+        };
+        gate.ended((true, true), &answered, (at(1), evening()), 0);
+        assert_eq!(gate.health().breaker, BreakerState::Closed, "it answered");
     }
 }

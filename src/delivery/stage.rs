@@ -215,11 +215,7 @@ impl<C: Carrier> Stage<C> {
                 ..
             } => gate.ended((is_letter, alone), &attempted, at, chance()),
             Ran::Knock { outcome, .. } => {
-                gate.knocked(
-                    outcome.as_ref().map(|()| ()).map_err(Box::as_ref),
-                    at,
-                    chance(),
-                );
+                gate.knocked(outcome.as_ref().err().map(Box::as_ref), at, chance());
             }
         }
         let after = gate.health().breaker;

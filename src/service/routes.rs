@@ -1,4 +1,4 @@
-//! Beside delivery: probes that operators ask for, and what ends by itself.
+//! Delivery, and beside it probes that operators ask for, and what ends by itself.
 
 use super::ServiceFault;
 use super::expiries::{expiries, of_relays};
@@ -6,9 +6,12 @@ use crate::admin::routes::{ProbeAsked, Ways};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::carrier::SmtpCarrier;
+use crate::delivery::making::Maker;
+use crate::delivery::stage::Stage;
 use crate::letter::Signer;
 use crate::referral::expiry::Expiry;
 use crate::referral::route::RouteHealth;
+use crate::store::Store;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -26,10 +29,35 @@ const LOOK_EVERY: Duration = Duration::from_hours(24);
 /// What runs beside delivery is made from.
 #[derive(Debug)]
 pub(super) struct Beside {
-    pub(super) carrier: Arc<SmtpCarrier>,
-    pub(super) health: watch::Receiver<Vec<RouteHealth>>,
-    pub(super) signer: Signer,
-    pub(super) clock: Clock,
+    carrier: Arc<SmtpCarrier>,
+    health: watch::Receiver<Vec<RouteHealth>>,
+    signer: Signer,
+    clock: Clock,
+}
+
+/// Starts the stage; gives what runs beside it.
+pub(super) fn start_delivery(
+    config: &Config,
+    store: &Store,
+    (carrier, maker): (SmtpCarrier, Maker),
+    until: watch::Receiver<bool>,
+    stages: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
+) -> Beside {
+    let carrier = Arc::new(carrier);
+    let signer = maker.signer.clone();
+    let settings = config.delivery.clone();
+    let stage = Stage::new(store.clone(), Arc::clone(&carrier), maker, settings);
+    let health = stage.health();
+    stages.spawn(async move {
+        let ended = stage.run(until).await;
+        ("delivery", ended.map_err(ServiceFault::from))
+    });
+    Beside {
+        carrier,
+        health,
+        signer,
+        clock: store.clock().clone(),
+    }
 }
 
 /// Starts both; gives what the operators' socket tells and asks.

@@ -3,6 +3,7 @@
 mod notes;
 mod replies;
 mod room;
+mod routes;
 mod versions;
 
 use firstbell::clock::Clock;
