@@ -3,13 +3,15 @@
 
 use crate::exchange::{Count, Exchange, Manner};
 use crate::support::daemon::{Daemon, Recipe, SCHOOL};
-use crate::support::posts::{accepted, referral, trace_in_state};
+use crate::support::posts::{accepted, post, referral, trace_in_state};
 use crate::support::waiting::until;
 use serde_json::Value;
 
 const NAME: &str = "Ermintrude";
-/// Letters that wait for a relay that is away.
-const LETTERS: u32 = 100;
+/// Referrals that wait for a relay that is away, each of so many children, and so their letters.
+const REFERRALS: u32 = 9;
+const CHILDREN: u32 = 12;
+const LETTERS: u32 = REFERRALS * CHILDREN;
 /// Failures that open the breaker, and the other attempts that may be under way by then.
 const ATTEMPTS_MAX: i64 = 3 + 3;
 /// Knocks that are watched: the last waits are seconds long.
@@ -20,6 +22,19 @@ fn daemon(relay: &Exchange, more: &str) -> Daemon {
         ways: vec![relay.way(more)],
         ..Recipe::default()
     })
+}
+
+/// A referral with as many children as one may have.
+fn family(number: u32) -> Value {
+    let mut document = referral(number, NAME, SCHOOL);
+    let child = document["children"][0].clone();
+    let children = (1..=CHILDREN).map(|nth| {
+        let mut child = child.clone();
+        child["child_ref"] = format!("c{nth}").into();
+        child
+    });
+    document["children"] = children.collect();
+    document
 }
 
 fn route(daemon: &Daemon) -> Value {
@@ -54,8 +69,9 @@ fn until_breaker(daemon: &Daemon, word: &str) -> Value {
 fn a_relay_that_is_away_costs_a_hundred_letters_few_attempts_and_gets_one_first() {
     let relay = Exchange::start(Manner::Away);
     let daemon = daemon(&relay, "");
-    for number in 1..=LETTERS {
-        accepted(&daemon, &referral(number, NAME, SCHOOL));
+    for number in 1..=REFERRALS {
+        let answer = post(&daemon, &number.to_string(), &family(number));
+        assert_eq!(answer.status, 201, "{}", answer.text());
     }
     let away = until_breaker(&daemon, "open");
     assert_eq!(away["waiting"], LETTERS);

@@ -64,6 +64,8 @@ async fn every_scripted_peer_ends_as_its_file_says() {
     }
     assert!(cases.len() >= 60, "{} peers", cases.len());
     let scene = Arc::new(Scene::new());
+    // Its files are written once, before anybody reads them.
+    let route = scene.route(0);
     let stranger = Arc::new(Authority::new("Somebody else's authority"));
     let mut waiting = cases.into_iter();
     let mut playing = JoinSet::new();
@@ -74,7 +76,8 @@ async fn every_scripted_peer_ends_as_its_file_says() {
             && let Some(case) = waiting.next()
         {
             let (scene, stranger) = (Arc::clone(&scene), Arc::clone(&stranger));
-            playing.spawn(async move { case.play(&scene, &stranger).await });
+            let route = route.clone();
+            playing.spawn(async move { case.play(&scene, &stranger, route).await });
         }
         let Some(ended) = playing.join_next().await else {
             break;
@@ -164,13 +167,13 @@ impl Case {
     }
 
     /// Two letters: what is wrong with how the first ended, and with how the second went.
-    async fn play(self, scene: &Scene, stranger: &Authority) -> Option<String> {
+    async fn play(self, scene: &Scene, stranger: &Authority, mut route: Route) -> Option<String> {
         let tls = self.certificate(scene, stranger);
         let first = self.so_far().into_iter().chain(self.acts.iter().copied());
         let first = first.chain(RESET).chain(TAKEN).collect();
         let relay = Relay::start_in_turn(vec![(tls, first), (scene.tls(), self.good())]).await;
         let folder = tempfile::tempdir().unwrap();
-        let mut route = scene.route(relay.port);
+        route.port = relay.port;
         self.settle(&mut route, folder.path());
         let carrier = carrier(&route);
         let ended = words(&send(&carrier).await);
