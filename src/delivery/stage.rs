@@ -144,7 +144,9 @@ impl<C: Carrier> Stage<C> {
         let gate = self.gates.get_mut(nth)?;
         let waits = self.world.store.next_due(&gate.route.name).await;
         let is_due = matches!(waits, Ok(Some(due)) if due <= now);
-        gate.begin(is_due, ticks, chance);
+        // A clock that stands moves when all that is due has been done: nothing may wait for it.
+        let backlog = is_due && !self.world.store.clock().stands();
+        gate.begin(backlog, ticks, chance);
         if !is_due {
             return waits.ok().flatten();
         }
