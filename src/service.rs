@@ -1,7 +1,9 @@
 //! The daemon: builds everything, starts the stages, speaks systemd's protocol, drains. One straight
 //! function, read top to bottom.
 
+mod expiries;
 mod fault;
+mod routes;
 
 pub use fault::{Blame, ServiceFault};
 
@@ -9,7 +11,6 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::carrier::SmtpCarrier;
 use crate::delivery::making::Maker;
-use crate::delivery::stage::Stage;
 use crate::letter::{Signer, Templates};
 use crate::referral::directory::Directory;
 use crate::replies::smtp;
@@ -116,14 +117,7 @@ pub async fn run(
         let served = intake::serve(settings, for_intake, policies, listener, until).await;
         ("intake", served.map_err(ServiceFault::from))
     });
-    let stage = Stage::new(store.clone(), carrier, maker, config.delivery.clone());
-    let until = halting;
-    stages.spawn(async move {
-        (
-            "delivery",
-            stage.run(until).await.map_err(ServiceFault::from),
-        )
-    });
+    let beside = routes::start_delivery(&config, &store, (carrier, maker), halting, &mut stages);
     let watching = Watch::new(store.clone(), config.delivery.poll);
     let until = halt.subscribe();
     stages.spawn(async move {
@@ -132,7 +126,7 @@ pub async fn run(
     });
     start_replies(&config, &store, replies_in, &halt, &mut stages);
     let (sweeper, stuck) = start_sweeper(&config, &store, late.clone())?;
-    let mut besides = start_besides(&config, &store, socket, stuck, late);
+    let mut besides = start_besides(&config, &store, (socket, stuck), beside, late);
 
     notify(&[NotifyState::Ready]);
     tracing::info!(intake = %address, "ready");
@@ -207,19 +201,20 @@ fn start_writer(
     Ok(())
 }
 
-/// What outlives the drain: the operators' socket and the heartbeat.
+/// What outlives the drain: the operators' socket with what it asks, and the heartbeat.
 fn start_besides(
     config: &Config,
     store: &Store,
-    socket: UnixListener,
-    stuck: watch::Receiver<Stuck>,
+    (socket, stuck): (UnixListener, watch::Receiver<Stuck>),
+    beside: routes::Beside,
     late: watch::Receiver<bool>,
 ) -> JoinSet<(&'static str, Result<(), ServiceFault>)> {
     let mut besides = JoinSet::new();
+    let ways = routes::start(config, beside, &mut besides, &late);
     let (for_admin, until) = (store.clone(), late.clone());
     let operators = config.operators.operators.clone();
     besides.spawn(async move {
-        admin::serve(socket, for_admin, operators, stuck, until).await;
+        admin::serve(socket, for_admin, operators, stuck, ways, until).await;
         ("admin", Ok(()))
     });
     let for_heart = store.clone();

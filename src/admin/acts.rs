@@ -1,6 +1,7 @@
 //! Acts on the operators' socket: what is wished, strictly read, and what became of it.
 
 use super::Refused;
+pub use super::routes::{Resume, Suspend};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::ending::{Ending, EndingReason, TaskReason};
 use crate::referral::id::{InboundId, NotAnId, NotificationId, TaskId};
@@ -113,6 +114,10 @@ pub enum Wished {
         /// `inb_...`
         inbound: String,
     },
+    /// Claim nothing more for a route.
+    SuspendRoute(Suspend),
+    /// Claim for it again.
+    ResumeRoute(Resume),
 }
 
 impl std::fmt::Debug for Wished {
@@ -122,7 +127,7 @@ impl std::fmt::Debug for Wished {
 }
 
 /// Why what was sent is no act. It names the fault and echoes no value.
-type NoAct = &'static str;
+pub(super) type NoAct = &'static str;
 
 /// Reads an act; unknown acts, members and words are refused.
 pub(super) fn read(body: &[u8]) -> Result<Act, NoAct> {
@@ -199,6 +204,8 @@ fn act_of(wished: Wished) -> Result<Act, NoAct> {
         Wished::Dismiss { inbound } => Act::Dismiss {
             inbound: inbound_id(&inbound)?,
         },
+        Wished::SuspendRoute(wished) => wished.act()?,
+        Wished::ResumeRoute(wished) => wished.act()?,
     })
 }
 
@@ -263,7 +270,7 @@ fn word_of(text: &str) -> Result<SchoolWord, NoAct> {
     SchoolWord::parse(text).ok_or("a school word matches or is unverified")
 }
 
-fn reasoned(reason: String) -> Result<String, NoAct> {
+pub(super) fn reasoned(reason: String) -> Result<String, NoAct> {
     let length = reason.trim().chars().count();
     if (1..=REASON_CHARS_MAX).contains(&length) {
         Ok(reason)

@@ -8,6 +8,7 @@ pub mod reads;
 mod refused;
 mod replies;
 mod revealed;
+pub mod routes;
 mod server;
 mod telephone;
 
@@ -20,6 +21,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
 use reads::{Answer, Question};
+use routes::{Probe, Ways};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::io;
@@ -126,16 +128,19 @@ pub async fn serve(
     store: Store,
     operators: Vec<Operator>,
     stuck: watch::Receiver<Stuck>,
+    ways: Ways,
     stop: watch::Receiver<bool>,
 ) {
     let desk = Arc::new(Desk {
         store,
         operators,
         stuck,
+        ways,
     });
     let router = Router::new()
         .route("/v1/read", post(read))
         .route("/v1/act", post(act))
+        .route("/v1/probe", post(probe))
         .layer(DefaultBodyLimit::max(QUESTION_BYTES_MAX))
         .with_state(desk);
     server::run(listener, router, stop).await;
@@ -166,6 +171,7 @@ struct Desk {
     operators: Vec<Operator>,
     /// What the sweeper found last.
     stuck: watch::Receiver<Stuck>,
+    ways: Ways,
 }
 
 impl Desk {
@@ -217,6 +223,9 @@ async fn read(
                 });
                 queue.insert("stuck".to_owned(), stuck);
             }
+            if question == Question::Routes {
+                desk.ways.tell(&mut found, now);
+            }
             Json(found).into_response()
         }
         Ok(Answer::NotThere(error)) => Refused::new(error).with(StatusCode::NOT_FOUND),
@@ -247,6 +256,9 @@ async fn act(
         Err(refused) => return refused.with(StatusCode::FORBIDDEN),
     };
     match acts::read(&body) {
+        Ok(act) if !desk.ways.know(&act) => {
+            Refused::new("no route of this name is configured").with(StatusCode::NOT_FOUND)
+        }
         Ok(act) => {
             if matches!(act, Act::Countersign { .. })
                 && let Err(refused) = desk.allowed(&caller, Wish::Countersign)
@@ -257,6 +269,18 @@ async fn act(
         }
         Err(words) => Refused::new(words).with(StatusCode::BAD_REQUEST),
     }
+}
+
+/// Probing reaches out of the house: whoever may only look may not.
+async fn probe(
+    State(desk): State<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
+    Json(wished): Json<Probe>,
+) -> Response {
+    if let Err(refused) = desk.allowed(&caller, Wish::Act) {
+        return refused.with(StatusCode::FORBIDDEN);
+    }
+    desk.ways.probe(&wished, desk.store.clock().now()).await
 }
 
 #[cfg(test)]

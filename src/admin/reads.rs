@@ -2,7 +2,7 @@
 //! Nothing personal is opened, but where somebody asks to reveal it: a child is its `child_ref`, a
 //! contact its id and role.
 
-use super::{calls, queue, refused, replies};
+use super::{calls, queue, refused, replies, routes};
 use crate::referral::deadline::{Deadline, Whose, deadline};
 use crate::referral::directory::{ContactOf, Directory};
 use crate::referral::fact::Fact;
@@ -87,6 +87,8 @@ pub enum Question {
         /// Of this kind only.
         kind: Option<String>,
     },
+    /// Routes: whether they may be used, what waits on them.
+    Routes,
     /// Schools by name, town, postcode or URN.
     Schools {
         /// What to look for.
@@ -110,6 +112,7 @@ impl Question {
             | Self::RefusedPosts { .. }
             | Self::Replies { .. }
             | Self::Tasks { .. }
+            | Self::Routes
             | Self::Schools { .. } => false,
         }
     }
@@ -175,6 +178,7 @@ pub async fn answer(
         Question::Replies { all } => replies::list(readers, directory, *all).await?,
         Question::Reply { id, reveal } => replies::one(readers, directory, id, *reveal).await?,
         Question::Tasks { kind } => calls::tasks(readers, kind.as_deref()).await?,
+        Question::Routes => routes::list(readers, directory, now).await?,
         Question::Schools { text } => schools(directory, text),
     })
 }

@@ -7,7 +7,7 @@ use super::reading::exchange;
 use super::texts::{lines, list, of};
 use super::{Stop, load};
 use crate::admin::acts::Wished;
-use crate::config::Look;
+use crate::config::{Config, Look};
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -73,17 +73,22 @@ pub(super) async fn act(
     then: &str,
 ) -> Result<Exit, Stop> {
     let config = load(files, Look::Away)?;
+    let stream = daemon(&config).await?;
+    let done = exchange(stream, "/v1/act", wished).await?;
+    output.answer(&done, |done| text(done, then))?;
+    Ok(Exit::Success)
+}
+
+/// The running daemon's socket.
+pub(super) async fn daemon(config: &Config) -> Result<UnixStream, Stop> {
     let socket = &config.operators.socket;
-    let stream = UnixStream::connect(socket).await.map_err(|error| {
+    UnixStream::connect(socket).await.map_err(|error| {
         let words = format!(
             "only a running daemon can act, and {}: {error}\nstart it with: firstbell serve",
             socket.display()
         );
         Stop::new(Exit::Unavailable, words)
-    })?;
-    let done = exchange(stream, "/v1/act", wished).await?;
-    output.answer(&done, |done| text(done, then))?;
-    Ok(Exit::Success)
+    })
 }
 
 fn text(done: &Value, then: &str) -> String {

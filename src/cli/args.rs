@@ -1,11 +1,14 @@
 //! What can be asked: the arguments, typed.
 
 mod people;
+mod routes;
 
 pub use people::{
     CallCommand, CallEnded, Closing, NotificationAct, NotificationCommand, Reasoned, ReplyCommand,
     TaskCommand, TaskDone,
 };
+
+pub use routes::{Resume, RouteCommand, Suspend};
 
 use super::exit::Exit;
 use crate::referral::id::{ReferralId, RefusedPostId};
@@ -63,6 +66,9 @@ pub enum Command {
     Task(TaskCommand),
     /// Letters on their way, oldest first.
     Queue,
+    /// Ways out: whether letters go over them.
+    #[command(subcommand)]
+    Route(RouteCommand),
     /// By when a school must know, and why.
     Deadline(Deadline),
     /// What kind of mail each file holds: a person's reply, an automatic one, a bounce.
@@ -313,6 +319,11 @@ mod tests {
             "reply dismiss inb_01JDA2V8W6E4R8T0Y2V4P6S8D0",
             "task list --kind read_reply",
             "queue",
+            "route list",
+            "route probe cjsm --json",
+            "route suspend cjsm --reason maintenance --until 2026-11-23T06:00:00Z --note planned",
+            "route suspend cjsm --from 2026-11-23T01:00:00Z --until 2026-11-23T06:00:00Z --reason test",
+            "route resume cjsm --reason over --planned",
             "deadline --json --directory d --urn 123456 --at 2026-11-23T02:00:00+00:00",
             "deadline --urn 123456 --at 2026-11-23T02:00:00Z --incident 2026-11-22T21:40:00Z",
             "deadline --batch --directory d",
@@ -358,6 +369,9 @@ mod tests {
             "call outcome tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0 spoke",
             "reply attach inb_01JDA2V8W6E4R8T0Y2V4P6S8D0 --verdict received",
             "task list --kind tea",
+            "route suspend cjsm",
+            "route suspend CJSM --reason test",
+            "route resume cjsm --reason tea",
         ] {
             assert_eq!(parse(line), Err(Exit::Usage), "{line}");
         }

@@ -12,6 +12,7 @@ mod deadlines;
 mod night;
 mod reading;
 mod replies;
+mod routes;
 mod running;
 mod setup;
 mod submit;
@@ -81,6 +82,7 @@ async fn perform(arguments: Arguments, output: Output) -> Result<Exit, Stop> {
         Command::Call(command) => calls::call(files, command, output).await,
         Command::Reply(command) => replies::reply(files, command, output).await,
         Command::Task(command) => tasks::task(files, command, output).await,
+        Command::Route(command) => routes::route(files, command, output).await,
         Command::Queue => reading::queue(files, output).await,
         Command::Deadline(deadline) => deadlines::deadline(files, &deadline, output).await,
         Command::Classify(files) => classify::classify(&files, output),

@@ -17,6 +17,7 @@ use super::id::*;
 use super::ladder::RungWhat;
 use super::plan::{HoldReason, RouteReason, Target, WillHappen};
 use super::report::{Action, Sub};
+use super::route::SuspendReason;
 use super::school::{Role, RouteName, Urn};
 use super::tree::Tree;
 use jiff::Timestamp;
@@ -452,6 +453,28 @@ facts! {
         contact: ContactId,
         /// The mail that brought it; none for an operator's act.
         inbound: Option<InboundId>,
+    }
+    /// An operator suspended a route: nothing is claimed for it.
+    RouteSuspended = "route_suspended" v 1 {
+        /// Which.
+        route: RouteName,
+        /// Why.
+        reason: SuspendReason,
+        /// From then on: a planned outage begins later than it is recorded.
+        from: Timestamp,
+        /// Until then, when it ends by itself.
+        until: Option<Timestamp>,
+        /// What they typed, sealed.
+        note: Option<ItemId>,
+    }
+    /// An operator ended the suspensions of a route that were in force.
+    RouteResumed = "route_resumed" v 1 {
+        /// Which.
+        route: RouteName,
+        /// Why.
+        reason: SuspendReason,
+        /// And those that were to come.
+        planned: bool,
     }
     /// A daemon's run began.
     DaemonStarted = "daemon_started" v 1 {

@@ -9,6 +9,7 @@ use super::id::*;
 use super::ladder::RungWhat;
 use super::plan::{HoldReason, RouteReason, Target, WillHappen};
 use super::report::{Action, Sub};
+use super::route::SuspendReason;
 use super::school::{LaCode, Role, RouteName, Urn};
 use super::tree::Tree;
 use jiff::Timestamp;
@@ -133,6 +134,7 @@ word_fields!(
     SchoolWord,
     Action,
     Sub,
+    SuspendReason,
     Role
 );
 

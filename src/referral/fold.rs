@@ -261,6 +261,8 @@ pub fn fold<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Result<Case, NotAC
             | Fact::ReceiptReceived { .. }
             | Fact::NudgeShared { .. }
             | Fact::DirectoryApproved { .. }
+            | Fact::RouteSuspended { .. }
+            | Fact::RouteResumed { .. }
             | Fact::DaemonStarted { .. }
             | Fact::DaemonStopped { .. } => {}
             Fact::AnswerReceived { .. }

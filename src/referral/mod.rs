@@ -28,6 +28,8 @@ pub mod ladder;
 pub mod policy;
 pub mod plan;
 pub mod attempt;
+pub mod route;
+pub mod expiry;
 pub mod answer;
 pub mod ending;
 pub mod report;

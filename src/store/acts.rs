@@ -7,6 +7,7 @@ mod endings;
 mod first;
 mod notifications;
 mod replies;
+mod routes;
 mod tasks;
 mod views;
 
@@ -17,7 +18,8 @@ use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::ending::{Ending, EndingReason, TaskReason};
 use crate::referral::id::{InboundId, NotificationId, TaskId};
 use crate::referral::london;
-use crate::referral::school::{Role, Urn};
+use crate::referral::route::SuspendReason;
+use crate::referral::school::{Role, RouteName, Urn};
 use jiff::Timestamp;
 
 /// Something an operator does.
@@ -121,6 +123,28 @@ pub enum Act {
     Dismiss {
         /// The mail.
         inbound: InboundId,
+    },
+    /// Claims nothing more for a route. What is on its way goes on.
+    SuspendRoute {
+        /// Which.
+        route: RouteName,
+        /// Why.
+        reason: SuspendReason,
+        /// From then on; none: at once.
+        from: Option<Timestamp>,
+        /// Until then; none: until somebody resumes it.
+        until: Option<Timestamp>,
+        /// In words; sealed.
+        note: Option<String>,
+    },
+    /// Claims for a route again.
+    ResumeRoute {
+        /// Which.
+        route: RouteName,
+        /// Why.
+        reason: SuspendReason,
+        /// Also forgets the suspensions that were to come.
+        planned: bool,
     },
 }
 
@@ -231,5 +255,26 @@ pub(super) async fn act(tx: &mut Tx<'_>, act: &Act, operator: &str) -> Result<Ac
             verdict,
         } => replies::attach(tx, *inbound, *notification, *verdict, operator).await,
         Act::Dismiss { inbound } => replies::dismiss(tx, *inbound, operator).await,
+        Act::SuspendRoute {
+            route,
+            reason,
+            from,
+            until,
+            note,
+        } => {
+            let wished = routes::Suspension {
+                route,
+                reason: *reason,
+                from: *from,
+                until: *until,
+                note: note.as_deref(),
+            };
+            routes::suspend(tx, &wished, operator).await
+        }
+        Act::ResumeRoute {
+            route,
+            reason,
+            planned,
+        } => routes::resume(tx, route, *reason, *planned, operator).await,
     }
 }

@@ -26,6 +26,7 @@ mod open;
 mod opening;
 mod outcomes;
 mod readers;
+mod routes;
 mod refuse;
 pub mod refused;
 mod revealed;
@@ -48,6 +49,7 @@ pub use lines::{LetterLine, LiveLine, QueueLine, ReferralLine, Stuck, TaskLine, 
 pub use open::{OpenFault, Options};
 pub use readers::Readers;
 pub use revealed::ChildShown;
+pub use routes::RouteBlock;
 pub use tx::{Basis, policy_digest, sha256};
 pub use types::*;
 pub use vault::{VaultFault, check_keys};
@@ -117,8 +119,14 @@ impl Store {
 
     /// Claims deliveries that are due on a route, soonest deadline first.
     pub async fn claim(&self, route: &RouteName, most: usize) -> Result<Vec<Claim>, NotStored> {
+        self.claim_into(route, Room::of(most)).await
+    }
+
+    /// Claims deliveries that are due on a route, letters before everything else, each soonest deadline
+    /// first; none while the route is suspended.
+    pub async fn claim_into(&self, route: &RouteName, room: Room) -> Result<Vec<Claim>, NotStored> {
         ask(&self.first, |reply| {
-            Command::Claim(route.clone(), most, reply)
+            Command::Claim(route.clone(), room, reply)
         })
         .await
     }
@@ -241,11 +249,6 @@ impl Store {
     /// When the next timer is due; none when nothing is live.
     pub async fn next_timer(&self) -> Result<Option<Timestamp>, NotStored> {
         stored(self.readers.next_timer().await)
-    }
-
-    /// When the next delivery of a route is due; none when nothing waits.
-    pub async fn next_due(&self, route: &RouteName) -> Result<Option<Timestamp>, NotStored> {
-        stored(self.readers.next_due(route).await)
     }
 }
 

@@ -35,6 +35,7 @@ async fn every_statement_prepares() {
         refuse::STATEMENTS,
         refused::STATEMENTS,
         revealed::STATEMENTS,
+        routes::STATEMENTS,
         superseded::STATEMENTS,
         tasks::STATEMENTS,
         timers::STATEMENTS,

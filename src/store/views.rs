@@ -11,7 +11,6 @@ use crate::referral::fold::{Case, fold};
 use crate::referral::id::{NotificationId, ReferralId};
 use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
-use crate::referral::school::RouteName;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -29,9 +28,9 @@ const SHOW: &str = "SELECT n.id, n.reference, n.force, n.referral, n.child, c.ch
 const TRACE: &str =
     "SELECT seq, n, kind, v, at, actor, body FROM fact WHERE stream = $1 ORDER BY n";
 const LETTERS: &str = "SELECT id, contact, directory_version, message_id, bytes_digest, signer, signed_at FROM letter WHERE notification = $1 ORDER BY id";
-const NEXT_DUE: &str = "SELECT d.not_before FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND (n.hold IS NULL OR l.kind <> 'notification') ORDER BY d.not_before LIMIT 1";
 const NEXT_TIMER: &str = "SELECT MIN(next_at) FROM notification WHERE live = 1";
-const STUCK: &str = "SELECT (SELECT COUNT(*) FROM notification WHERE live = 1 AND (next_at IS NULL OR next_at < $1 OR next_what = 'damaged')), (SELECT COUNT(*) FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND d.not_before < $1 AND (n.hold IS NULL OR l.kind <> 'notification')), (SELECT COUNT(*) FROM attempt a JOIN delivery d ON d.id = a.delivery WHERE d.state = 'sending' AND a.ended_at IS NULL AND a.started_at < $2), (SELECT COUNT(*) FROM inbound WHERE settled_at IS NULL AND received_at < $1)";
+// A route that is suspended, or on which a letter waits that met no relay the last time, is away, not stuck.
+const STUCK: &str = "SELECT (SELECT COUNT(*) FROM notification WHERE live = 1 AND (next_at IS NULL OR next_at < $1 OR next_what = 'damaged')), (SELECT COUNT(*) FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND d.not_before < $1 AND (n.hold IS NULL OR l.kind <> 'notification') AND d.route NOT IN (SELECT o.route FROM delivery o JOIN attempt a ON a.delivery = o.id AND a.n = o.attempts WHERE o.state IN ('queued','in_doubt') AND o.quarantined = 0 AND a.phase IN ('connect','handshake')) AND d.route NOT IN (SELECT b.target FROM block b WHERE b.what = 'route' AND b.lifted_at IS NULL AND b.since <= $1 AND (b.until IS NULL OR b.until > $1))), (SELECT COUNT(*) FROM attempt a JOIN delivery d ON d.id = a.delivery WHERE d.state = 'sending' AND a.ended_at IS NULL AND a.started_at < $2), (SELECT COUNT(*) FROM inbound WHERE settled_at IS NULL AND received_at < $1)";
 const BEAT: &str = "SELECT n FROM heartbeat WHERE one = 1";
 
 #[cfg(test)]
@@ -47,7 +46,6 @@ pub(super) const STATEMENTS: &[&str] = &[
     SHOW,
     TRACE,
     LETTERS,
-    NEXT_DUE,
     NEXT_TIMER,
     STUCK,
     BEAT,
@@ -343,16 +341,6 @@ impl Readers {
             row.try_get("child_ref")?,
             now,
         )))
-    }
-
-    /// When the next delivery of a route is due.
-    pub(super) async fn next_due(&self, route: &RouteName) -> Result<Option<Timestamp>, Fault> {
-        let row = sqlx::query(NEXT_DUE)
-            .bind(route.as_str())
-            .fetch_optional(&self.pool)
-            .await?;
-        let due = row.map(|row| row.try_get(0)).transpose()?;
-        Ok(due.map(instant))
     }
 
     /// When the next timer is due.

@@ -17,7 +17,7 @@
 use super::disk::Disk;
 use super::tx::{Fault, State, Tx};
 use super::{Accepted, Act, Claim, Ended, InboundMail, NotAccepted, NotActed, Post, RefusedPost};
-use super::{Settled, SignedLetter};
+use super::{Room, Settled, SignedLetter};
 use super::{accept, acts, directory_rows, inbound, open, outcomes, refuse, timers};
 use crate::clock::Clock;
 use crate::referral::directory::Directory;
@@ -36,7 +36,7 @@ type Reply<T> = oneshot::Sender<T>;
 pub(super) enum Command {
     Accept(Box<Post>, Reply<Result<Accepted, NotAccepted>>),
     Refuse(Box<RefusedPost>, Reply<()>),
-    Claim(RouteName, usize, Reply<Vec<Claim>>),
+    Claim(RouteName, Room, Reply<Vec<Claim>>),
     MakingAgain(LetterId, Reply<()>),
     Signed(Box<SignedLetter>, Reply<Vec<u8>>),
     Ended(Box<Ended>, Reply<()>),
@@ -368,8 +368,8 @@ async fn perform(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, F
             refuse::refuse(tx, &refused).await?;
             answer(reply, ())
         }
-        Command::Claim(route, most, reply) => {
-            answer(reply, outcomes::claim(tx, &route, most).await?)
+        Command::Claim(route, room, reply) => {
+            answer(reply, outcomes::claim(tx, &route, &room).await?)
         }
         Command::MakingAgain(letter, reply) => {
             outcomes::making_again(tx, letter).await?;

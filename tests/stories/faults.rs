@@ -8,6 +8,7 @@
 mod beside;
 mod disk;
 mod lot;
+mod outcomes;
 
 use crate::support::daemon::{Daemon, Recipe};
 use crate::support::waiting::until;

@@ -7,6 +7,7 @@ mod notes;
 mod nudges;
 mod replies;
 mod room;
+mod routes;
 mod stuck;
 mod versions;
 

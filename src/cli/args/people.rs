@@ -265,6 +265,6 @@ fn id_or_reference(text: &str) -> Result<String, String> {
     reference.map_err(|_| "neither an id (ntf_...) nor a reference, or mistyped".to_owned())
 }
 
-fn one_of<T>(read: Option<T>, words: &[&str]) -> Result<T, String> {
+pub(super) fn one_of<T>(read: Option<T>, words: &[&str]) -> Result<T, String> {
     read.ok_or_else(|| format!("one of {}", words.join(", ")))
 }
