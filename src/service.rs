@@ -2,9 +2,11 @@
 //! function, read top to bottom.
 
 mod fault;
+mod watching;
 
 pub use fault::{Blame, ServiceFault};
 
+use crate::alarms::Lane;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::carrier::SmtpCarrier;
@@ -14,20 +16,21 @@ use crate::letter::{Signer, Templates};
 use crate::referral::directory::Directory;
 use crate::replies::smtp;
 use crate::seal::epoch::read_credential;
-use crate::store::{Basis, OpenFault, Options, Store, Stuck, VaultFault};
-use crate::watch::{Watch, sweeper};
+use crate::store::{Basis, OpenFault, Options, Store, VaultFault};
+use crate::watch::Watch;
 use crate::{admin, intake};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use sd_notify::NotifyState;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
+use watching::Means;
 
 /// Attempts under way get this long to end after SIGTERM; what has not ended then is in doubt and
 /// found at the next start. Below the unit's TimeoutStopSec of 60 s.
@@ -53,6 +56,7 @@ pub struct Running {
 pub struct Parts {
     maker: Maker,
     carrier: SmtpCarrier,
+    lane: Lane,
 }
 
 /// Builds what can be built without touching the store or a socket.
@@ -70,6 +74,7 @@ pub async fn parts(config: &Config) -> Result<Parts, ServiceFault> {
     }
     let signer = Signer::load(&config.letter.signing_key, config.letter.profile)?;
     let carrier = SmtpCarrier::new(&config.delivery.host_name, &config.delivery.routes)?;
+    let lane = Lane::new(&config.alarms.lane)?;
     let (settings, policies) = (config.letter.clone(), config.policies.clone());
     Ok(Parts {
         maker: Maker {
@@ -79,6 +84,7 @@ pub async fn parts(config: &Config) -> Result<Parts, ServiceFault> {
             policies,
         },
         carrier,
+        lane,
     })
 }
 
@@ -90,7 +96,12 @@ pub async fn run(
     stop: watch::Receiver<bool>,
 ) -> Result<(), ServiceFault> {
     keep_memory_private()?;
-    let Parts { maker, carrier } = parts(&config).await?;
+    let Parts {
+        maker,
+        carrier,
+        lane,
+    } = parts(&config).await?;
+    let signer = maker.signer.clone();
     let certificate = maker.signer.certificate_armored()?;
     let options = options(&config, &maker, clock);
     let (store, writer) = Store::open(&config.store, options).await?;
@@ -109,7 +120,7 @@ pub async fn run(
     let (late_stop, late) = watch::channel(false);
     let mut writing = JoinSet::new();
     start_writer(&mut writing, writer).map_err(ServiceFault::Writer)?;
-    let mut stages: JoinSet<(&'static str, Result<(), ServiceFault>)> = JoinSet::new();
+    let mut stages: JoinSet<End> = JoinSet::new();
     let (settings, policies) = (config.intake.clone(), config.policies.clone());
     let (for_intake, until) = (store.clone(), halting.clone());
     stages.spawn(async move {
@@ -131,8 +142,14 @@ pub async fn run(
         ("watch", Ok(()))
     });
     start_replies(&config, &store, replies_in, &halt, &mut stages);
-    let (sweeper, stuck) = start_sweeper(&config, &store, late.clone())?;
-    let mut besides = start_besides(&config, &store, socket, stuck, late);
+    let (_none_yet, others) = watch::channel(BTreeSet::new());
+    let means = Means {
+        lane,
+        signer,
+        socket,
+        others,
+    };
+    let (sweeper, mut besides) = watching::start(&config, &store, means, &late)?;
 
     notify(&[NotifyState::Ready]);
     tracing::info!(intake = %address, "ready");
@@ -177,7 +194,7 @@ fn start_replies(
     store: &Store,
     listeners: Option<smtp::Listeners>,
     halt: &watch::Sender<bool>,
-    stages: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
+    stages: &mut JoinSet<End>,
 ) {
     if let (Some(settings), Some(listeners)) = (config.replies.clone(), listeners) {
         let (inbox, until) = (store.clone(), halt.subscribe());
@@ -205,46 +222,6 @@ fn start_writer(
         .build()?;
     writing.spawn_blocking(move || own.block_on(writer));
     Ok(())
-}
-
-/// What outlives the drain: the operators' socket and the heartbeat.
-fn start_besides(
-    config: &Config,
-    store: &Store,
-    socket: UnixListener,
-    stuck: watch::Receiver<Stuck>,
-    late: watch::Receiver<bool>,
-) -> JoinSet<(&'static str, Result<(), ServiceFault>)> {
-    let mut besides = JoinSet::new();
-    let (for_admin, until) = (store.clone(), late.clone());
-    let operators = config.operators.operators.clone();
-    besides.spawn(async move {
-        admin::serve(socket, for_admin, operators, stuck, until).await;
-        ("admin", Ok(()))
-    });
-    let for_heart = store.clone();
-    besides.spawn(async move {
-        heart(for_heart, late).await;
-        ("heart", Ok(()))
-    });
-    besides
-}
-
-/// The sweeper looks from outside the stages, on its own thread and connection.
-fn start_sweeper(
-    config: &Config,
-    store: &Store,
-    late: watch::Receiver<bool>,
-) -> Result<(JoinHandle<()>, watch::Receiver<Stuck>), ServiceFault> {
-    let (found, stuck) = watch::channel(Stuck::default());
-    let settings = sweeper::Settings {
-        state_dir: config.store.state_dir.clone(),
-        credential: config.store.credential.clone(),
-        lease: config.delivery.lease,
-    };
-    let sweeper = sweeper::start(settings, store.clock().clone(), late, found);
-    let sweeper = sweeper.map_err(ServiceFault::Sweeper)?;
-    Ok((sweeper, stuck))
 }
 
 /// Binds intake's address; the port may be 0, so the address is asked back.
@@ -283,13 +260,16 @@ fn options(config: &Config, maker: &Maker, clock: Clock) -> Options {
     }
 }
 
+/// What a stage is called, and how it ended by itself.
+type End = (&'static str, Result<(), ServiceFault>);
+
 /// How a stage ended: by itself, with its fault, or by a panic.
-type StageEnd = Result<(&'static str, Result<(), ServiceFault>), tokio::task::JoinError>;
+type StageEnd = Result<End, tokio::task::JoinError>;
 
 /// Waits for the order to stop; or for a stage to end, which is a fault.
 async fn supervise(
-    stages: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
-    besides: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
+    stages: &mut JoinSet<End>,
+    besides: &mut JoinSet<End>,
     writing: &mut JoinSet<()>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), ServiceFault> {
@@ -335,8 +315,8 @@ fn ended_as_told(ended: StageEnd) -> Result<(), ServiceFault> {
 /// Waits, within bounds, until every stage has ended. What runs beside them outlives the drain and has
 /// not been told to end yet.
 async fn drain(
-    stages: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
-    besides: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
+    stages: &mut JoinSet<End>,
+    besides: &mut JoinSet<End>,
     outcome: &mut Result<(), ServiceFault>,
 ) {
     let ending = async {
@@ -360,22 +340,6 @@ fn note(outcome: &mut Result<(), ServiceFault>, fault: ServiceFault) {
         *outcome = Err(fault);
     } else {
         tracing::error!(%fault, "and another fault while stopping");
-    }
-}
-
-/// Feeds the watchdog, only after a heartbeat has gone through the writer and was read back.
-async fn heart(store: Store, mut stop: watch::Receiver<bool>) {
-    let watchdog = sd_notify::watchdog_enabled();
-    let mut beat = interval(watchdog.map_or(HEARTBEAT, |limit| limit / 3));
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = beat.tick() => match store.heartbeat().await {
-                Ok(()) => notify(&[NotifyState::Watchdog]),
-                Err(_) => tracing::error!("no heartbeat: the store does not commit"),
-            },
-            _ = stop.changed() => return,
-        }
     }
 }
 
@@ -403,7 +367,7 @@ fn keep_memory_private() -> Result<(), ServiceFault> {
 mod tests {
     use super::*;
 
-    type Stages = JoinSet<(&'static str, Result<(), ServiceFault>)>;
+    type Stages = JoinSet<End>;
 
     /// One stage that ends like this, and one that runs on.
     fn stages(ends: Result<(), ServiceFault>) -> (Stages, Stages, JoinSet<()>) {

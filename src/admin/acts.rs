@@ -2,7 +2,7 @@
 
 use super::Refused;
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
-use crate::referral::id::{InboundId, NotAnId, NotificationId, TaskId};
+use crate::referral::id::{AlarmId, InboundId, NotAnId, NotificationId, TaskId};
 use crate::referral::school::{Role, Urn};
 use crate::store::{Act, NotActed, Store};
 use axum::Json;
@@ -87,6 +87,11 @@ pub enum Wished {
         /// `inb_...`
         inbound: String,
     },
+    /// Take an alarm on.
+    ClaimAlarm {
+        /// `alm_...`
+        alarm: String,
+    },
 }
 
 impl std::fmt::Debug for Wished {
@@ -162,6 +167,9 @@ fn act_of(wished: Wished) -> Result<Act, NoAct> {
         },
         Wished::Dismiss { inbound } => Act::Dismiss {
             inbound: inbound_id(&inbound)?,
+        },
+        Wished::ClaimAlarm { alarm } => Act::ClaimAlarm {
+            alarm: AlarmId::parse(&alarm).map_err(|_| "an alarm's id begins with alm_")?,
         },
     })
 }
@@ -278,6 +286,7 @@ mod tests {
             json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "told", "notification": NTF, "role": "hub", "word": "unverified"}),
             json!({"act": "attach", "inbound": "inb_01JDA2V8W6E4R8T0Y2V4P6S8D0", "notification": NTF, "verdict": "received"}),
             json!({"act": "dismiss", "inbound": "inb_01JDA2V8W6E4R8T0Y2V4P6S8D0"}),
+            json!({"act": "claim_alarm", "alarm": "alm_01JDA2V8W6E4R8T0Y2V4P6S8D0"}),
         ] {
             assert!(read(good.to_string().as_bytes()).is_ok(), "{good}");
         }

@@ -2,6 +2,7 @@
 //! Unix user (SO_PEERCRED). One policy function says who may what; nothing is allowed by default.
 
 pub mod acts;
+mod alarms;
 mod calls;
 pub mod reads;
 mod refused;
@@ -9,7 +10,7 @@ mod replies;
 mod server;
 
 use crate::referral::post::words;
-use crate::store::{Store, Stuck};
+use crate::store::{AlarmLine, Store, Stuck};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
@@ -118,13 +119,13 @@ pub async fn serve(
     listener: UnixListener,
     store: Store,
     operators: Vec<Operator>,
-    stuck: watch::Receiver<Stuck>,
+    watched: Watched,
     stop: watch::Receiver<bool>,
 ) {
     let desk = Arc::new(Desk {
         store,
         operators,
-        stuck,
+        watched,
     });
     let router = Router::new()
         .route("/v1/read", post(read))
@@ -153,12 +154,20 @@ pub fn own_user_name() -> Option<String> {
     user_name(nix::unistd::Uid::effective().as_raw())
 }
 
+/// What a running daemon knows beside the database.
+#[derive(Debug)]
+pub struct Watched {
+    /// What the sweeper found last.
+    pub stuck: watch::Receiver<Stuck>,
+    /// Alarms that are open, also those that could not be recorded.
+    pub alarms: watch::Receiver<Vec<AlarmLine>>,
+}
+
 #[derive(Debug)]
 struct Desk {
     store: Store,
     operators: Vec<Operator>,
-    /// What the sweeper found last.
-    stuck: watch::Receiver<Stuck>,
+    watched: Watched,
 }
 
 impl Desk {
@@ -196,12 +205,16 @@ async fn read(
         return refused.with(StatusCode::FORBIDDEN);
     }
     let now = desk.store.clock().now();
+    // Also what the database could not take, and when it cannot be read.
+    if let Some(found) = alarms::open(&question, &desk.watched.alarms.borrow()) {
+        return Json(found).into_response();
+    }
     let directory = desk.store.directory();
     match reads::answer(desk.store.readers(), &directory, now, &question).await {
         Ok(Answer::Found(mut found)) => {
             // Only a running daemon has a sweeper to ask.
             if let (Question::Queue, Some(queue)) = (&question, found.as_object_mut()) {
-                let stuck = *desk.stuck.borrow();
+                let stuck = *desk.watched.stuck.borrow();
                 let stuck = json!({
                     "timers": stuck.timers,
                     "deliveries": stuck.deliveries,

@@ -2,7 +2,7 @@
 //! Nothing personal is opened, but where somebody asks to reveal it: a child is its `child_ref`, a
 //! contact its id and role.
 
-use super::{calls, refused, replies};
+use super::{alarms, calls, refused, replies};
 use crate::referral::deadline::{Deadline, Whose, deadline};
 use crate::referral::directory::{ContactOf, Directory};
 use crate::referral::fact::Fact;
@@ -86,6 +86,16 @@ pub enum Question {
         /// Of this kind only.
         kind: Option<String>,
     },
+    /// Alarms that are not over.
+    Alarms {
+        /// Those that are over, too.
+        all: bool,
+    },
+    /// One alarm, with what to do.
+    Alarm {
+        /// `alm_...`
+        id: String,
+    },
     /// Schools by name, town, postcode or URN.
     Schools {
         /// What to look for.
@@ -109,6 +119,8 @@ impl Question {
             | Self::RefusedPosts { .. }
             | Self::Replies { .. }
             | Self::Tasks { .. }
+            | Self::Alarms { .. }
+            | Self::Alarm { .. }
             | Self::Schools { .. } => false,
         }
     }
@@ -174,6 +186,8 @@ pub async fn answer(
         Question::Replies { all } => replies::list(readers, directory, *all).await?,
         Question::Reply { id, reveal } => replies::one(readers, directory, id, *reveal).await?,
         Question::Tasks { kind } => calls::tasks(readers, kind.as_deref()).await?,
+        Question::Alarms { all } => alarms::list(readers, *all).await?,
+        Question::Alarm { id } => alarms::one(readers, id).await?,
         Question::Schools { text } => schools(directory, text),
     })
 }

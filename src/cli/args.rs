@@ -3,7 +3,7 @@
 mod people;
 
 pub use people::{
-    CallCommand, CallEnded, NotificationAct, NotificationCommand, Reasoned, ReplyCommand,
+    AlarmCommand, CallCommand, CallEnded, NotificationAct, NotificationCommand, Reasoned, ReplyCommand,
     TaskCommand,
 };
 
@@ -61,6 +61,9 @@ pub enum Command {
     /// What people must do.
     #[command(subcommand)]
     Task(TaskCommand),
+    /// What needs a person of the gateway's own.
+    #[command(subcommand)]
+    Alarm(AlarmCommand),
     /// Letters on their way, oldest first.
     Queue,
     /// By when a school must know, and why.
@@ -312,6 +315,9 @@ mod tests {
             "reply attach inb_01JDA2V8W6E4R8T0Y2V4P6S8D0 --notification ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0 --verdict received",
             "reply dismiss inb_01JDA2V8W6E4R8T0Y2V4P6S8D0",
             "task list --kind read_reply",
+            "alarm list --all",
+            "alarm show alm_01JDA2V8W6E4R8T0Y2V4P6S8D0",
+            "alarm claim alm_01JDA2V8W6E4R8T0Y2V4P6S8D0",
             "queue",
             "deadline --json --directory d --urn 123456 --at 2026-11-23T02:00:00+00:00",
             "deadline --urn 123456 --at 2026-11-23T02:00:00Z --incident 2026-11-22T21:40:00Z",

@@ -7,7 +7,7 @@ use super::{Envelope, Route, Settings};
 use crate::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
 use crate::referral::fact::Message;
 use crate::referral::school::{Address, RouteName};
-use crate::store::{Claim, Ended, LetterWork, NotStored, Store};
+use crate::store::{Claim, Ended, LetterWork, NotStored, Round, Store};
 use jiff::Timestamp;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -75,6 +75,7 @@ impl<C: Carrier> Stage<C> {
                 self.settle(ended)?;
             }
             let due = self.step(clock.now()).await;
+            self.world.store.pulses().note(Round::Delivery);
             let due = async {
                 match due {
                     Some(due) => clock.wait_until(due).await,

@@ -4,6 +4,7 @@
 //! addresses or names: those are sealed items that the fact names by id and commitment. Changing
 //! a fact's fields is a new version `v` of its kind, never an edit.
 
+use super::alarm::{AlarmChannel, AlarmKind};
 use super::answer::{CallOutcome, Clash, SchoolWord, Strength, Verdict};
 use super::attempt::{AttemptResult, AttemptWhy, Phase};
 use super::deadline::DueReason;
@@ -44,6 +45,8 @@ words! {
         SettleContradiction = "settle_contradiction",
         /// A call that nobody has claimed, for a supervisor.
         CallUnclaimed = "call_unclaimed",
+        /// Ask a force whether its posts still leave: it was quieter in a night than it ever is.
+        CheckSenderQuiet = "check_sender_quiet",
         /// Choose how it ends: visit, trust or authority lead, ring on, or an honest `not_told`.
         ChooseEnding = "choose_ending",
     }
@@ -457,6 +460,47 @@ facts! {
         contact: ContactId,
         /// The mail that brought it; none for an operator's act.
         inbound: Option<InboundId>,
+    }
+    /// A known force was quieter in a night than it ever is on that weekday.
+    SenderQuiet = "sender_quiet" v 1 {
+        /// The task that asks for it.
+        task: TaskId,
+        /// The day on which the night ended, ISO 8601.
+        day: String,
+        /// Referrals accepted in it.
+        accepted: u32,
+        /// The fewest of any such night before.
+        least: u32,
+    }
+    /// Something needs a person, whatever becomes of letters. It names no school and no child.
+    AlarmRaised = "alarm_raised" v 1 {
+        /// The alarm.
+        alarm: AlarmId,
+        /// What.
+        alarm_kind: AlarmKind,
+        /// About what: a route's name, an id of ours, a force.
+        subject: String,
+        /// Since when. While the store did not commit, this is before the fact.
+        opened_at: Timestamp,
+    }
+    /// A person was told.
+    AlarmTold = "alarm_told" v 1 {
+        /// The alarm.
+        alarm: AlarmId,
+        /// How.
+        channel: AlarmChannel,
+        /// When.
+        told_at: Timestamp,
+    }
+    /// A person took it on.
+    AlarmClaimed = "alarm_claimed" v 1 {
+        /// The alarm.
+        alarm: AlarmId,
+    }
+    /// What it was about is over.
+    AlarmCleared = "alarm_cleared" v 1 {
+        /// The alarm.
+        alarm: AlarmId,
     }
     /// A daemon's run began.
     DaemonStarted = "daemon_started" v 1 {

@@ -245,6 +245,11 @@ pub fn fold<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Result<Case, NotAC
             | Fact::LateNoted { .. }
             | Fact::ReceiptReceived { .. }
             | Fact::DirectoryApproved { .. }
+            | Fact::SenderQuiet { .. }
+            | Fact::AlarmRaised { .. }
+            | Fact::AlarmTold { .. }
+            | Fact::AlarmClaimed { .. }
+            | Fact::AlarmCleared { .. }
             | Fact::DaemonStarted { .. }
             | Fact::DaemonStopped { .. } => {}
             Fact::AnswerReceived { .. }

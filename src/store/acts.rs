@@ -9,9 +9,10 @@ mod views;
 
 pub use views::{CallMember, EarlierCall, OpenCall};
 
+use super::alarms;
 use super::tx::{Fault, Tx};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
-use crate::referral::id::{InboundId, NotificationId, TaskId};
+use crate::referral::id::{AlarmId, InboundId, NotificationId, TaskId};
 use crate::referral::school::{Role, Urn};
 use jiff::Timestamp;
 
@@ -86,6 +87,11 @@ pub enum Act {
     Dismiss {
         /// The mail.
         inbound: InboundId,
+    },
+    /// Takes an alarm on.
+    ClaimAlarm {
+        /// Which.
+        alarm: AlarmId,
     },
 }
 
@@ -174,5 +180,6 @@ pub(super) async fn act(tx: &mut Tx<'_>, act: &Act, operator: &str) -> Result<Ac
             verdict,
         } => replies::attach(tx, *inbound, *notification, *verdict, operator).await,
         Act::Dismiss { inbound } => replies::dismiss(tx, *inbound, operator).await,
+        Act::ClaimAlarm { alarm } => alarms::claim(tx, *alarm, operator, &actor).await,
     }
 }

@@ -7,9 +7,11 @@
 
 mod accept;
 mod acts;
+mod alarms;
 mod answers;
 mod carrying;
 mod cases;
+mod conditions;
 mod directory_load;
 mod directory_rows;
 mod directory_tables;
@@ -22,8 +24,10 @@ mod lines;
 mod open;
 mod opening;
 mod outcomes;
+mod pulse;
 mod readers;
 mod refuse;
+mod senders;
 pub mod refused;
 mod superseded;
 mod tasks;
@@ -35,11 +39,15 @@ mod vault;
 mod views;
 mod writer;
 
+pub use alarms::{AlarmLine, AlarmNote};
 pub use acts::{Act, CallMember, EarlierCall, NotActed, OpenCall};
+pub use conditions::{AttemptSeen, Waiting};
 pub use inbound_views::ReplyLine;
 pub use lines::{LetterLine, LiveLine, QueueLine, ReferralLine, Stuck, TaskLine, Trace, TraceLine};
 pub use open::{OpenFault, Options};
+pub use pulse::{Pulses, Round};
 pub use readers::Readers;
+pub use senders::QuietSender;
 pub use tx::{Basis, policy_digest, sha256};
 pub use types::*;
 pub use vault::VaultFault;
@@ -67,6 +75,7 @@ pub struct Store {
     able: Arc<AtomicBool>,
     hints: watch::Receiver<u64>,
     size_bytes_max: watch::Sender<u64>,
+    pulses: Pulses,
 }
 
 impl Store {
@@ -88,6 +97,11 @@ impl Store {
     /// Changes after each batch that is on disk. A hint: whoever waits for it also polls.
     pub fn hints(&self) -> watch::Receiver<u64> {
         self.hints.clone()
+    }
+
+    /// When each stage last went round.
+    pub fn pulses(&self) -> &Pulses {
+        &self.pulses
     }
 
     /// The reading side.
@@ -181,13 +195,31 @@ impl Store {
     /// Writes a heartbeat through the writer and reads it back from disk: proof that outcomes can be
     /// recorded, without which the watchdog is not fed.
     pub async fn heartbeat(&self) -> Result<(), NotStored> {
-        let written = ask(&self.first, Command::Heartbeat).await?;
-        let read = stored(self.readers.heartbeat().await)?;
-        if read >= written {
-            Ok(())
-        } else {
-            Err(NotStored)
+        let beat = async {
+            let written = ask(&self.first, Command::Heartbeat).await?;
+            let read = stored(self.readers.heartbeat().await)?;
+            if read >= written {
+                Ok(())
+            } else {
+                Err(NotStored)
+            }
+        };
+        let beaten = beat.await;
+        match beaten {
+            Ok(()) => self.pulses.note(Round::Commit),
+            Err(NotStored) => self.pulses.beat_failed(),
         }
+        beaten
+    }
+
+    /// Opens a task for each sender that was quiet, and settles those of senders heard again.
+    pub async fn record_senders(&self, quiet: Vec<QuietSender>) -> Result<(), NotStored> {
+        ask(&self.first, |reply| Command::Senders(quiet, reply)).await
+    }
+
+    /// Records what became of alarms. What was recorded before is not recorded again.
+    pub async fn record_alarms(&self, notes: Vec<AlarmNote>) -> Result<(), NotStored> {
+        ask(&self.first, |reply| Command::Alarms(notes, reply)).await
     }
 
     /// Bounds the database anew, from the next batch on. One that has outgrown a lower bound stays as

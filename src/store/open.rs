@@ -5,7 +5,7 @@ use super::disk::{self, Disk};
 use super::tx::{Basis, BasisRows, By, Fault, State, Stream, Tx};
 use super::vault::{Vault, VaultFault};
 use super::writer::{CHECKPOINT, Writer};
-use super::{Readers, Settings, Store, directory_load, outcomes, refuse};
+use super::{Pulses, Readers, Settings, Store, directory_load, outcomes, refuse};
 use crate::clock::Clock;
 use crate::referral::fact::Fact;
 use crate::referral::policy::Policy;
@@ -208,6 +208,7 @@ fn assemble(
         able: Arc::clone(&able),
         hints: hints.subscribe(),
         size_bytes_max,
+        pulses: Pulses::new(),
     };
     let writer = Writer {
         connection: Some(connection),

@@ -16,9 +16,9 @@
 
 use super::disk::Disk;
 use super::tx::{Fault, State, Tx};
-use super::{Accepted, Act, Claim, Ended, InboundMail, NotAccepted, NotActed, Post, RefusedPost};
-use super::{Settled, SignedLetter};
-use super::{accept, acts, directory_rows, inbound, open, outcomes, refuse, timers};
+use super::{Accepted, Act, AlarmNote, Claim, Ended, InboundMail, NotAccepted, NotActed, Post, RefusedPost};
+use super::{QuietSender, Settled, SignedLetter};
+use super::{accept, acts, alarms, directory_rows, inbound, open, outcomes, refuse, senders, timers};
 use crate::clock::Clock;
 use crate::referral::directory::Directory;
 use crate::referral::id::{InboundId, LetterId, NotificationId};
@@ -50,6 +50,8 @@ pub(super) enum Command {
         Reply<Result<Vec<NotificationId>, NotActed>>,
     ),
     ImportDirectory(Box<Directory>, String, Reply<Option<u32>>),
+    Alarms(Vec<AlarmNote>, Reply<()>),
+    Senders(Vec<QuietSender>, Reply<()>),
     Heartbeat(Reply<i64>),
     /// Last command: commit what went before, checkpoint, stop.
     Stop(Reply<()>),
@@ -393,6 +395,14 @@ async fn perform(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, F
                 Some(directory) => Some(Pending::Directory(Arc::new(directory), reply)),
                 None => answer(reply, None),
             }
+        }
+        Command::Alarms(notes, reply) => {
+            alarms::record(tx, &notes).await?;
+            answer(reply, ())
+        }
+        Command::Senders(quiet, reply) => {
+            senders::record(tx, &quiet).await?;
+            answer(reply, ())
         }
         Command::Heartbeat(reply) => {
             refuse::forget(tx).await?;

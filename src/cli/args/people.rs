@@ -3,7 +3,7 @@
 use super::urn;
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::fact::TaskKind;
-use crate::referral::id::{InboundId, NotificationId, TaskId};
+use crate::referral::id::{AlarmId, InboundId, NotificationId, TaskId};
 use crate::referral::school::{Role, Urn};
 use clap::{Args, Subcommand};
 
@@ -161,6 +161,29 @@ pub enum TaskCommand {
         /// Of this kind only, as `ring_school` or `read_reply`.
         #[arg(long, value_parser = task_kind)]
         kind: Option<TaskKind>,
+    },
+}
+
+/// `alarm`.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum AlarmCommand {
+    /// Alarms that are not over, longest open first.
+    List {
+        /// Those that are over, too; latest first.
+        #[arg(long)]
+        all: bool,
+    },
+    /// One alarm, with what to do.
+    Show {
+        /// `alm_...`
+        #[arg(value_parser = AlarmId::parse)]
+        id: AlarmId,
+    },
+    /// Take an alarm on: nobody else is told of it.
+    Claim {
+        /// `alm_...`
+        #[arg(value_parser = AlarmId::parse)]
+        id: AlarmId,
     },
 }
 

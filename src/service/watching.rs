@@ -1,0 +1,137 @@
+//! What runs beside the stages and outlives their drain: the operators' socket, and what watches the
+//! gateway: the writer's heartbeat, the sweeper, alarms.
+
+use super::{End, HEARTBEAT, ServiceFault, notify};
+use crate::admin;
+use crate::alarms::book::Condition;
+use crate::alarms::looks::{Looks, SigningKey, Sources};
+use crate::alarms::{self, Certificate, Lane};
+use crate::config::Config;
+use crate::letter::Signer;
+use crate::store::{Store, Stuck};
+use crate::watch::sweeper;
+use sd_notify::NotifyState;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::net::UnixListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// What watching needs besides the settings and the store.
+pub(super) struct Means {
+    /// How people are told.
+    pub(super) lane: Lane,
+    /// The key that signs letters.
+    pub(super) signer: Signer,
+    /// The operators' socket.
+    pub(super) socket: UnixListener,
+    /// What stages know of that is an alarm.
+    pub(super) others: watch::Receiver<BTreeSet<Condition>>,
+}
+
+/// Starts all of it; it runs until `late` is true.
+pub(super) fn start(
+    config: &Config,
+    store: &Store,
+    means: Means,
+    late: &watch::Receiver<bool>,
+) -> Result<(JoinHandle<()>, JoinSet<End>), ServiceFault> {
+    let (sweeper, stuck) = start_sweeper(config, store, late.clone())?;
+    let mut besides = JoinSet::new();
+    let beat = beat();
+    let signer = means.signer;
+    let sources = Sources {
+        forces: config.policies.keys().cloned().collect(),
+        certificates: certificates(config),
+        signing: SigningKey(Arc::new(move |at| signer.may_sign_at(at))),
+        stuck: stuck.clone(),
+        others: means.others,
+        beat,
+        poll: config.delivery.poll,
+        ntp: config.alarms.ntp,
+    };
+    let looks = Looks::new(store.clone(), sources);
+    let stage = alarms::Stage::new(store.clone(), looks, means.lane, config.alarms.pace);
+    let (open, until) = (stage.shown(), late.clone());
+    besides.spawn(async move {
+        stage.run(until).await;
+        ("alarms", Ok(()))
+    });
+    let (for_admin, until) = (store.clone(), late.clone());
+    let operators = config.operators.operators.clone();
+    let watched = admin::Watched {
+        stuck,
+        alarms: open,
+    };
+    besides.spawn(async move {
+        admin::serve(means.socket, for_admin, operators, watched, until).await;
+        ("admin", Ok(()))
+    });
+    let (for_heart, until) = (store.clone(), late.clone());
+    besides.spawn(async move {
+        heart(for_heart, beat, until).await;
+        ("heart", Ok(()))
+    });
+    Ok((sweeper, besides))
+}
+
+/// The certificates that are ours to renew.
+fn certificates(config: &Config) -> Vec<Certificate> {
+    let replies = config.replies.iter().map(|replies| Certificate {
+        name: "replies".to_owned(),
+        path: replies.certificate.clone(),
+    });
+    let routes = config.delivery.routes.iter().filter_map(|route| {
+        let client = route.client.as_ref()?;
+        Some(Certificate {
+            name: format!("route:{}", route.name),
+            path: client.certificate.clone(),
+        })
+    });
+    let intake = Certificate {
+        name: "intake".to_owned(),
+        path: config.intake.certificate.clone(),
+    };
+    std::iter::once(intake).chain(replies).chain(routes).collect()
+}
+
+/// The sweeper looks from outside the stages, on its own thread and connection.
+fn start_sweeper(
+    config: &Config,
+    store: &Store,
+    late: watch::Receiver<bool>,
+) -> Result<(JoinHandle<()>, watch::Receiver<Stuck>), ServiceFault> {
+    let (found, stuck) = watch::channel(Stuck::default());
+    let settings = sweeper::Settings {
+        state_dir: config.store.state_dir.clone(),
+        credential: config.store.credential.clone(),
+        lease: config.delivery.lease,
+        pulses: store.pulses().clone(),
+    };
+    let sweeper = sweeper::start(settings, store.clock().clone(), late, found);
+    let sweeper = sweeper.map_err(ServiceFault::Sweeper)?;
+    Ok((sweeper, stuck))
+}
+
+/// How often the heartbeat goes through the writer.
+fn beat() -> Duration {
+    sd_notify::watchdog_enabled().map_or(HEARTBEAT, |limit| limit / 3)
+}
+
+/// Feeds the watchdog, only after a heartbeat has gone through the writer and was read back.
+async fn heart(store: Store, every: Duration, mut stop: watch::Receiver<bool>) {
+    let mut beat = interval(every);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = beat.tick() => match store.heartbeat().await {
+                Ok(()) => notify(&[NotifyState::Watchdog]),
+                Err(_) => tracing::error!("no heartbeat: the store does not commit"),
+            },
+            _ = stop.changed() => return,
+        }
+    }
+}
