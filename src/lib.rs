@@ -33,6 +33,7 @@ pub mod delivery;
 pub mod watch;
 pub mod alarms;
 pub mod replies;
+pub mod metrics;
 pub mod admin;
 pub mod config;
 pub mod service;

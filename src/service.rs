@@ -45,6 +45,8 @@ pub struct Running {
     pub intake: SocketAddr,
     /// Where answers and reports come in by SMTP.
     pub smtp_in: Option<SocketAddr>,
+    /// Where metrics are served.
+    pub metrics: Option<SocketAddr>,
     /// The store.
     pub store: Store,
     /// The armored certificate that signs letters.
@@ -111,6 +113,13 @@ pub async fn run(
     let smtp_in = replies_in
         .as_ref()
         .and_then(|on| on.starttls().or(on.tls()));
+    let (metrics_in, metrics) = match config.metrics {
+        None => (None, None),
+        Some(address) => {
+            let (listener, bound) = listen(address).await?;
+            (Some(listener), Some(bound))
+        }
+    };
     let socket = admin::bind(&config.operators.socket)
         .map_err(|e| ServiceFault::Socket(config.operators.socket.display().to_string(), e))?;
 
@@ -148,6 +157,7 @@ pub async fn run(
         signer,
         socket,
         others,
+        metrics: metrics_in,
     };
     let (sweeper, mut besides) = watching::start(&config, &store, means, &late)?;
 
@@ -156,6 +166,7 @@ pub async fn run(
     let told = ready.send(Running {
         intake: address,
         smtp_in,
+        metrics,
         store: store.clone(),
         certificate,
     });

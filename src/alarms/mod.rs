@@ -8,6 +8,7 @@
 pub mod book;
 mod certificates;
 mod clockwatch;
+pub mod heartbeat;
 pub mod lane;
 pub mod looks;
 mod mail;

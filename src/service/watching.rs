@@ -5,9 +5,11 @@ use super::{End, HEARTBEAT, ServiceFault, notify};
 use crate::admin;
 use crate::alarms::book::Condition;
 use crate::alarms::looks::{Looks, SigningKey, Sources};
-use crate::alarms::{self, Certificate, Lane};
+use crate::alarms::heartbeat::Heartbeat;
+use crate::alarms::{self, Certificate, Lane, LaneFault};
 use crate::config::Config;
 use crate::letter::Signer;
+use crate::metrics;
 use crate::store::{Store, Stuck};
 use crate::watch::sweeper;
 use sd_notify::NotifyState;
@@ -15,7 +17,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::net::UnixListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
@@ -30,6 +32,8 @@ pub(super) struct Means {
     pub(super) socket: UnixListener,
     /// What stages know of that is an alarm.
     pub(super) others: watch::Receiver<BTreeSet<Condition>>,
+    /// Where metrics are asked for, if they are.
+    pub(super) metrics: Option<TcpListener>,
 }
 
 /// Starts all of it; it runs until `late` is true.
@@ -70,12 +74,55 @@ pub(super) fn start(
         admin::serve(means.socket, for_admin, operators, watched, until).await;
         ("admin", Ok(()))
     });
+    if let Some(heartbeat) = &config.heartbeat {
+        let (peer, every) = (&heartbeat.peer, heartbeat.every);
+        let limits = (beat, config.delivery.poll);
+        let pulses = store.pulses().clone();
+        let heartbeat = Heartbeat::new(peer, every, pulses, limits).map_err(LaneFault::from)?;
+        let until = late.clone();
+        besides.spawn(async move {
+            heartbeat.run(until).await;
+            ("heartbeat", Ok(()))
+        });
+    }
+    if let Some(listener) = means.metrics {
+        let source = metrics::Source {
+            store: store.clone(),
+            state_dir: config.store.state_dir.clone(),
+            snapshots: snapshots(config),
+            version: env!("CARGO_PKG_VERSION"),
+        };
+        let until = late.clone();
+        besides.spawn(async move {
+            metrics::serve(listener, source, until).await;
+            ("metrics", Ok(()))
+        });
+    }
     let (for_heart, until) = (store.clone(), late.clone());
     besides.spawn(async move {
         heart(for_heart, beat, until).await;
         ("heart", Ok(()))
     });
     Ok((sweeper, besides))
+}
+
+/// What metrics show beside the database. Nothing breaks a route's circuit yet, so each is closed.
+fn snapshots(config: &Config) -> metrics::Snapshots {
+    let certificates = certificates(config);
+    let routes = config.delivery.routes.iter();
+    let routes: Vec<metrics::RouteSnapshot> = routes
+        .map(|route| metrics::RouteSnapshot {
+            name: route.name.to_string(),
+            breaker: metrics::Breaker::Closed,
+        })
+        .collect();
+    Arc::new(move || metrics::Snapshot {
+        routes: routes.clone(),
+        certificates: certificates
+            .iter()
+            .filter_map(|known| Some((known.name.clone(), known.ends_at()?)))
+            .collect(),
+    })
 }
 
 /// The certificates that are ours to renew.

@@ -199,6 +199,7 @@ fn assemble(
     let directory = watch::channel(Arc::clone(&state.directory)).0;
     let able = Arc::new(AtomicBool::new(!disk.nearly_full()));
     let hints = watch::channel(0).0;
+    let pulses = Pulses::new();
     let store = Store {
         clock: clock.clone(),
         first,
@@ -208,7 +209,7 @@ fn assemble(
         able: Arc::clone(&able),
         hints: hints.subscribe(),
         size_bytes_max,
-        pulses: Pulses::new(),
+        pulses: pulses.clone(),
     };
     let writer = Writer {
         connection: Some(connection),
@@ -223,6 +224,7 @@ fn assemble(
         able,
         hints,
         directory,
+        pulses,
         stopping: None,
     };
     (store, writer)

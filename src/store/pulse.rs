@@ -1,12 +1,11 @@
 //! Signs of life: when each stage last went round. Monotonic time, in memory: what is asked of it is
 //! whether the process still does its work, not what it did.
 
+use crate::referral::post::words;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
-
-use crate::referral::post::words;
 
 words! {
     /// What goes round.
@@ -36,12 +35,56 @@ impl Round {
     }
 }
 
+/// What commits took, seconds, are counted by these: a disk that is well stays in the first three.
+const COMMITS: &[f64] = &[0.001, 0.005, 0.025, 0.1, 0.5, 2.0, 10.0];
+
+/// Durations counted by size.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Times {
+    limits: &'static [f64],
+    counts: Vec<u64>,
+    sum: f64,
+}
+
+impl Times {
+    /// Counted up to each of these limits, in seconds and ascending, and beyond the last.
+    pub fn new(limits: &'static [f64]) -> Self {
+        Self {
+            limits,
+            counts: vec![0; limits.len().saturating_add(1)],
+            sum: 0.0,
+        }
+    }
+
+    /// One more.
+    pub fn note(&mut self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        let place = self.limits.partition_point(|limit| *limit < seconds);
+        if let Some(count) = self.counts.get_mut(place) {
+            *count = count.saturating_add(1);
+        }
+        self.sum += seconds;
+    }
+
+    /// How many were above the limit before and up to each; without a limit at the end.
+    pub fn counted(&self) -> impl Iterator<Item = (Option<f64>, u64)> {
+        let limits = self.limits.iter().copied().map(Some);
+        limits.chain([None]).zip(self.counts.iter().copied())
+    }
+
+    /// All of them together, seconds.
+    pub fn sum(&self) -> f64 {
+        self.sum
+    }
+}
+
 /// When each was last seen; cheap to clone, every clone shows the same.
 #[derive(Debug, Clone)]
 pub struct Pulses {
     last: Arc<Mutex<[Instant; 4]>>,
     /// Heartbeats that failed since one was kept.
     failing: watch::Sender<u32>,
+    commits: Arc<Mutex<Times>>,
 }
 
 impl Pulses {
@@ -50,6 +93,7 @@ impl Pulses {
         Self {
             last: Arc::new(Mutex::new([Instant::now(); 4])),
             failing: watch::channel(0).0,
+            commits: Arc::new(Mutex::new(Times::new(COMMITS))),
         }
     }
 
@@ -83,5 +127,21 @@ impl Pulses {
     /// Heartbeats that failed since one was kept; changes wake who waits.
     pub fn failing(&self) -> watch::Receiver<u32> {
         self.failing.subscribe()
+    }
+
+    /// A commit took so long.
+    pub(super) fn committed(&self, took: Duration) {
+        self.commits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .note(took);
+    }
+
+    /// What commits took since this run began.
+    pub fn commits(&self) -> Times {
+        self.commits
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }

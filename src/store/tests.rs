@@ -24,6 +24,7 @@ async fn every_statement_prepares() {
         conditions::STATEMENTS,
         directory_load::STATEMENTS,
         directory_rows::STATEMENTS,
+        figures::STATEMENTS,
         inbound::STATEMENTS,
         inbound_views::STATEMENTS,
         letters::STATEMENTS,

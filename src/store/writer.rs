@@ -17,7 +17,7 @@
 use super::disk::Disk;
 use super::tx::{Fault, State, Tx};
 use super::{Accepted, Act, AlarmNote, Claim, Ended, InboundMail, NotAccepted, NotActed, Post, RefusedPost};
-use super::{QuietSender, Settled, SignedLetter};
+use super::{Pulses, QuietSender, Settled, SignedLetter};
 use super::{accept, acts, alarms, directory_rows, inbound, open, outcomes, refuse, senders, timers};
 use crate::clock::Clock;
 use crate::referral::directory::Directory;
@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 type Reply<T> = oneshot::Sender<T>;
 
@@ -71,6 +72,7 @@ pub(super) struct Writer {
     pub(super) able: Arc<AtomicBool>,
     pub(super) hints: watch::Sender<u64>,
     pub(super) directory: watch::Sender<Arc<Directory>>,
+    pub(super) pulses: Pulses,
     pub(super) stopping: Option<Reply<()>>,
 }
 
@@ -274,7 +276,10 @@ impl Writer {
             .bind(self.state.fact_seq)
             .execute(&mut connection)
             .await?;
-        if let Err(error) = sqlx::query(COMMIT).execute(&mut connection).await {
+        let begun = Instant::now();
+        let committed = sqlx::query(COMMIT).execute(&mut connection).await;
+        self.pulses.committed(begun.elapsed());
+        if let Err(error) = committed {
             return Err(Failed::AtCommit(error.into(), pending));
         }
         self.connection = Some(connection);
