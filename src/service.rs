@@ -2,6 +2,7 @@
 //! function, read top to bottom.
 
 mod fault;
+mod sockets;
 mod watching;
 
 pub use fault::{Blame, ServiceFault};
@@ -12,20 +13,19 @@ use crate::config::Config;
 use crate::delivery::carrier::SmtpCarrier;
 use crate::delivery::making::Maker;
 use crate::delivery::stage::Stage;
+use crate::intake;
 use crate::letter::{Signer, Templates};
 use crate::referral::directory::Directory;
 use crate::replies::smtp;
 use crate::seal::epoch::read_credential;
 use crate::store::{Basis, OpenFault, Options, Store, VaultFault};
 use crate::watch::Watch;
-use crate::{admin, intake};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use sd_notify::NotifyState;
 use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::net::TcpListener;
 use tokio::runtime;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -108,20 +108,7 @@ pub async fn run(
     let options = options(&config, &maker, clock);
     let (store, writer) = Store::open(&config.store, options).await?;
     check_directory(&store.directory(), &config)?;
-    let (listener, address) = listen(config.intake.listen).await?;
-    let replies_in = listen_for_replies(&config).await?;
-    let smtp_in = replies_in
-        .as_ref()
-        .and_then(|on| on.starttls().or(on.tls()));
-    let (metrics_in, metrics) = match config.metrics {
-        None => (None, None),
-        Some(address) => {
-            let (listener, bound) = listen(address).await?;
-            (Some(listener), Some(bound))
-        }
-    };
-    let socket = admin::bind(&config.operators.socket)
-        .map_err(|e| ServiceFault::Socket(config.operators.socket.display().to_string(), e))?;
+    let (sockets, addresses) = sockets::bind(&config).await?;
 
     // Ordered or after a fault, the stages stop together; the writer and the operators' socket
     // outlive the drain, so that outcomes are recorded to the last.
@@ -133,7 +120,7 @@ pub async fn run(
     let (settings, policies) = (config.intake.clone(), config.policies.clone());
     let (for_intake, until) = (store.clone(), halting.clone());
     stages.spawn(async move {
-        let served = intake::serve(settings, for_intake, policies, listener, until).await;
+        let served = intake::serve(settings, for_intake, policies, sockets.intake, until).await;
         ("intake", served.map_err(ServiceFault::from))
     });
     let stage = Stage::new(store.clone(), carrier, maker, config.delivery.clone());
@@ -144,32 +131,21 @@ pub async fn run(
             stage.run(until).await.map_err(ServiceFault::from),
         )
     });
-    let watching = Watch::new(store.clone(), config.delivery.poll);
-    let until = halt.subscribe();
-    stages.spawn(async move {
-        watching.run(until).await;
-        ("watch", Ok(()))
-    });
-    start_replies(&config, &store, replies_in, &halt, &mut stages);
+    start_watch(&config, &store, &halt, &mut stages);
+    start_replies(&config, &store, sockets.replies, &halt, &mut stages);
     let (_none_yet, others) = watch::channel(BTreeSet::new());
     let means = Means {
         lane,
         signer,
-        socket,
+        socket: sockets.operators,
         others,
-        metrics: metrics_in,
+        metrics: sockets.metrics,
     };
     let (sweeper, mut besides) = watching::start(&config, &store, means, &late)?;
 
     notify(&[NotifyState::Ready]);
-    tracing::info!(intake = %address, "ready");
-    let told = ready.send(Running {
-        intake: address,
-        smtp_in,
-        metrics,
-        store: store.clone(),
-        certificate,
-    });
+    tracing::info!(intake = %addresses.intake, "ready");
+    let told = ready.send(addresses.running(&store, certificate));
     drop(told);
     let mut outcome = supervise(&mut stages, &mut besides, &mut writing, stop).await;
 
@@ -189,14 +165,19 @@ pub async fn run(
     outcome
 }
 
-/// Binds what answers and reports come in by, where the settings name an address.
-async fn listen_for_replies(config: &Config) -> Result<Option<smtp::Listeners>, ServiceFault> {
-    let Some(settings) = &config.replies else {
-        return Ok(None);
-    };
-    let bound = smtp::Listeners::bind(settings).await;
-    let bound = bound.map_err(|(address, e)| ServiceFault::Socket(address.to_string(), e))?;
-    Ok(Some(bound))
+/// Starts what applies time.
+fn start_watch(
+    config: &Config,
+    store: &Store,
+    halt: &watch::Sender<bool>,
+    stages: &mut JoinSet<End>,
+) {
+    let watching = Watch::new(store.clone(), config.delivery.poll);
+    let until = halt.subscribe();
+    stages.spawn(async move {
+        watching.run(until).await;
+        ("watch", Ok(()))
+    });
 }
 
 /// Starts what takes mails in, and what settles them.
@@ -233,14 +214,6 @@ fn start_writer(
         .build()?;
     writing.spawn_blocking(move || own.block_on(writer));
     Ok(())
-}
-
-/// Binds intake's address; the port may be 0, so the address is asked back.
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServiceFault> {
-    let fault = |error| ServiceFault::Socket(address.to_string(), error);
-    let listener = TcpListener::bind(address).await.map_err(fault)?;
-    let bound = listener.local_addr().map_err(fault)?;
-    Ok((listener, bound))
 }
 
 /// Without a directory, or with contacts on a route that is not there, letters would wait unseen.

@@ -324,8 +324,14 @@ fn id_of(kind: AlarmKind, subject: &str, opened_at: Timestamp) -> AlarmId {
     let name = format!("{}\n{subject}\n{}", kind.word(), opened_at.as_microsecond());
     let digest = sha256(name.as_bytes());
     let mut parts = [0; 10];
-    parts.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
-    AlarmId::from_parts(u64::try_from(opened_at.as_millisecond()).unwrap_or(0), parts)
+    parts
+        .iter_mut()
+        .zip(digest)
+        .for_each(|(to, from)| *to = from);
+    AlarmId::from_parts(
+        u64::try_from(opened_at.as_millisecond()).unwrap_or(0),
+        parts,
+    )
 }
 
 #[cfg(test)]

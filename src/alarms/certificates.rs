@@ -54,7 +54,10 @@ pub(super) fn kind_of(ends_at: Timestamp, now: Timestamp) -> Option<AlarmKind> {
 }
 
 /// The same for a key of which only can be asked whether it holds at an instant.
-pub(super) fn kind_of_key(holds_at: impl Fn(Timestamp) -> bool, now: Timestamp) -> Option<AlarmKind> {
+pub(super) fn kind_of_key(
+    holds_at: impl Fn(Timestamp) -> bool,
+    now: Timestamp,
+) -> Option<AlarmKind> {
     let holds_in = |span| now.checked_add(span).is_ok_and(&holds_at);
     if !holds_at(now) {
         Some(AlarmKind::KeyExpired)

@@ -129,7 +129,8 @@ impl Looks {
             self.cases_at = Some(now);
             self.cases = self.look_at_cases(now).await;
         }
-        seen.conditions.extend(self.cases.conditions.iter().cloned());
+        seen.conditions
+            .extend(self.cases.conditions.iter().cloned());
         seen.unseen.extend(&self.cases.unseen);
         seen
     }

@@ -47,7 +47,10 @@ fn subject(message: &Message) -> String {
     match (message.groups.as_slice(), message.firing()) {
         ([group], 1) => format!("[alarm] {}: {gateway}", group.runbook.summary),
         ([group], count) => {
-            format!("[alarm] {count} times: {}: {gateway}", group.runbook.summary)
+            format!(
+                "[alarm] {count} times: {}: {gateway}",
+                group.runbook.summary
+            )
         }
         (groups, count) => {
             let kinds = groups.len();

@@ -106,7 +106,10 @@ mod tests {
         roads.take(&ended("cjsm", 0, Phase::Connect, AttemptResult::Later));
         roads.take(&ended("cjsm", 20, Phase::Handshake, AttemptResult::Later));
         assert_eq!(words(&roads, &["cjsm"], 29), [""; 0]);
-        assert_eq!(words(&roads, &["cjsm"], 30), ["route_down", "every_route_down"]);
+        assert_eq!(
+            words(&roads, &["cjsm"], 30),
+            ["route_down", "every_route_down"]
+        );
         assert_eq!(words(&roads, &[], 30), [""; 0], "nothing waits");
         assert_eq!(words(&roads, &["cjsm", "school"], 30), ["route_down"]);
         roads.take(&ended("school", 10, Phase::Auth, AttemptResult::Later));
@@ -116,6 +119,10 @@ mod tests {
         roads.take(&ended("cjsm", 41, Phase::Rcpt, AttemptResult::Never));
         assert_eq!(words(&roads, &["cjsm", "school"], 42), ["route_down"]);
         roads.take(&ended("school", 43, Phase::Daemon, AttemptResult::Later));
-        assert_eq!(words(&roads, &["school"], 44).len(), 2, "our own fault says nothing");
+        assert_eq!(
+            words(&roads, &["school"], 44).len(),
+            2,
+            "our own fault says nothing"
+        );
     }
 }

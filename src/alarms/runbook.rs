@@ -53,7 +53,9 @@ fn file(kind: AlarmKind) -> &'static str {
         AlarmKind::StuckInbound => include_str!("runbooks/stuck_inbound.txt"),
         AlarmKind::StageStalled => include_str!("runbooks/stage_stalled.txt"),
         AlarmKind::NobodyToNotify => include_str!("runbooks/nobody_to_notify.txt"),
-        AlarmKind::CalendarWithoutPupilDays => include_str!("runbooks/calendar_without_pupil_days.txt"),
+        AlarmKind::CalendarWithoutPupilDays => {
+            include_str!("runbooks/calendar_without_pupil_days.txt")
+        }
         AlarmKind::CallUnclaimed => include_str!("runbooks/call_unclaimed.txt"),
         AlarmKind::CallsOverCapacity => include_str!("runbooks/calls_over_capacity.txt"),
         AlarmKind::SenderQuiet => include_str!("runbooks/sender_quiet.txt"),

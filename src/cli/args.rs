@@ -3,8 +3,8 @@
 mod people;
 
 pub use people::{
-    AlarmCommand, CallCommand, CallEnded, NotificationAct, NotificationCommand, Reasoned, ReplyCommand,
-    TaskCommand,
+    AlarmCommand, CallCommand, CallEnded, NotificationAct, NotificationCommand, Reasoned,
+    ReplyCommand, TaskCommand,
 };
 
 use super::exit::Exit;

@@ -136,7 +136,9 @@ impl Peer {
         }
         let body = Full::new(Bytes::from(json.unwrap_or_default()));
         let request = request.body(body).map_err(unavailable)?;
-        let stream = TcpStream::connect((host, port)).await.map_err(unavailable)?;
+        let stream = TcpStream::connect((host, port))
+            .await
+            .map_err(unavailable)?;
         stream.set_nodelay(true).map_err(unavailable)?;
         let connected = self.connector.connect(self.name.clone(), stream);
         let stream = connected.await.map_err(unavailable)?;
@@ -172,7 +174,10 @@ mod tests {
         let read = |text| HttpsUrl::parse(text).map(|url| (url.host, url.port, url.path));
         let is = |host: &str, port, path: &str| Some((host.to_owned(), port, path.to_owned()));
         assert_eq!(read("https://a.example"), is("a.example", 443, "/"));
-        assert_eq!(read("https://a.example:8443/x?y"), is("a.example", 8443, "/x?y"));
+        assert_eq!(
+            read("https://a.example:8443/x?y"),
+            is("a.example", 8443, "/x?y")
+        );
         assert_eq!(read("https://a.example?y"), is("a.example", 443, "/?y"));
         assert_eq!(read("https://[::1]:9/x"), is("::1", 9, "/x"));
         assert_eq!(read("https://127.0.0.1:9/x"), is("127.0.0.1", 9, "/x"));

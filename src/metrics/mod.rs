@@ -106,11 +106,19 @@ impl Exporter {
         totals.follow(store.readers(), &snapshot, now).await?;
         let figures = store.readers().figures(now).await?;
         let mut page = Page::new();
-        page.put("firstbell_build_info", &[("version", self.source.version)], 1.0);
+        page.put(
+            "firstbell_build_info",
+            &[("version", self.source.version)],
+            1.0,
+        );
         page.put("firstbell_store_ready", &[], flag(store.ready()));
         for round in Round::ALL {
             let ago = store.pulses().since(round).as_secs_f64();
-            page.put("firstbell_round_age_seconds", &[("round", round.word())], ago);
+            page.put(
+                "firstbell_round_age_seconds",
+                &[("round", round.word())],
+                ago,
+            );
         }
         let (database, log) = file_sizes(&self.source.state_dir);
         page.put_count("firstbell_database_bytes", &[], database);
@@ -155,12 +163,18 @@ fn put_route(
     let name = [("route", route.name.as_str())];
     for state in Breaker::ALL {
         let labels = [("route", route.name.as_str()), ("state", state.word())];
-        page.put("firstbell_route_breaker", &labels, flag(state == route.breaker));
+        page.put(
+            "firstbell_route_breaker",
+            &labels,
+            flag(state == route.breaker),
+        );
     }
     let waiting = figures.map_or(0, |figures| figures.waiting);
     page.put_whole("firstbell_route_waiting", &name, waiting);
     let since = figures.and_then(|figures| figures.due_since);
-    let age = since.map_or(0.0, |since| now.duration_since(since).as_secs_f64().max(0.0));
+    let age = since.map_or(0.0, |since| {
+        now.duration_since(since).as_secs_f64().max(0.0)
+    });
     page.put("firstbell_route_oldest_waiting_seconds", &name, age);
     if let Some(last_safe_at) = figures.and_then(|figures| figures.last_safe_at) {
         let slack = last_safe_at.duration_since(now).as_secs_f64();

@@ -93,7 +93,10 @@ async fn exchange(
 
 async fn answered(request: &Request<Incoming>, exporter: &Exporter) -> Response<Full<Bytes>> {
     let (status, text) = if request.uri().path() != "/metrics" {
-        (StatusCode::NOT_FOUND, "Metrics are at /metrics.\n".to_owned())
+        (
+            StatusCode::NOT_FOUND,
+            "Metrics are at /metrics.\n".to_owned(),
+        )
     } else if request.method() != Method::GET && request.method() != Method::HEAD {
         (StatusCode::METHOD_NOT_ALLOWED, "GET it.\n".to_owned())
     } else {

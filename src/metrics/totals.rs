@@ -160,6 +160,10 @@ mod tests {
             };
             totals.take(attempt, &Snapshot::default());
         }
-        assert_eq!(totals.attempts.len(), 2, "4.0.0 and other, of no known route");
+        assert_eq!(
+            totals.attempts.len(),
+            2,
+            "4.0.0 and other, of no known route"
+        );
     }
 }

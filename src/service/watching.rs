@@ -4,8 +4,8 @@
 use super::{End, HEARTBEAT, ServiceFault, notify};
 use crate::admin;
 use crate::alarms::book::Condition;
-use crate::alarms::looks::{Looks, SigningKey, Sources};
 use crate::alarms::heartbeat::Heartbeat;
+use crate::alarms::looks::{Looks, SigningKey, Sources};
 use crate::alarms::{self, Certificate, Lane, LaneFault};
 use crate::config::Config;
 use crate::letter::Signer;
@@ -142,7 +142,10 @@ fn certificates(config: &Config) -> Vec<Certificate> {
         name: "intake".to_owned(),
         path: config.intake.certificate.clone(),
     };
-    std::iter::once(intake).chain(replies).chain(routes).collect()
+    std::iter::once(intake)
+        .chain(replies)
+        .chain(routes)
+        .collect()
 }
 
 /// The sweeper looks from outside the stages, on its own thread and connection.

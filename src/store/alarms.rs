@@ -28,8 +28,7 @@ const OPEN: &str = "SELECT id, kind, subject, opened_at, mailed_at, hooked_at, c
 const ALL: &str = "SELECT id, kind, subject, opened_at, mailed_at, hooked_at, claimed_by, claimed_at, cleared_at FROM alarm ORDER BY cleared_at IS NOT NULL, opened_at DESC, id DESC LIMIT $1";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] =
-    &[COUNT, ADD, MAILED, HOOKED, CLEAR, CLAIM, ONE, OPEN, ALL];
+pub(super) const STATEMENTS: &[&str] = &[COUNT, ADD, MAILED, HOOKED, CLEAR, CLAIM, ONE, OPEN, ALL];
 
 /// Something about an alarm that is to be recorded. Each is recorded once, however often it is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -28,7 +28,8 @@ pub const DUE_WITHIN_HOURS: [i64; 4] = [1, 4, 12, 24];
 const HOUR_US: i64 = 3_600_000_000;
 
 const STATES: &str = "SELECT word, COUNT(*) FROM notification WHERE live = 1 GROUP BY word";
-const DUE: &str = "SELECT COUNT(*) FROM notification WHERE live = 1 AND act_by > $1 AND act_by <= $2";
+const DUE: &str =
+    "SELECT COUNT(*) FROM notification WHERE live = 1 AND act_by > $1 AND act_by <= $2";
 const OVERDUE: &str = "SELECT COUNT(*) FROM notification WHERE live = 1 AND act_by <= $1";
 const TASKS: &str = "SELECT kind, COUNT(*) FROM task WHERE settled_at IS NULL GROUP BY kind";
 const ALARMS: &str = "SELECT kind, COUNT(*) FROM alarm WHERE cleared_at IS NULL GROUP BY kind";
@@ -237,24 +238,23 @@ fn happened_in(row: &SqliteRow) -> Result<Vec<Happened>, Fault> {
         Some(Duration::from_micros(gone))
     };
     let fact = read_fact(row)?;
-    Ok(match &fact {
-        Fact::AttemptEnded {
-            result, enhanced, ..
-        } => {
-            let route: Option<String> = row.try_get("route")?;
-            let attempt = Happened::Attempt {
-                route: route.unwrap_or_default(),
-                result: result.word(),
-                enhanced: enhanced.clone(),
-            };
-            let done = *result == AttemptResult::Done;
-            let handed_over = if done { after() } else { None };
-            std::iter::once(attempt)
-                .chain(handed_over.map(Happened::HandedOver))
-                .collect()
-        }
-        other => Vec::from_iter(once(other, after)),
-    })
+    let Fact::AttemptEnded {
+        result, enhanced, ..
+    } = &fact
+    else {
+        return Ok(Vec::from_iter(once(&fact, after)));
+    };
+    let route: Option<String> = row.try_get("route")?;
+    let attempt = Happened::Attempt {
+        route: route.unwrap_or_default(),
+        result: result.word(),
+        enhanced: enhanced.clone(),
+    };
+    let done = *result == AttemptResult::Done;
+    let handed_over = if done { after() } else { None };
+    Ok(std::iter::once(attempt)
+        .chain(handed_over.map(Happened::HandedOver))
+        .collect())
 }
 
 /// What a fact other than an attempt's end counts as.

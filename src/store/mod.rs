@@ -40,8 +40,8 @@ mod vault;
 mod views;
 mod writer;
 
-pub use alarms::{AlarmLine, AlarmNote};
 pub use acts::{Act, CallMember, EarlierCall, NotActed, OpenCall};
+pub use alarms::{AlarmLine, AlarmNote};
 pub use conditions::{AttemptSeen, Waiting};
 pub use figures::{DUE_WITHIN_HOURS, Figures, Followed, Happened, RouteFigures, file_sizes};
 pub use inbound_views::ReplyLine;

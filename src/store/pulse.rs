@@ -121,7 +121,8 @@ impl Pulses {
     /// How long ago it went round.
     pub fn since(&self, round: Round) -> Duration {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.get(round.place()).map_or(Duration::MAX, Instant::elapsed)
+        last.get(round.place())
+            .map_or(Duration::MAX, Instant::elapsed)
     }
 
     /// Heartbeats that failed since one was kept; changes wake who waits.

@@ -16,9 +16,13 @@
 
 use super::disk::Disk;
 use super::tx::{Fault, State, Tx};
-use super::{Accepted, Act, AlarmNote, Claim, Ended, InboundMail, NotAccepted, NotActed, Post, RefusedPost};
+use super::{
+    Accepted, Act, AlarmNote, Claim, Ended, InboundMail, NotAccepted, NotActed, Post, RefusedPost,
+};
 use super::{Pulses, QuietSender, Settled, SignedLetter};
-use super::{accept, acts, alarms, directory_rows, inbound, open, outcomes, refuse, senders, timers};
+use super::{
+    accept, acts, alarms, directory_rows, inbound, open, outcomes, refuse, senders, timers,
+};
 use crate::clock::Clock;
 use crate::referral::directory::Directory;
 use crate::referral::id::{InboundId, LetterId, NotificationId};

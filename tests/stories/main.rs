@@ -11,6 +11,7 @@ mod peers;
 mod support;
 
 mod acts;
+mod alarms;
 mod answers;
 mod canary;
 mod config_files;
@@ -27,6 +28,7 @@ mod kills;
 mod ladder_rows;
 mod letter;
 mod mailers;
+mod metrics;
 mod operators;
 mod orders;
 mod payload;

@@ -12,7 +12,9 @@ fn at(text: &str) -> Timestamp {
 }
 
 fn seen(conditions: &[(AlarmKind, &str)]) -> Seen {
-    let owned = conditions.iter().map(|(kind, on)| (*kind, (*on).to_owned()));
+    let owned = conditions
+        .iter()
+        .map(|(kind, on)| (*kind, (*on).to_owned()));
     Seen {
         conditions: owned.collect(),
         unseen: BTreeSet::new(),
@@ -20,7 +22,11 @@ fn seen(conditions: &[(AlarmKind, &str)]) -> Seen {
 }
 
 /// One look and what is told after it, each with its alarms' number.
-fn step(book: &mut Book, conditions: &[(AlarmKind, &str)], now: &str) -> Vec<(AlarmChannel, usize)> {
+fn step(
+    book: &mut Book,
+    conditions: &[(AlarmKind, &str)],
+    now: &str,
+) -> Vec<(AlarmChannel, usize)> {
     let now = at(now);
     book.see(&seen(conditions), now);
     let mut told = Vec::new();
