@@ -15,15 +15,29 @@ pub(super) async fn list(readers: &Readers, all: bool) -> Result<Answer, NotStor
     Ok(Answer::Found(shown(&lines)))
 }
 
-/// The answer to a question about alarms that are open, as a running daemon knows them; none where the
-/// database has to be asked.
-pub(super) fn open(question: &Question, open: &[AlarmLine]) -> Option<Value> {
+/// The answer to a question about alarms that are open: what the database has, and what a running daemon
+/// knows although it could not be recorded or cannot be read. None where only the database is asked.
+pub(super) async fn open(
+    readers: &Readers,
+    question: &Question,
+    known: &[AlarmLine],
+) -> Option<Value> {
     if let Question::Alarms { all: false } = question {
-        return Some(shown(open));
+        let mut lines = readers.list_open_alarms().await.unwrap_or_default();
+        for alarm in known {
+            if !lines.iter().any(|line| line.alarm == alarm.alarm) {
+                lines.push(alarm.clone());
+            }
+        }
+        return Some(shown(&lines));
     }
     if let Question::Alarm { id } = question {
-        let alarm = open.iter().find(|alarm| alarm.alarm.to_string() == *id);
-        return alarm.map(line);
+        let recorded = match AlarmId::parse(id) {
+            Ok(id) => readers.show_alarm(id).await.ok().flatten(),
+            Err(_) => None,
+        };
+        let known = known.iter().find(|alarm| alarm.alarm.to_string() == *id);
+        return recorded.as_ref().or(known).map(line);
     }
     None
 }

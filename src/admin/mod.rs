@@ -205,8 +205,8 @@ async fn read(
         return refused.with(StatusCode::FORBIDDEN);
     }
     let now = desk.store.clock().now();
-    // Also what the database could not take, and when it cannot be read.
-    if let Some(found) = alarms::open(&question, &desk.watched.alarms.borrow()) {
+    let known = desk.watched.alarms.borrow().clone();
+    if let Some(found) = alarms::open(desk.store.readers(), &question, &known).await {
         return Json(found).into_response();
     }
     let directory = desk.store.directory();

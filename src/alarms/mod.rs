@@ -115,6 +115,7 @@ impl Stage {
         self.read_claims().await;
         let seen = self.looks.look(now).await;
         self.book.see(&seen, now);
+        self.show();
         let holidays = self.store.directory();
         let holiday = |day| holidays.bank_holidays.contains(&day);
         for channel in [AlarmChannel::Mail, AlarmChannel::Webhook] {
@@ -124,13 +125,17 @@ impl Stage {
             self.tell(channel, &say, now).await;
         }
         self.record().await;
+        self.show();
+        self.book.next(now, &holiday)
+    }
+
+    fn show(&self) {
+        let lines = self.book.lines();
         self.shown.send_if_modified(|shown| {
-            let lines = self.book.lines();
             let changed = *shown != lines;
             *shown = lines;
             changed
         });
-        self.book.next(now, &holiday)
     }
 
     /// Who has taken what on since; at first, what an earlier run raised.

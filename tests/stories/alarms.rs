@@ -423,7 +423,9 @@ async fn a_sender_silent_for_one_night_is_on_the_list_at_half_past_six() {
 }
 
 #[test]
-fn what_messages_say_to_type_can_be_typed() {
+fn what_messages_say_to_type_can_be_typed_and_every_kind_is_documented() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/alarms.md");
+    let documented = fs::read_to_string(path).unwrap();
     for kind in AlarmKind::ALL {
         let subject = if *kind == AlarmKind::CallUnclaimed {
             "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0"
@@ -437,6 +439,11 @@ fn what_messages_say_to_type_can_be_typed() {
             other => ["systemctl", "timedatectl"].contains(&other),
         };
         assert!(is_known, "{command}");
+        let row = format!("\n| `{}` |", kind.word());
+        assert!(documented.contains(&row), "{row}");
+        let hours = format!("| {} |\n", kind.hours().word());
+        let line = documented.split_once(&row).unwrap().1;
+        assert!(line.split_inclusive('\n').next().unwrap().ends_with(&hours));
     }
 }
 
