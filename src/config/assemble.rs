@@ -68,6 +68,7 @@ pub(super) fn assemble(
         metrics: metrics?,
         letter,
         intake,
+        nudge_route: retries.nudge_route.clone(),
         delivery: delivery_settings(retries, routes?, &gateway),
         replies,
         policies,

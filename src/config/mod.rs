@@ -36,6 +36,7 @@ use crate::alarms::{LaneSettings, Pace};
 use crate::client::peer::PeerSettings;
 use crate::referral::policy::Policy;
 use crate::referral::post::{ForceName, words};
+use crate::referral::school::RouteName;
 use crate::replies::smtp;
 use crate::{delivery, intake, letter, store};
 use std::collections::HashMap;
@@ -57,6 +58,8 @@ pub struct Config {
     pub intake: intake::Settings,
     /// Out.
     pub delivery: delivery::Settings,
+    /// The way out that nudges take; none: nobody is nudged.
+    pub nudge_route: Option<RouteName>,
     /// SMTP in, if it listens.
     pub replies: Option<smtp::Settings>,
     /// How people are told of alarms.

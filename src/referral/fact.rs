@@ -12,70 +12,14 @@ use super::field::{Digest, Field};
 use super::id::*;
 use super::ladder::RungWhat;
 use super::plan::{HoldReason, RouteReason, Target, WillHappen};
-use super::post::words;
 use super::report::{Action, Sub};
 use super::school::{Role, RouteName, Urn};
 use super::tree::Tree;
 use jiff::Timestamp;
 
-words! {
-    /// What a person must do.
-    TaskKind {
-        /// Find the child's school.
-        ChooseSchool = "choose_school",
-        /// Ring the school: no letter can be sent, or none arrived.
-        RingSchool = "ring_school",
-        /// Record who told the school instead of us.
-        RecordWhoTold = "record_who_told",
-        /// Find the child's name.
-        NameChild = "name_child",
-        /// Confirm what will otherwise happen by itself.
-        ConfirmHold = "confirm_hold",
-        /// Tell the force of the area the child lives in.
-        TellHomeForce = "tell_home_force",
-        /// Complete a refused post and send it.
-        CompleteRefusedPost = "complete_refused_post",
-        /// Look at a letter that could not be made three times.
-        ReadQuarantined = "read_quarantined",
-        /// Read what a school wrote.
-        ReadReply = "read_reply",
-        /// Somebody answered from an address we do not hold.
-        CheckSender = "check_sender",
-        /// Find out which of two things is true.
-        SettleContradiction = "settle_contradiction",
-        /// A call that nobody has claimed, for a supervisor.
-        CallUnclaimed = "call_unclaimed",
-        /// Ask a force whether its posts still leave: it was quieter in a night than it ever is.
-        CheckSenderQuiet = "check_sender_quiet",
-        /// Choose how it ends: visit, trust or authority lead, ring on, or an honest `not_told`.
-        ChooseEnding = "choose_ending",
-    }
-    /// What a message of ours is. Only the letter may name a child.
-    Message {
-        /// The letter.
-        Letter = "letter",
-        /// To all who had the letter: answered, nobody else needs to.
-        Receipt = "receipt",
-        /// To the Key Adult: we rang and told somebody.
-        AfterCall = "after_call",
-        /// To listed contacts: somebody answered from an address we do not hold.
-        NotCounted = "not_counted",
-    }
-    /// How a hold ended.
-    ReleasedBy {
-        /// Its default happened.
-        Default = "default",
-        /// A person released it.
-        Person = "person",
-    }
-    /// Why a task is no longer open.
-    Settlement {
-        /// A person did it.
-        Done = "done",
-        /// What it was for has ended.
-        Ended = "ended",
-    }
-}
+mod kinds;
+
+pub use kinds::{Message, ReleasedBy, Settlement, TaskKind};
 
 macro_rules! facts {
     ($($(#[$doc:meta])* $name:ident = $word:literal v $version:literal {
@@ -112,6 +56,9 @@ macro_rules! facts {
 
             /// Reads a body back; none if the kind, version or a field is not known.
             pub fn read(kind: &str, version: u16, body: &Tree) -> Option<Self> {
+                if let Some((version, body)) = renewed(kind, version, body) {
+                    return Self::read(kind, version, &body);
+                }
                 match (kind, version) {
                     $(($word, $version) => Some(Self::$name {
                         $($field: Field::read(body.get(stringify!($field))?)?,)*
@@ -177,6 +124,8 @@ facts! {
         roles: Vec<Role>,
         /// Their routes.
         routes: Vec<RouteName>,
+        /// Whether they read their mailbox in holidays.
+        holidays: Vec<bool>,
         /// The directory version.
         directory_version: u32,
         /// Letter n to this school about this event.
@@ -202,13 +151,17 @@ facts! {
         steps_at: Vec<Timestamp>,
         /// Those whose hours allowed no time before `act_by`.
         steps_lost: Vec<bool>,
+        /// Accepted in a holiday: when staff are back.
+        staff_back_at: Option<Timestamp>,
     }
     /// It waits for a person or its default.
-    Held = "held" v 1 {
+    Held = "held" v 2 {
         /// Which hold of this notification, from 1; the highest is the one that counts.
         hold: u32,
         /// Why.
         reason: HoldReason,
+        /// What the person who holds it said about it, sealed.
+        said: Option<ItemId>,
         /// What happens by itself.
         will_happen: WillHappen,
         /// When.
@@ -381,6 +334,15 @@ facts! {
         after_attempt: u32,
         /// Not before.
         not_before: Timestamp,
+        /// Not after: a nudge is for its day.
+        not_after: Option<Timestamp>,
+    }
+    /// A mailbox is nudged once a day: this case is told of in another's nudge.
+    NudgeShared = "nudge_shared" v 1 {
+        /// The nudge.
+        letter: LetterId,
+        /// To this contact.
+        contact: ContactId,
     }
     /// A delivery will not be tried again: what it was for has ended.
     DeliveryCancelled = "delivery_cancelled" v 1 {
@@ -513,6 +475,21 @@ facts! {
     DaemonStopped = "daemon_stopped" v 1 {
         /// Its number.
         incarnation: u32,
+    }
+}
+
+/// A body of an earlier version as the next one has it.
+fn renewed(kind: &str, version: u16, body: &Tree) -> Option<(u16, Tree)> {
+    match (kind, version, body) {
+        // What the person said was sealed, and not named.
+        ("held", 1, Tree::Map(members)) => {
+            let said = ("said".to_owned(), Tree::Null);
+            Some((
+                2,
+                Tree::Map(members.iter().cloned().chain([said]).collect()),
+            ))
+        }
+        _ => None,
     }
 }
 

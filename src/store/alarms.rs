@@ -104,7 +104,7 @@ pub(super) async fn record(tx: &mut Tx<'_>, notes: &[AlarmNote]) -> Result<(), F
                     subject: subject.clone(),
                     opened_at: *opened_at,
                 };
-                (query.execute(&mut *tx.connection).await?, fact)
+                (query.execute(tx.flushed().await?).await?, fact)
             }
             AlarmNote::Told {
                 alarm,
@@ -143,13 +143,13 @@ async fn at(
     let query = sqlx::query(statement)
         .bind(alarm.to_string())
         .bind(at.as_microsecond());
-    Ok(query.execute(&mut *tx.connection).await?)
+    Ok(query.execute(tx.flushed().await?).await?)
 }
 
 async fn append(tx: &mut Tx<'_>, fact: &Fact, actor: &str) -> Result<(), Fault> {
     let row = sqlx::query(COUNT)
         .bind(STREAM)
-        .fetch_one(&mut *tx.connection)
+        .fetch_one(tx.flushed().await?)
         .await?;
     let mut stream = Stream {
         name: STREAM.to_owned(),
@@ -160,7 +160,8 @@ async fn append(tx: &mut Tx<'_>, fact: &Fact, actor: &str) -> Result<(), Fault> 
         force: None,
         basis: tx.basis(None).await?,
     };
-    tx.append(&mut stream, fact, &by, None).await
+    tx.append(&mut stream, fact, &by, None);
+    Ok(())
 }
 
 /// An operator takes an alarm on: nobody else is told of it.
@@ -172,7 +173,7 @@ pub(super) async fn claim(
 ) -> Result<Result<Vec<NotificationId>, NotActed>, Fault> {
     let row = sqlx::query(ONE)
         .bind(alarm.to_string())
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     let Some(row) = row else {
         return Ok(Err(NotActed::NotThere("alarm")));
@@ -189,7 +190,7 @@ pub(super) async fn claim(
                 .bind(alarm.to_string())
                 .bind(operator)
                 .bind(tx.now.as_microsecond())
-                .execute(&mut *tx.connection)
+                .execute(tx.flushed().await?)
                 .await?;
             append(tx, &Fact::AlarmClaimed { alarm }, actor).await?;
             Ok(Ok(Vec::new()))

@@ -7,6 +7,7 @@
 
 mod accept;
 mod acts;
+mod addresses;
 mod alarms;
 mod answers;
 mod carrying;
@@ -22,6 +23,7 @@ mod inbound_views;
 pub mod json;
 mod letters;
 mod lines;
+mod nudges;
 mod open;
 mod opening;
 mod outcomes;
@@ -30,6 +32,8 @@ mod readers;
 mod refuse;
 mod senders;
 pub mod refused;
+mod rows;
+mod script;
 mod superseded;
 mod tasks;
 mod timers;

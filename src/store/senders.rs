@@ -39,12 +39,12 @@ pub struct QuietSender {
 pub(super) async fn record(tx: &mut Tx<'_>, quiet: &[QuietSender]) -> Result<(), Fault> {
     sqlx::query(SETTLE)
         .bind(tx.now.as_microsecond())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     for sender in quiet {
         let subject = format!("quiet:{}:{}", sender.force, sender.day);
         let known = sqlx::query(KNOWN).bind(&subject);
-        let known = known.fetch_optional(&mut *tx.connection).await?;
+        let known = known.fetch_optional(tx.flushed().await?).await?;
         if known.is_some() {
             continue;
         }
@@ -64,7 +64,7 @@ pub(super) async fn record(tx: &mut Tx<'_>, quiet: &[QuietSender]) -> Result<(),
             name: subject.clone(),
             count: 0,
         };
-        tx.append(&mut stream, &fact, &by, Some(&subject)).await?;
+        tx.append(&mut stream, &fact, &by, Some(&subject));
         let (kind, now) = (TaskKind::CheckSenderQuiet, tx.now);
         tasks::add(tx, task, kind, None, &subject, &by, now).await?;
     }
