@@ -1,4 +1,7 @@
-//! Posting as a force's system would: HTTP/1.1 over mutual TLS. `submit` and the demo share it.
+//! Calling out over HTTP/1.1: posting as a force's system would, over mutual TLS (`submit` and the demo
+//! share it), and the gateway's own calls to [`peer`]s.
+
+pub mod peer;
 
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::body::Bytes;

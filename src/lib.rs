@@ -15,6 +15,8 @@
 //!    same `apply`: load the notification's facts, fold them, decide ([`referral::decide`]), append,
 //!    save, commit, wake.
 //!
+//! What needs a person of our own is an alarm ([`alarms`]), told by a lane that carries no letters.
+//!
 //! Stages never call each other: they meet only in the store. A pure core decides; one function writes.
 //!
 //! Modules in reading order:
@@ -29,7 +31,9 @@ pub mod intake;
 pub mod letter;
 pub mod delivery;
 pub mod watch;
+pub mod alarms;
 pub mod replies;
+pub mod metrics;
 pub mod admin;
 pub mod config;
 pub mod service;

@@ -4,31 +4,34 @@
 mod expiries;
 mod fault;
 mod routes;
+mod sockets;
+mod watching;
 
 pub use fault::{Blame, ServiceFault};
 
+use crate::alarms::Lane;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::carrier::SmtpCarrier;
 use crate::delivery::making::Maker;
+use crate::intake;
 use crate::letter::{Signer, Templates};
 use crate::referral::directory::Directory;
 use crate::replies::smtp;
 use crate::seal::epoch::read_credential;
-use crate::store::{Basis, OpenFault, Options, Store, Stuck, VaultFault};
-use crate::watch::{Watch, sweeper};
-use crate::{admin, intake};
+use crate::store::{Basis, OpenFault, Options, Store, VaultFault};
+use crate::watch::Watch;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use sd_notify::NotifyState;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
-use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::net::{TcpListener, UnixListener};
 use tokio::runtime;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
+use watching::Means;
 
 /// Attempts under way get this long to end after SIGTERM; what has not ended then is in doubt and
 /// found at the next start. Below the unit's TimeoutStopSec of 60 s.
@@ -43,6 +46,8 @@ pub struct Running {
     pub intake: SocketAddr,
     /// Where answers and reports come in by SMTP.
     pub smtp_in: Option<SocketAddr>,
+    /// Where metrics are served.
+    pub metrics: Option<SocketAddr>,
     /// The store.
     pub store: Store,
     /// The armored certificate that signs letters.
@@ -54,6 +59,7 @@ pub struct Running {
 pub struct Parts {
     maker: Maker,
     carrier: SmtpCarrier,
+    lane: Lane,
 }
 
 /// Builds what can be built without touching the store or a socket.
@@ -71,6 +77,7 @@ pub async fn parts(config: &Config) -> Result<Parts, ServiceFault> {
     }
     let signer = Signer::load(&config.letter.signing_key, config.letter.profile)?;
     let carrier = SmtpCarrier::new(&config.delivery.host_name, &config.delivery.routes)?;
+    let lane = Lane::new(&config.alarms.lane)?;
     let (settings, policies) = (config.letter.clone(), config.policies.clone());
     Ok(Parts {
         maker: Maker {
@@ -80,6 +87,7 @@ pub async fn parts(config: &Config) -> Result<Parts, ServiceFault> {
             policies,
         },
         carrier,
+        lane,
     })
 }
 
@@ -91,18 +99,17 @@ pub async fn run(
     stop: watch::Receiver<bool>,
 ) -> Result<(), ServiceFault> {
     keep_memory_private()?;
-    let Parts { maker, carrier } = parts(&config).await?;
+    let Parts {
+        maker,
+        carrier,
+        lane,
+    } = parts(&config).await?;
+    let signer = maker.signer.clone();
     let certificate = maker.signer.certificate_armored()?;
     let options = options(&config, &maker, clock);
     let (store, writer) = Store::open(&config.store, options).await?;
     check_directory(&store.directory(), &config)?;
-    let (listener, address) = listen(config.intake.listen).await?;
-    let replies_in = listen_for_replies(&config).await?;
-    let smtp_in = replies_in
-        .as_ref()
-        .and_then(|on| on.starttls().or(on.tls()));
-    let socket = admin::bind(&config.operators.socket)
-        .map_err(|e| ServiceFault::Socket(config.operators.socket.display().to_string(), e))?;
+    let (sockets, addresses) = sockets::bind(&config).await?;
 
     // Ordered or after a fault, the stages stop together; the writer and the operators' socket
     // outlive the drain, so that outcomes are recorded to the last.
@@ -110,32 +117,30 @@ pub async fn run(
     let (late_stop, late) = watch::channel(false);
     let mut writing = JoinSet::new();
     start_writer(&mut writing, writer).map_err(ServiceFault::Writer)?;
-    let mut stages: JoinSet<(&'static str, Result<(), ServiceFault>)> = JoinSet::new();
+    let mut stages: JoinSet<End> = JoinSet::new();
     let (settings, policies) = (config.intake.clone(), config.policies.clone());
     let (for_intake, until) = (store.clone(), halting.clone());
     stages.spawn(async move {
-        let served = intake::serve(settings, for_intake, policies, listener, until).await;
+        let served = intake::serve(settings, for_intake, policies, sockets.intake, until).await;
         ("intake", served.map_err(ServiceFault::from))
     });
     let beside = routes::start_delivery(&config, &store, (carrier, maker), halting, &mut stages);
-    let watching = Watch::new(store.clone(), config.delivery.poll);
-    let until = halt.subscribe();
-    stages.spawn(async move {
-        watching.run(until).await;
-        ("watch", Ok(()))
-    });
-    start_replies(&config, &store, replies_in, &halt, &mut stages);
-    let (sweeper, stuck) = start_sweeper(&config, &store, late.clone())?;
-    let mut besides = start_besides(&config, &store, (socket, stuck), beside, late);
+    start_watch(&config, &store, &halt, &mut stages);
+    start_replies(&config, &store, sockets.replies, &halt, &mut stages);
+    let (_none_yet, others) = watch::channel(BTreeSet::new());
+    let means = Means {
+        lane,
+        signer,
+        socket: sockets.operators,
+        others,
+        metrics: sockets.metrics,
+        beside,
+    };
+    let (sweeper, mut besides) = watching::start(&config, &store, means, &late)?;
 
     notify(&[NotifyState::Ready]);
-    tracing::info!(intake = %address, "ready");
-    let told = ready.send(Running {
-        intake: address,
-        smtp_in,
-        store: store.clone(),
-        certificate,
-    });
+    tracing::info!(intake = %addresses.intake, "ready");
+    let told = ready.send(addresses.running(&store, certificate));
     drop(told);
     let mut outcome = supervise(&mut stages, &mut besides, &mut writing, stop).await;
 
@@ -155,14 +160,19 @@ pub async fn run(
     outcome
 }
 
-/// Binds what answers and reports come in by, where the settings name an address.
-async fn listen_for_replies(config: &Config) -> Result<Option<smtp::Listeners>, ServiceFault> {
-    let Some(settings) = &config.replies else {
-        return Ok(None);
-    };
-    let bound = smtp::Listeners::bind(settings).await;
-    let bound = bound.map_err(|(address, e)| ServiceFault::Socket(address.to_string(), e))?;
-    Ok(Some(bound))
+/// Starts what applies time.
+fn start_watch(
+    config: &Config,
+    store: &Store,
+    halt: &watch::Sender<bool>,
+    stages: &mut JoinSet<End>,
+) {
+    let watching = Watch::new(store.clone(), config.delivery.poll);
+    let until = halt.subscribe();
+    stages.spawn(async move {
+        watching.run(until).await;
+        ("watch", Ok(()))
+    });
 }
 
 /// Starts what takes mails in, and what settles them.
@@ -171,7 +181,7 @@ fn start_replies(
     store: &Store,
     listeners: Option<smtp::Listeners>,
     halt: &watch::Sender<bool>,
-    stages: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
+    stages: &mut JoinSet<End>,
 ) {
     if let (Some(settings), Some(listeners)) = (config.replies.clone(), listeners) {
         let (inbox, until) = (store.clone(), halt.subscribe());
@@ -199,55 +209,6 @@ fn start_writer(
         .build()?;
     writing.spawn_blocking(move || own.block_on(writer));
     Ok(())
-}
-
-/// What outlives the drain: the operators' socket with what it asks, and the heartbeat.
-fn start_besides(
-    config: &Config,
-    store: &Store,
-    (socket, stuck): (UnixListener, watch::Receiver<Stuck>),
-    beside: routes::Beside,
-    late: watch::Receiver<bool>,
-) -> JoinSet<(&'static str, Result<(), ServiceFault>)> {
-    let mut besides = JoinSet::new();
-    let ways = routes::start(config, beside, &mut besides, &late);
-    let (for_admin, until) = (store.clone(), late.clone());
-    let operators = config.operators.operators.clone();
-    besides.spawn(async move {
-        admin::serve(socket, for_admin, operators, stuck, ways, until).await;
-        ("admin", Ok(()))
-    });
-    let for_heart = store.clone();
-    besides.spawn(async move {
-        heart(for_heart, late).await;
-        ("heart", Ok(()))
-    });
-    besides
-}
-
-/// The sweeper looks from outside the stages, on its own thread and connection.
-fn start_sweeper(
-    config: &Config,
-    store: &Store,
-    late: watch::Receiver<bool>,
-) -> Result<(JoinHandle<()>, watch::Receiver<Stuck>), ServiceFault> {
-    let (found, stuck) = watch::channel(Stuck::default());
-    let settings = sweeper::Settings {
-        state_dir: config.store.state_dir.clone(),
-        credential: config.store.credential.clone(),
-        lease: config.delivery.lease,
-    };
-    let sweeper = sweeper::start(settings, store.clock().clone(), late, found);
-    let sweeper = sweeper.map_err(ServiceFault::Sweeper)?;
-    Ok((sweeper, stuck))
-}
-
-/// Binds intake's address; the port may be 0, so the address is asked back.
-async fn listen(address: SocketAddr) -> Result<(TcpListener, SocketAddr), ServiceFault> {
-    let fault = |error| ServiceFault::Socket(address.to_string(), error);
-    let listener = TcpListener::bind(address).await.map_err(fault)?;
-    let bound = listener.local_addr().map_err(fault)?;
-    Ok((listener, bound))
 }
 
 /// Without a directory, or with contacts on a route that is not there, letters would wait unseen.
@@ -279,13 +240,16 @@ fn options(config: &Config, maker: &Maker, clock: Clock) -> Options {
     }
 }
 
+/// What a stage is called, and how it ended by itself.
+type End = (&'static str, Result<(), ServiceFault>);
+
 /// How a stage ended: by itself, with its fault, or by a panic.
-type StageEnd = Result<(&'static str, Result<(), ServiceFault>), tokio::task::JoinError>;
+type StageEnd = Result<End, tokio::task::JoinError>;
 
 /// Waits for the order to stop; or for a stage to end, which is a fault.
 async fn supervise(
-    stages: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
-    besides: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
+    stages: &mut JoinSet<End>,
+    besides: &mut JoinSet<End>,
     writing: &mut JoinSet<()>,
     mut stop: watch::Receiver<bool>,
 ) -> Result<(), ServiceFault> {
@@ -331,8 +295,8 @@ fn ended_as_told(ended: StageEnd) -> Result<(), ServiceFault> {
 /// Waits, within bounds, until every stage has ended. What runs beside them outlives the drain and has
 /// not been told to end yet.
 async fn drain(
-    stages: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
-    besides: &mut JoinSet<(&'static str, Result<(), ServiceFault>)>,
+    stages: &mut JoinSet<End>,
+    besides: &mut JoinSet<End>,
     outcome: &mut Result<(), ServiceFault>,
 ) {
     let ending = async {
@@ -356,22 +320,6 @@ fn note(outcome: &mut Result<(), ServiceFault>, fault: ServiceFault) {
         *outcome = Err(fault);
     } else {
         tracing::error!(%fault, "and another fault while stopping");
-    }
-}
-
-/// Feeds the watchdog, only after a heartbeat has gone through the writer and was read back.
-async fn heart(store: Store, mut stop: watch::Receiver<bool>) {
-    let watchdog = sd_notify::watchdog_enabled();
-    let mut beat = interval(watchdog.map_or(HEARTBEAT, |limit| limit / 3));
-    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        tokio::select! {
-            _ = beat.tick() => match store.heartbeat().await {
-                Ok(()) => notify(&[NotifyState::Watchdog]),
-                Err(_) => tracing::error!("no heartbeat: the store does not commit"),
-            },
-            _ = stop.changed() => return,
-        }
     }
 }
 
@@ -399,7 +347,7 @@ fn keep_memory_private() -> Result<(), ServiceFault> {
 mod tests {
     use super::*;
 
-    type Stages = JoinSet<(&'static str, Result<(), ServiceFault>)>;
+    type Stages = JoinSet<End>;
 
     /// One stage that ends like this, and one that runs on.
     fn stages(ends: Result<(), ServiceFault>) -> (Stages, Stages, JoinSet<()>) {

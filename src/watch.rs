@@ -3,7 +3,7 @@
 
 pub mod sweeper;
 
-use crate::store::Store;
+use crate::store::{Round, Store};
 use jiff::Timestamp;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -32,6 +32,7 @@ impl Watch {
         while !*stop.borrow_and_update() {
             hints.mark_unchanged();
             let due = self.step(clock.now()).await;
+            self.store.pulses().note(Round::Watch);
             let due = async {
                 match due {
                     Some(due) => clock.wait_until(due).await,

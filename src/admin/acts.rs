@@ -4,7 +4,7 @@ use super::Refused;
 pub use super::routes::{Resume, Suspend};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::ending::{Ending, EndingReason, TaskReason};
-use crate::referral::id::{InboundId, NotAnId, NotificationId, TaskId};
+use crate::referral::id::{AlarmId, InboundId, NotAnId, NotificationId, TaskId};
 use crate::referral::school::{Role, Urn};
 use crate::store::{Act, NotActed, Store};
 use axum::Json;
@@ -118,6 +118,11 @@ pub enum Wished {
     SuspendRoute(Suspend),
     /// Claim for it again.
     ResumeRoute(Resume),
+    /// Take an alarm on.
+    ClaimAlarm {
+        /// `alm_...`
+        alarm: String,
+    },
 }
 
 impl std::fmt::Debug for Wished {
@@ -203,6 +208,9 @@ fn act_of(wished: Wished) -> Result<Act, NoAct> {
         },
         Wished::Dismiss { inbound } => Act::Dismiss {
             inbound: inbound_id(&inbound)?,
+        },
+        Wished::ClaimAlarm { alarm } => Act::ClaimAlarm {
+            alarm: AlarmId::parse(&alarm).map_err(|_| "an alarm's id begins with alm_")?,
         },
         Wished::SuspendRoute(wished) => wished.act()?,
         Wished::ResumeRoute(wished) => wished.act()?,
@@ -341,6 +349,7 @@ mod tests {
             json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "told", "notification": NTF, "role": "hub", "word": "unverified"}),
             json!({"act": "attach", "inbound": "inb_01JDA2V8W6E4R8T0Y2V4P6S8D0", "notification": NTF, "verdict": "received"}),
             json!({"act": "dismiss", "inbound": "inb_01JDA2V8W6E4R8T0Y2V4P6S8D0"}),
+            json!({"act": "claim_alarm", "alarm": "alm_01JDA2V8W6E4R8T0Y2V4P6S8D0"}),
         ] {
             assert!(read(good.to_string().as_bytes()).is_ok(), "{good}");
         }

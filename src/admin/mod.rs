@@ -2,6 +2,7 @@
 //! Unix user (SO_PEERCRED). One policy function says who may what; nothing is allowed by default.
 
 pub mod acts;
+mod alarms;
 mod calls;
 mod queue;
 pub mod reads;
@@ -13,7 +14,7 @@ mod server;
 mod telephone;
 
 use crate::referral::post::words;
-use crate::store::{Act, NotStored, Store, Stuck};
+use crate::store::{Act, AlarmLine, NotStored, Store, Stuck};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
@@ -127,14 +128,14 @@ pub async fn serve(
     listener: UnixListener,
     store: Store,
     operators: Vec<Operator>,
-    stuck: watch::Receiver<Stuck>,
+    watched: Watched,
     ways: Ways,
     stop: watch::Receiver<bool>,
 ) {
     let desk = Arc::new(Desk {
         store,
         operators,
-        stuck,
+        watched,
         ways,
     });
     let router = Router::new()
@@ -165,12 +166,20 @@ pub fn own_user_name() -> Option<String> {
     user_name(nix::unistd::Uid::effective().as_raw())
 }
 
+/// What a running daemon knows beside the database.
+#[derive(Debug)]
+pub struct Watched {
+    /// What the sweeper found last.
+    pub stuck: watch::Receiver<Stuck>,
+    /// Alarms that are open, also those that could not be recorded.
+    pub alarms: watch::Receiver<Vec<AlarmLine>>,
+}
+
 #[derive(Debug)]
 struct Desk {
     store: Store,
     operators: Vec<Operator>,
-    /// What the sweeper found last.
-    stuck: watch::Receiver<Stuck>,
+    watched: Watched,
     ways: Ways,
 }
 
@@ -210,11 +219,15 @@ async fn read(
         Ok(operator) => operator,
         Err(refused) => return refused.with(StatusCode::FORBIDDEN),
     };
+    let known = desk.watched.alarms.borrow().clone();
+    if let Some(found) = alarms::open(desk.store.readers(), &question, &known).await {
+        return Json(found).into_response();
+    }
     match answer(&desk.store, &question, &operator.name).await {
         Ok(Answer::Found(mut found)) => {
             // Only a running daemon has a sweeper to ask.
             if let (Question::Queue, Some(queue)) = (&question, found.as_object_mut()) {
-                let stuck = *desk.stuck.borrow();
+                let stuck = *desk.watched.stuck.borrow();
                 let stuck = json!({
                     "timers": stuck.timers,
                     "deliveries": stuck.deliveries,
@@ -224,7 +237,7 @@ async fn read(
                 queue.insert("stuck".to_owned(), stuck);
             }
             if question == Question::Routes {
-                desk.ways.tell(&mut found, now);
+                desk.ways.tell(&mut found, desk.store.clock().now());
             }
             Json(found).into_response()
         }

@@ -2,7 +2,7 @@
 //! Nothing personal is opened, but where somebody asks to reveal it: a child is its `child_ref`, a
 //! contact its id and role.
 
-use super::{calls, queue, refused, replies, routes};
+use super::{alarms, calls, queue, refused, replies, routes};
 use crate::referral::deadline::{Deadline, Whose, deadline};
 use crate::referral::directory::{ContactOf, Directory};
 use crate::referral::fact::Fact;
@@ -89,6 +89,16 @@ pub enum Question {
     },
     /// Routes: whether they may be used, what waits on them.
     Routes,
+    /// Alarms that are not over.
+    Alarms {
+        /// Those that are over, too.
+        all: bool,
+    },
+    /// One alarm, with what to do.
+    Alarm {
+        /// `alm_...`
+        id: String,
+    },
     /// Schools by name, town, postcode or URN.
     Schools {
         /// What to look for.
@@ -113,6 +123,8 @@ impl Question {
             | Self::Replies { .. }
             | Self::Tasks { .. }
             | Self::Routes
+            | Self::Alarms { .. }
+            | Self::Alarm { .. }
             | Self::Schools { .. } => false,
         }
     }
@@ -179,6 +191,8 @@ pub async fn answer(
         Question::Reply { id, reveal } => replies::one(readers, directory, id, *reveal).await?,
         Question::Tasks { kind } => calls::tasks(readers, kind.as_deref()).await?,
         Question::Routes => routes::list(readers, directory, now).await?,
+        Question::Alarms { all } => alarms::list(readers, *all).await?,
+        Question::Alarm { id } => alarms::one(readers, id).await?,
         Question::Schools { text } => schools(directory, text),
     })
 }

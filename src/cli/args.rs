@@ -4,8 +4,8 @@ mod people;
 mod routes;
 
 pub use people::{
-    CallCommand, CallEnded, Closing, NotificationAct, NotificationCommand, Reasoned, ReplyCommand,
-    TaskCommand, TaskDone,
+    AlarmCommand, CallCommand, CallEnded, Closing, NotificationAct, NotificationCommand, Reasoned,
+    ReplyCommand, TaskCommand, TaskDone,
 };
 
 pub use routes::{Resume, RouteCommand, Suspend};
@@ -64,6 +64,9 @@ pub enum Command {
     /// What people must do.
     #[command(subcommand)]
     Task(TaskCommand),
+    /// What needs a person of the gateway's own.
+    #[command(subcommand)]
+    Alarm(AlarmCommand),
     /// Letters on their way, oldest first.
     Queue,
     /// Ways out: whether letters go over them.
@@ -318,6 +321,9 @@ mod tests {
             "reply attach inb_01JDA2V8W6E4R8T0Y2V4P6S8D0 --notification ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0 --verdict received",
             "reply dismiss inb_01JDA2V8W6E4R8T0Y2V4P6S8D0",
             "task list --kind read_reply",
+            "alarm list --all",
+            "alarm show alm_01JDA2V8W6E4R8T0Y2V4P6S8D0",
+            "alarm claim alm_01JDA2V8W6E4R8T0Y2V4P6S8D0",
             "queue",
             "route list",
             "route probe cjsm --json",

@@ -6,6 +6,7 @@ pub mod exit;
 pub mod output;
 
 mod acts;
+mod alarms;
 mod calls;
 mod classify;
 mod deadlines;
@@ -81,6 +82,7 @@ async fn perform(arguments: Arguments, output: Output) -> Result<Exit, Stop> {
         Command::Notification(command) => reading::notification(files, command, output).await,
         Command::Call(command) => calls::call(files, command, output).await,
         Command::Reply(command) => replies::reply(files, command, output).await,
+        Command::Alarm(command) => alarms::alarm(files, command, output).await,
         Command::Task(command) => tasks::task(files, command, output).await,
         Command::Route(command) => routes::route(files, command, output).await,
         Command::Queue => reading::queue(files, output).await,

@@ -37,6 +37,12 @@ pub(super) fn assemble(
     let routes = sources.routes(&mut warnings);
     let delivery = sources.delivery(routes.as_deref().unwrap_or_default());
     let replies = sources.replies();
+    let alarms = sources.alarms(
+        gateway.as_ref(),
+        routes.as_deref().unwrap_or_default(),
+        &mut warnings,
+    );
+    let (heartbeat, metrics) = (sources.heartbeat(), sources.metrics());
     let forces = sources.forces(&mut warnings);
     let operators = sources.operators(
         gateway.as_ref().map(|gateway| &*gateway.state_dir),
@@ -56,7 +62,10 @@ pub(super) fn assemble(
             format: log.format,
         },
         store: store_settings(store?, &gateway),
-        listens: sources.listens(&intake, replies.as_ref()),
+        listens: sources.listens(&intake, replies.as_ref(), metrics.flatten()),
+        alarms: alarms?,
+        heartbeat: heartbeat?,
+        metrics: metrics?,
         letter,
         intake,
         nudge_route: retries.nudge_route.clone(),
@@ -122,7 +131,12 @@ impl<'a> Sources<'a> {
     }
 
     /// Every address that is listened on, with its place.
-    fn listens(&self, intake: &intake::Settings, replies: Option<&smtp::Settings>) -> Vec<Listens> {
+    fn listens(
+        &self,
+        intake: &intake::Settings,
+        replies: Option<&smtp::Settings>,
+        metrics: Option<SocketAddr>,
+    ) -> Vec<Listens> {
         let listens = |section, key, address: Option<SocketAddr>| {
             Some(Listens {
                 address: address?,
@@ -137,6 +151,7 @@ impl<'a> Sources<'a> {
             listens("intake", "listen", Some(intake.listen)),
             listens("replies", "listen_starttls", starttls),
             listens("replies", "listen_tls", tls),
+            listens("metrics", "listen", metrics),
         ]
         .into_iter()
         .flatten()

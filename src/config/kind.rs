@@ -1,5 +1,6 @@
 //! What a key admits: one rule for each kind of value, in code and in words.
 
+use crate::client::peer::HttpsUrl;
 use crate::referral::school::{Address, LaCode, RouteName};
 use crate::replies::smtp::Network;
 use jiff::civil::Time;
@@ -50,6 +51,8 @@ pub(super) enum Kind {
     Domain,
     /// An address and port to listen on.
     Listen,
+    /// An address by HTTPS.
+    Url,
     /// Networks of IP addresses.
     Networks,
     /// A file that is not secret.
@@ -102,6 +105,7 @@ impl Kind {
             Self::Host => "a host name".to_owned(),
             Self::Domain => "a full domain name".to_owned(),
             Self::Listen => "an IP address and port, such as \"0.0.0.0:8443\"".to_owned(),
+            Self::Url => "an address that begins with https://".to_owned(),
             Self::Networks => {
                 "a list of IP addresses or networks such as \"192.0.2.0/24\", each once".to_owned()
             }
@@ -157,6 +161,7 @@ impl Kind {
             Self::Host => text(&host),
             Self::Domain => text(&|text| host(text) && text.contains('.')),
             Self::Listen => text(&|text| text.parse::<SocketAddr>().is_ok()),
+            Self::Url => text(&|text| HttpsUrl::parse(text).is_some()),
             Self::Networks => list(0, &|text| Network::parse(text).is_some()),
             Self::File | Self::Folder | Self::Path | Self::Secret | Self::Roots => text(&path),
             Self::Files => list(0, &path),

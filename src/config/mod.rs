@@ -9,6 +9,7 @@
 //! Secrets are files or systemd credentials, never values: not in a file of settings, not in the
 //! environment, not in arguments.
 
+mod alarms;
 mod assemble;
 mod digest;
 mod fault;
@@ -31,6 +32,8 @@ pub use sample::sample;
 
 use crate::admin::Operator;
 
+use crate::alarms::{LaneSettings, Pace};
+use crate::client::peer::PeerSettings;
 use crate::referral::policy::Policy;
 use crate::referral::post::{ForceName, words};
 use crate::referral::school::RouteName;
@@ -40,6 +43,7 @@ use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Everything that is configured, checked and typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +62,12 @@ pub struct Config {
     pub nudge_route: Option<RouteName>,
     /// SMTP in, if it listens.
     pub replies: Option<smtp::Settings>,
+    /// How people are told of alarms.
+    pub alarms: AlarmSettings,
+    /// The external heartbeat, if there is one.
+    pub heartbeat: Option<HeartbeatSettings>,
+    /// Where metrics are served, if they are.
+    pub metrics: Option<SocketAddr>,
     /// The policy of each force that may post.
     pub policies: HashMap<ForceName, Arc<Policy>>,
     /// The directory.
@@ -85,6 +95,26 @@ pub struct LogSettings {
     pub filter: String,
     /// Lines for people or for machines.
     pub format: LogFormat,
+}
+
+/// How people are told of alarms.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AlarmSettings {
+    /// By which lane.
+    pub lane: LaneSettings,
+    /// When.
+    pub pace: Pace,
+    /// Whether the host's clock is kept by NTP.
+    pub ntp: bool,
+}
+
+/// The external heartbeat.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeartbeatSettings {
+    /// Who is called.
+    pub peer: PeerSettings,
+    /// How often.
+    pub every: Duration,
 }
 
 /// Which calendars the directory rests on.

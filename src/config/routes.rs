@@ -1,9 +1,9 @@
 //! Delivery and its routes.
 
+use super::alarms::pair;
 use super::assemble::Sources;
 use super::fault::ConfigWarning;
 use super::keys::{Delivery, Gateway, Route};
-use super::view::View;
 use crate::delivery;
 use crate::referral::retry::RetrySettings;
 use crate::referral::school::RouteName;
@@ -110,14 +110,5 @@ pub(super) fn delivery_settings(
         },
         lease: delivery.lease_s,
         poll: delivery.poll_s,
-    }
-}
-
-/// Notes one of two keys that is given without the other.
-fn pair(view: &View<'_>, one: &str, other: &str) {
-    match (view.has(one), view.has(other)) {
-        (true, false) => view.fault(one, &format!("needs {other}")),
-        (false, true) => view.fault(other, &format!("needs {one}")),
-        (true, true) | (false, false) => {}
     }
 }

@@ -2,6 +2,7 @@
 
 use super::kind::{Given, clock, digest};
 use crate::admin::Role as OperatorRole;
+use crate::client::peer::HttpsUrl;
 use crate::config::LogFormat;
 use crate::delivery::{Roots, TlsMode};
 use crate::letter::SignatureProfile;
@@ -56,6 +57,7 @@ from_text! {
     PathBuf = |text| Some(PathBuf::from(text));
     SocketAddr = |text| text.parse().ok();
     Address = |text| Address::parse(text);
+    HttpsUrl = |text| HttpsUrl::parse(text);
     LaCode = |text| LaCode::parse(text);
     RouteName = |text| Self::parse(text);
     Time = |text| clock(text);

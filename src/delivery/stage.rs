@@ -11,7 +11,7 @@ use crate::referral::fact::Message;
 use crate::referral::route::RouteHealth;
 use crate::referral::school::Address;
 use crate::seal::random;
-use crate::store::{Claim, Ended, LetterWork, NotStored, Room, Store};
+use crate::store::{Claim, Ended, LetterWork, NotStored, Room, Round, Store};
 use jiff::Timestamp;
 use std::sync::Arc;
 use std::time::Duration;
@@ -105,6 +105,7 @@ impl<C: Carrier> Stage<C> {
                 self.settle(ended)?;
             }
             let due = self.step(clock.now()).await;
+            self.world.store.pulses().note(Round::Delivery);
             let due = async {
                 match due {
                     Some(due) => clock.wait_until(due).await,

@@ -149,6 +149,9 @@ certificate_file = "{intake}"
 key_file = "{intake_key}"
 client_ca_file = "{ca}"
 
+[metrics]
+listen = "127.0.0.1:0"
+
 [operators]
 socket = "{socket}"
 

@@ -131,6 +131,11 @@ impl Signer {
         String::from_utf8(armored).map_err(|_| SignerFault::NotMade)
     }
 
+    /// Whether the key may sign at an instant: it is made, not expired and not revoked then.
+    pub fn may_sign_at(&self, at: Timestamp) -> bool {
+        self.key_at(SystemTime::from(at)).is_some()
+    }
+
     /// Signs bytes as of `at` (whole seconds) and verifies what was made. The armored signature's
     /// lines end in LF. It is not the same twice: the library salts it, so that nobody who chooses
     /// what is signed can prepare a collision.

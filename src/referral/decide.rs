@@ -302,7 +302,8 @@ fn ends_with_duty(kind: TaskKind) -> bool {
         | TaskKind::CompleteRefusedPost
         | TaskKind::ReadQuarantined
         | TaskKind::ReadReply
-        | TaskKind::CheckSender => false,
+        | TaskKind::CheckSender
+        | TaskKind::CheckSenderQuiet => false,
     }
 }
 

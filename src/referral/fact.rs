@@ -8,6 +8,7 @@ mod kinds;
 
 pub use kinds::{Message, ReleasedBy, Settlement, TaskKind};
 
+use super::alarm::{AlarmChannel, AlarmKind};
 use super::answer::{CallOutcome, Clash, SchoolWord, Strength, Verdict};
 use super::attempt::{AttemptResult, AttemptWhy, Phase};
 use super::deadline::DueReason;
@@ -475,6 +476,47 @@ facts! {
         reason: SuspendReason,
         /// And those that were to come.
         planned: bool,
+    }
+    /// A known force was quieter in a night than it ever is on that weekday.
+    SenderQuiet = "sender_quiet" v 1 {
+        /// The task that asks for it.
+        task: TaskId,
+        /// The day on which the night ended, ISO 8601.
+        day: String,
+        /// Referrals accepted in it.
+        accepted: u32,
+        /// The fewest of any such night before.
+        least: u32,
+    }
+    /// Something needs a person, whatever becomes of letters. It names no school and no child.
+    AlarmRaised = "alarm_raised" v 1 {
+        /// The alarm.
+        alarm: AlarmId,
+        /// What.
+        alarm_kind: AlarmKind,
+        /// About what: a route's name, an id of ours, a force.
+        subject: String,
+        /// Since when. While the store did not commit, this is before the fact.
+        opened_at: Timestamp,
+    }
+    /// A person was told.
+    AlarmTold = "alarm_told" v 1 {
+        /// The alarm.
+        alarm: AlarmId,
+        /// How.
+        channel: AlarmChannel,
+        /// When.
+        told_at: Timestamp,
+    }
+    /// A person took it on.
+    AlarmClaimed = "alarm_claimed" v 1 {
+        /// The alarm.
+        alarm: AlarmId,
+    }
+    /// What it was about is over.
+    AlarmCleared = "alarm_cleared" v 1 {
+        /// The alarm.
+        alarm: AlarmId,
     }
     /// A daemon's run began.
     DaemonStarted = "daemon_started" v 1 {

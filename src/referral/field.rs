@@ -1,5 +1,6 @@
 //! How values stand in facts: each as a plain value, and back.
 
+use super::alarm::{AlarmChannel, AlarmKind};
 use super::answer::{CallOutcome, Clash, SchoolWord, Strength, Verdict};
 use super::attempt::{AttemptResult, AttemptWhy, Phase};
 use super::deadline::DueReason;
@@ -97,6 +98,7 @@ text_fields! {
     InboundId: |t| InboundId::parse(t).ok();
     ContactId: |t| ContactId::parse(t).ok();
     RefusedPostId: |t| RefusedPostId::parse(t).ok();
+    AlarmId: |t| AlarmId::parse(t).ok();
     RouteName: RouteName::parse;
     Urn: Urn::parse;
     Digest: Digest::parse;
@@ -112,6 +114,8 @@ macro_rules! word_fields {
 }
 
 word_fields!(
+    AlarmKind,
+    AlarmChannel,
     AttemptResult,
     AttemptWhy,
     Phase,

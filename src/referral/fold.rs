@@ -263,6 +263,11 @@ pub fn fold<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Result<Case, NotAC
             | Fact::DirectoryApproved { .. }
             | Fact::RouteSuspended { .. }
             | Fact::RouteResumed { .. }
+            | Fact::SenderQuiet { .. }
+            | Fact::AlarmRaised { .. }
+            | Fact::AlarmTold { .. }
+            | Fact::AlarmClaimed { .. }
+            | Fact::AlarmCleared { .. }
             | Fact::DaemonStarted { .. }
             | Fact::DaemonStopped { .. } => {}
             Fact::AnswerReceived { .. }

@@ -105,6 +105,8 @@ ids! {
     ContactId = "con_";
     /// A refused post of a known force, kept for the desk.
     RefusedPostId = "rfp_";
+    /// An alarm of the gateway's own.
+    AlarmId = "alm_";
 }
 
 #[cfg(test)]

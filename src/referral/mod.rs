@@ -4,7 +4,7 @@
 //! In reading order: names of things ([`id`], [`mod@reference`]); what a force posts ([`post`], read by
 //! [`read`] through [`fields`]); schools, contacts and calendars ([`school`], [`calendar`],
 //! [`directory`]); the rules ([`deadline`], [`ladder`], [`policy`], [`plan`]); what happened and what follows
-//! ([`fact`], [`fold`], [`decide`], [`retry`]).
+//! ([`fact`], [`fold`], [`decide`], [`retry`]); and what needs a person of our own ([`alarm`]).
 
 pub mod id;
 pub mod reference;
@@ -33,6 +33,7 @@ pub mod expiry;
 pub mod answer;
 pub mod ending;
 pub mod report;
+pub mod alarm;
 pub mod field;
 pub mod fact;
 pub mod state;

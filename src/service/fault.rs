@@ -1,5 +1,6 @@
 //! Why the daemon does not start or stops, and what is to blame.
 
+use crate::alarms::LaneFault;
 use crate::delivery::carrier::RouteFault;
 use crate::delivery::stage::AttemptPanicked;
 use crate::intake::CannotServe;
@@ -24,6 +25,9 @@ pub enum ServiceFault {
     /// A route.
     #[error(transparent)]
     Route(#[from] RouteFault),
+    /// The alarms' lane.
+    #[error(transparent)]
+    Lane(#[from] LaneFault),
     /// Intake.
     #[error(transparent)]
     Intake(#[from] CannotServe),
@@ -63,6 +67,7 @@ impl ServiceFault {
             Self::Signer(_)
             | Self::Templates(_)
             | Self::Route(_)
+            | Self::Lane(_)
             | Self::Intake(_)
             | Self::Replies(_)
             | Self::NoDirectory

@@ -35,6 +35,13 @@ pub(super) struct Beside {
     clock: Clock,
 }
 
+impl Beside {
+    /// What delivery knows of its routes.
+    pub(super) fn health(&self) -> watch::Receiver<Vec<RouteHealth>> {
+        self.health.clone()
+    }
+}
+
 /// Starts the stage; gives what runs beside it.
 pub(super) fn start_delivery(
     config: &Config,

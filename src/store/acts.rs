@@ -13,10 +13,11 @@ mod views;
 
 pub use views::{CallMember, EarlierCall, OpenCall};
 
+use super::alarms;
 use super::tx::{Fault, Tx};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::ending::{Ending, EndingReason, TaskReason};
-use crate::referral::id::{InboundId, NotificationId, TaskId};
+use crate::referral::id::{AlarmId, InboundId, NotificationId, TaskId};
 use crate::referral::london;
 use crate::referral::route::SuspendReason;
 use crate::referral::school::{Role, RouteName, Urn};
@@ -145,6 +146,11 @@ pub enum Act {
         reason: SuspendReason,
         /// Also forgets the suspensions that were to come.
         planned: bool,
+    },
+    /// Takes an alarm on.
+    ClaimAlarm {
+        /// Which.
+        alarm: AlarmId,
     },
 }
 
@@ -276,5 +282,6 @@ pub(super) async fn act(tx: &mut Tx<'_>, act: &Act, operator: &str) -> Result<Ac
             reason,
             planned,
         } => routes::resume(tx, route, *reason, *planned, operator).await,
+        Act::ClaimAlarm { alarm } => alarms::claim(tx, *alarm, operator, &actor).await,
     }
 }

@@ -8,14 +8,17 @@
 mod accept;
 mod acts;
 mod addresses;
+mod alarms;
 mod answers;
 mod carrying;
 mod cases;
+mod conditions;
 mod directory_load;
 mod directory_rows;
 mod directory_tables;
 mod disk;
 mod failures;
+mod figures;
 mod inbound;
 mod inbound_views;
 pub mod json;
@@ -25,9 +28,11 @@ mod nudges;
 mod open;
 mod opening;
 mod outcomes;
+mod pulse;
 mod readers;
 mod routes;
 mod refuse;
+mod senders;
 pub mod refused;
 mod revealed;
 mod rows;
@@ -43,13 +48,18 @@ mod views;
 mod writer;
 
 pub use acts::{Act, CallMember, EarlierCall, NotActed, OpenCall};
+pub use alarms::{AlarmLine, AlarmNote};
+pub use conditions::{AttemptSeen, Waiting};
 pub use failures::LastFailure;
+pub use figures::{DUE_WITHIN_HOURS, Figures, Followed, Happened, RouteFigures, file_sizes};
 pub use inbound_views::ReplyLine;
 pub use lines::{LetterLine, LiveLine, QueueLine, ReferralLine, Stuck, TaskLine, Trace, TraceLine};
 pub use open::{OpenFault, Options};
+pub use pulse::{Pulses, Round, Times};
 pub use readers::Readers;
 pub use revealed::ChildShown;
 pub use routes::RouteBlock;
+pub use senders::QuietSender;
 pub use tx::{Basis, policy_digest, sha256};
 pub use types::*;
 pub use vault::{VaultFault, check_keys};
@@ -77,6 +87,7 @@ pub struct Store {
     able: Arc<AtomicBool>,
     hints: watch::Receiver<u64>,
     size_bytes_max: watch::Sender<u64>,
+    pulses: Pulses,
 }
 
 impl Store {
@@ -98,6 +109,11 @@ impl Store {
     /// Changes after each batch that is on disk. A hint: whoever waits for it also polls.
     pub fn hints(&self) -> watch::Receiver<u64> {
         self.hints.clone()
+    }
+
+    /// When each stage last went round.
+    pub fn pulses(&self) -> &Pulses {
+        &self.pulses
     }
 
     /// The reading side.
@@ -197,13 +213,31 @@ impl Store {
     /// Writes a heartbeat through the writer and reads it back from disk: proof that outcomes can be
     /// recorded, without which the watchdog is not fed.
     pub async fn heartbeat(&self) -> Result<(), NotStored> {
-        let written = ask(&self.first, Command::Heartbeat).await?;
-        let read = stored(self.readers.heartbeat().await)?;
-        if read >= written {
-            Ok(())
-        } else {
-            Err(NotStored)
+        let beat = async {
+            let written = ask(&self.first, Command::Heartbeat).await?;
+            let read = stored(self.readers.heartbeat().await)?;
+            if read >= written {
+                Ok(())
+            } else {
+                Err(NotStored)
+            }
+        };
+        let beaten = beat.await;
+        match beaten {
+            Ok(()) => self.pulses.note(Round::Commit),
+            Err(NotStored) => self.pulses.beat_failed(),
         }
+        beaten
+    }
+
+    /// Opens a task for each sender that was quiet, and settles those of senders heard again.
+    pub async fn record_senders(&self, quiet: Vec<QuietSender>) -> Result<(), NotStored> {
+        ask(&self.first, |reply| Command::Senders(quiet, reply)).await
+    }
+
+    /// Records what became of alarms. What was recorded before is not recorded again.
+    pub async fn record_alarms(&self, notes: Vec<AlarmNote>) -> Result<(), NotStored> {
+        ask(&self.first, |reply| Command::Alarms(notes, reply)).await
     }
 
     /// Bounds the database anew, from the next batch on. One that has outgrown a lower bound stays as

@@ -5,7 +5,7 @@ use super::disk::{self, Disk};
 use super::tx::{Basis, BasisRows, By, Fault, State, Stream, Tx};
 use super::vault::{Vault, VaultFault};
 use super::writer::{CHECKPOINT, Writer};
-use super::{Readers, Settings, Store, directory_load, outcomes, refuse};
+use super::{Pulses, Readers, Settings, Store, directory_load, outcomes, refuse};
 use crate::clock::Clock;
 use crate::referral::fact::Fact;
 use crate::referral::policy::Policy;
@@ -204,6 +204,7 @@ fn assemble(
     let directory = watch::channel(Arc::clone(&state.directory)).0;
     let able = Arc::new(AtomicBool::new(!disk.nearly_full()));
     let hints = watch::channel(0).0;
+    let pulses = Pulses::new();
     let store = Store {
         clock: clock.clone(),
         first,
@@ -213,6 +214,7 @@ fn assemble(
         able: Arc::clone(&able),
         hints: hints.subscribe(),
         size_bytes_max,
+        pulses: pulses.clone(),
     };
     let writer = Writer {
         connection: Some(connection),
@@ -227,6 +229,7 @@ fn assemble(
         able,
         hints,
         directory,
+        pulses,
         stopping: None,
     };
     (store, writer)

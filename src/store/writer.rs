@@ -16,9 +16,13 @@
 
 use super::disk::Disk;
 use super::tx::{Fault, State, Tx};
-use super::{Accepted, Act, Claim, Ended, InboundMail, NotAccepted, NotActed, Post, RefusedPost};
-use super::{Room, Settled, SignedLetter};
-use super::{accept, acts, directory_rows, inbound, open, outcomes, refuse, timers};
+use super::{
+    Accepted, Act, AlarmNote, Claim, Ended, InboundMail, NotAccepted, NotActed, Post, RefusedPost,
+};
+use super::{Pulses, QuietSender, Room, Settled, SignedLetter};
+use super::{
+    accept, acts, alarms, directory_rows, inbound, open, outcomes, refuse, senders, timers,
+};
 use crate::clock::Clock;
 use crate::referral::directory::Directory;
 use crate::referral::id::{InboundId, LetterId, NotificationId};
@@ -29,6 +33,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
 
 type Reply<T> = oneshot::Sender<T>;
 
@@ -50,6 +55,8 @@ pub(super) enum Command {
         Reply<Result<Vec<NotificationId>, NotActed>>,
     ),
     ImportDirectory(Box<Directory>, String, Reply<Option<u32>>),
+    Alarms(Vec<AlarmNote>, Reply<()>),
+    Senders(Vec<QuietSender>, Reply<()>),
     Heartbeat(Reply<i64>),
     /// Last command: commit what went before, checkpoint, stop.
     Stop(Reply<()>),
@@ -69,6 +76,7 @@ pub(super) struct Writer {
     pub(super) able: Arc<AtomicBool>,
     pub(super) hints: watch::Sender<u64>,
     pub(super) directory: watch::Sender<Arc<Directory>>,
+    pub(super) pulses: Pulses,
     pub(super) stopping: Option<Reply<()>>,
 }
 
@@ -272,7 +280,10 @@ impl Writer {
             .bind(self.state.fact_seq)
             .execute(&mut connection)
             .await?;
-        if let Err(error) = sqlx::query(COMMIT).execute(&mut connection).await {
+        let begun = Instant::now();
+        let committed = sqlx::query(COMMIT).execute(&mut connection).await;
+        self.pulses.committed(begun.elapsed());
+        if let Err(error) = committed {
             return Err(Failed::AtCommit(error.into(), pending));
         }
         self.connection = Some(connection);
@@ -393,6 +404,14 @@ async fn perform(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, F
                 Some(directory) => Some(Pending::Directory(Arc::new(directory), reply)),
                 None => answer(reply, None),
             }
+        }
+        Command::Alarms(notes, reply) => {
+            alarms::record(tx, &notes).await?;
+            answer(reply, ())
+        }
+        Command::Senders(quiet, reply) => {
+            senders::record(tx, &quiet).await?;
+            answer(reply, ())
         }
         Command::Heartbeat(reply) => {
             refuse::forget(tx).await?;

@@ -2,7 +2,7 @@
 //! past its time. What it finds is a fault of ours or of the host, never of a relay or a school.
 
 use crate::clock::Clock;
-use crate::store::{Readers, Stuck};
+use crate::store::{Pulses, Readers, Round, Stuck};
 use jiff::{SignedDuration, Timestamp};
 use std::io;
 use std::path::PathBuf;
@@ -27,6 +27,8 @@ pub struct Settings {
     pub credential: PathBuf,
     /// No attempt lasts longer.
     pub lease: Duration,
+    /// Told of each look.
+    pub pulses: Pulses,
 }
 
 /// Starts it; it ends when `stop` turns true or its sender is gone. `found` is told each time.
@@ -62,7 +64,11 @@ async fn sweep(
         }
         let mut pause = EVERY;
         if let Some(open) = &readers {
-            match look(open, &settings, clock.now()).await {
+            let found_now = look(open, &settings, clock.now()).await;
+            if found_now.is_some() {
+                settings.pulses.note(Round::Sweep);
+            }
+            match found_now {
                 // Seen once it may just be being done, after a step of the clock: look again soon.
                 Some(stuck) if !stuck.is_nothing() && !seen => (seen, pause) = (true, SOON),
                 Some(stuck) => {

@@ -146,7 +146,11 @@ fn the_shipped_policy_is_the_act_and_the_2020_scheme_is_narrower() {
     let scheme = root().join("config/set-2020.toml");
     let act = Config::read(std::slice::from_ref(&shipped), Look::Away).unwrap();
     assert!(!essex(&act).narrower_than_the_act());
-    assert!(act.warnings().is_empty());
+    let narrower = |config: &Config| {
+        let mut warnings = config.warnings().iter();
+        warnings.any(|warning| warning.what.contains("narrower than s.49A"))
+    };
+    assert!(!narrower(&act));
 
     let narrow = Config::read(&[shipped, scheme], Look::Away).unwrap();
     let policy = essex(&narrow);
@@ -159,7 +163,7 @@ fn the_shipped_policy_is_the_act_and_the_2020_scheme_is_narrower() {
     ];
     assert_eq!(policy.connections, connections);
     assert_eq!(policy.desk, essex(&act).desk);
-    assert!(narrow.warnings()[0].what.contains("narrower than s.49A"));
+    assert!(narrower(&narrow));
 }
 
 fn essex(config: &Config) -> Arc<Policy> {

@@ -6,7 +6,7 @@
 //! within its time; `FIRSTBELL_FAULTS=all` tries each way at every write.
 
 mod beside;
-mod disk;
+pub(crate) mod disk;
 mod lot;
 mod outcomes;
 

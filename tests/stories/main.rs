@@ -11,6 +11,7 @@ mod peers;
 mod support;
 
 mod acts;
+mod alarms;
 mod answers;
 mod breakers;
 mod canary;
@@ -30,6 +31,7 @@ mod kills;
 mod ladder_rows;
 mod letter;
 mod mailers;
+mod metrics;
 mod operators;
 mod orders;
 mod payload;

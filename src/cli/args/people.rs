@@ -4,7 +4,7 @@ use super::urn;
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::ending::{Ending, EndingReason, TaskReason};
 use crate::referral::fact::TaskKind;
-use crate::referral::id::{InboundId, NotificationId, TaskId};
+use crate::referral::id::{AlarmId, InboundId, NotificationId, TaskId};
 use crate::referral::reference::Reference;
 use crate::referral::school::{Role, Urn};
 use clap::{Args, Subcommand};
@@ -221,6 +221,29 @@ impl std::fmt::Debug for TaskDone {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "TaskDone({})", self.task)
     }
+}
+
+/// `alarm`.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum AlarmCommand {
+    /// Alarms that are not over, longest open first.
+    List {
+        /// Those that are over, too; latest first.
+        #[arg(long)]
+        all: bool,
+    },
+    /// One alarm, with what to do.
+    Show {
+        /// `alm_...`
+        #[arg(value_parser = AlarmId::parse)]
+        id: AlarmId,
+    },
+    /// Take an alarm on: nobody else is told of it.
+    Claim {
+        /// `alm_...`
+        #[arg(value_parser = AlarmId::parse)]
+        id: AlarmId,
+    },
 }
 
 fn role(text: &str) -> Result<Role, String> {

@@ -164,7 +164,7 @@ fn write_ready_file(asked: &Demo, world: &World, running: &Running) -> Result<()
         "smtp_in": running.smtp_in.map(|address| address.to_string()),
         "relay_cjsm": world.relay_cjsm.to_string(),
         "relay_school": world.relay_school.to_string(),
-        "metrics": null,
+        "metrics": running.metrics.map(|address| format!("http://{address}/metrics")),
         "state_dir": shown(&world.folder),
         "mail_dir": shown(&world.mail_dir),
         "directory": shown(&world.directory),

@@ -189,6 +189,7 @@ fn asked(kind: TaskKind) -> &'static str {
         TaskKind::ReadQuarantined => "look at a letter that could not be made",
         TaskKind::ReadReply => "read what the school wrote",
         TaskKind::CheckSender => "find out who answered",
+        TaskKind::CheckSenderQuiet => "ask a force whether its posts still leave",
         TaskKind::SettleContradiction => "find out which of two things is true",
         TaskKind::CallUnclaimed => "see to what nobody has taken on (a supervisor)",
         TaskKind::ChooseEnding => "choose how it ends (a supervisor)",

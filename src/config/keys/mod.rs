@@ -1,5 +1,6 @@
 //! The table of keys: every key once, with its type, unit, bounds, default and meaning.
 
+mod alarms;
 mod delivery;
 mod gateway;
 mod intake;
@@ -7,6 +8,7 @@ mod people;
 mod policy;
 mod replies;
 
+pub(super) use alarms::{Alarms, Heartbeat, Metrics};
 pub(super) use delivery::{Delivery, Route};
 pub(super) use gateway::{Directory, Gateway, Letters, Log, Signing, Store};
 pub(super) use intake::Intake;
@@ -28,6 +30,9 @@ pub(super) static SECTIONS: &[&Section] = &[
     &Delivery::SECTION,
     &Route::SECTION,
     &Replies::SECTION,
+    &Alarms::SECTION,
+    &Heartbeat::SECTION,
+    &Metrics::SECTION,
     &PolicyRow::SECTION,
     &Force::SECTION,
     &Operators::SECTION,

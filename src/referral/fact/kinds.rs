@@ -29,6 +29,8 @@ words! {
         SettleContradiction = "settle_contradiction",
         /// A call that nobody has claimed, for a supervisor.
         CallUnclaimed = "call_unclaimed",
+        /// Ask a force whether its posts still leave: it was quieter in a night than it ever is.
+        CheckSenderQuiet = "check_sender_quiet",
         /// Choose how it ends: visit, trust or authority lead, ring on, or an honest `not_told`.
         ChooseEnding = "choose_ending",
     }

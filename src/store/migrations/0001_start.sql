@@ -70,6 +70,8 @@ CREATE TABLE referral(
   ended TEXT CHECK (ended IN ('superseded','withdrawn')),
   UNIQUE(force, referral_id)
 ) STRICT;
+-- What lists are ordered by, and what a sender's nights are counted by.
+CREATE INDEX referral_received ON referral(force, received_at);
 CREATE INDEX referral_supersedes ON referral(force, supersedes_id) WHERE supersedes_id IS NOT NULL;
 CREATE TABLE intake_key(
   force TEXT NOT NULL,
@@ -414,6 +416,21 @@ CREATE TABLE refused_post(
   until INTEGER NOT NULL
 ) STRICT;
 CREATE INDEX refused_post_until ON refused_post(until);
+
+-- alarms: they name routes, ids of ours and forces
+CREATE TABLE alarm(
+  id TEXT PRIMARY KEY,
+  kind TEXT NOT NULL,
+  subject TEXT NOT NULL,
+  opened_at INTEGER NOT NULL,
+  -- Told by mail, then by the webhook.
+  mailed_at INTEGER,
+  hooked_at INTEGER,
+  claimed_by TEXT,
+  claimed_at INTEGER,
+  cleared_at INTEGER
+) STRICT;
+CREATE UNIQUE INDEX alarm_open ON alarm(kind, subject) WHERE cleared_at IS NULL;
 
 -- the writer proves that it can commit before the watchdog is fed
 CREATE TABLE heartbeat(

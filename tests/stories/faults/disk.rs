@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 /// What a failing call looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum How {
+pub(crate) enum How {
     IoError,
     NoSpace,
     /// Half of one write is taken, nothing of what follows.
@@ -28,7 +28,7 @@ impl How {
 
 /// Which calls fail. Those of the first are counted among all calls, of the others among syncs.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Which {
+pub(crate) enum Which {
     /// The n-th call and all that follow.
     From(i64),
     /// The n-th sync alone.
@@ -39,14 +39,14 @@ pub(super) enum Which {
 
 /// What the shim saw since it was last told something.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Seen {
-    pub(super) calls: i64,
-    pub(super) syncs: i64,
-    pub(super) failed: i64,
+pub(crate) struct Seen {
+    pub(crate) calls: i64,
+    pub(crate) syncs: i64,
+    pub(crate) failed: i64,
 }
 
 /// A disk that fails on order, for the one process that is started with [`Disk::environment`].
-pub(super) struct Disk {
+pub(crate) struct Disk {
     folder: TempDir,
     order: File,
 }
@@ -56,7 +56,7 @@ const OURS: usize = 4;
 const COUNTED: usize = 3;
 
 impl Disk {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = TempDir::new().unwrap();
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/stories/faults/shim.c");
         let built = Command::new("cc")
@@ -80,7 +80,7 @@ impl Disk {
         Self { folder, order }
     }
 
-    pub(super) fn environment(&self) -> Vec<(&'static str, String)> {
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
         let path = |name: &str| self.folder.path().join(name).display().to_string();
         vec![
             ("LD_PRELOAD", path("shim.so")),
@@ -89,7 +89,7 @@ impl Disk {
     }
 
     /// Counts from nothing, and lets these calls fail from now on.
-    pub(super) fn fail(&self, how: How, which: Which) {
+    pub(crate) fn fail(&self, how: How, which: Which) {
         let (which, first, last) = match which {
             Which::From(n) => (0, n, i64::MAX),
             Which::Sync(n) => (1, n, n),
@@ -99,16 +99,16 @@ impl Disk {
     }
 
     /// Counts from nothing; nothing fails.
-    pub(super) fn count(&self) {
+    pub(crate) fn count(&self) {
         self.tell([0; OURS]);
     }
 
     /// The fault lifts; what was counted stays to be read.
-    pub(super) fn mend(&self) {
+    pub(crate) fn mend(&self) {
         self.write(0, 0);
     }
 
-    pub(super) fn seen(&self) -> Seen {
+    pub(crate) fn seen(&self) -> Seen {
         Seen {
             calls: self.read(OURS),
             syncs: self.read(OURS + 1),

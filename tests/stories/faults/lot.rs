@@ -1,7 +1,7 @@
 //! Sixty-four posts at once over connections that are kept, and what became of each.
 
 use super::beside::Beside;
-use crate::support::daemon::{Daemon, SILENT_SCHOOL};
+use crate::support::daemon::Daemon;
 use crate::support::waiting::until;
 use crate::support::wire::{ANY_VERSION, Response, Wire};
 use firstbell::clock::Clock;
@@ -140,8 +140,8 @@ fn is_at_rest(daemon: &Daemon) -> bool {
         })
 }
 
-/// A referral of one child. The school has no contact: the case is held for the desk and no letter
-/// is sent, so that nothing but these posts writes.
+/// A referral of one child. Nobody knows the school: the case is held for the desk and no letter is
+/// sent nor any alarm raised, so that nothing but these posts writes.
 fn request(begun: Timestamp, number: usize) -> Vec<u8> {
     let body = json!({
         "schema": "oe-referral/1",
@@ -166,9 +166,9 @@ fn request(begun: Timestamp, number: usize) -> Vec<u8> {
             "resides_in_force_area": true,
             "education": "registered",
             "schools": [{
-                "urn": SILENT_SCHOOL.0,
+                "urn": "999999",
                 "urn_source": "picked",
-                "name_recorded": SILENT_SCHOOL.1
+                "name_recorded": "Nowhere School"
             }]
         }]
     })

@@ -16,6 +16,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // seal: the random bytes of a boundary come from the one generator.
     ("delivery", &["referral", "store", "letter", "tls", "seal"]),
     ("watch", &["referral", "store", "clock"]),
+    // delivery: the lane's mail goes as letters do; client: its webhook is called.
+    ("alarms", &["referral", "store", "delivery", "client"]),
     (
         "intake",
         &["referral", "store", "directory", "letter", "tls"],
@@ -25,6 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("evidence", &["referral", "store", "letter", "replies"]),
     ("metrics", &["store"]),
     ("config", STAGES),
+    ("config", &["client"]),
     ("service", STAGES),
     ("service", &["config"]),
     // The demo makes a world of the real parts: keys, certificates, deadlines, but no store and no
@@ -51,6 +54,7 @@ const STAGES: &[&str] = &[
     "replies",
     "delivery",
     "watch",
+    "alarms",
     "intake",
     "console",
     "admin",

@@ -1,0 +1,197 @@
+//! What runs beside the stages and outlives their drain: the operators' socket, and what watches the
+//! gateway: the writer's heartbeat, the sweeper, alarms.
+
+use super::routes::{self, Beside};
+use super::{End, HEARTBEAT, ServiceFault, notify};
+use crate::admin;
+use crate::alarms::book::Condition;
+use crate::alarms::heartbeat::Heartbeat;
+use crate::alarms::looks::{Looks, SigningKey, Sources};
+use crate::alarms::{self, Certificate, Lane, LaneFault};
+use crate::config::Config;
+use crate::letter::Signer;
+use crate::metrics;
+use crate::referral::route::{BreakerState, RouteHealth};
+use crate::store::{Store, Stuck};
+use crate::watch::sweeper;
+use sd_notify::NotifyState;
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
+
+/// What watching needs besides the settings and the store.
+pub(super) struct Means {
+    /// How people are told.
+    pub(super) lane: Lane,
+    /// The key that signs letters.
+    pub(super) signer: Signer,
+    /// The operators' socket.
+    pub(super) socket: UnixListener,
+    /// What stages know of that is an alarm.
+    pub(super) others: watch::Receiver<BTreeSet<Condition>>,
+    /// Where metrics are asked for, if they are.
+    pub(super) metrics: Option<TcpListener>,
+    /// What runs beside delivery.
+    pub(super) beside: Beside,
+}
+
+/// Starts all of it; it runs until `late` is true.
+pub(super) fn start(
+    config: &Config,
+    store: &Store,
+    means: Means,
+    late: &watch::Receiver<bool>,
+) -> Result<(JoinHandle<()>, JoinSet<End>), ServiceFault> {
+    let (sweeper, stuck) = start_sweeper(config, store, late.clone())?;
+    let mut besides = JoinSet::new();
+    let beat = beat();
+    let signer = means.signer;
+    let sources = Sources {
+        forces: config.policies.keys().cloned().collect(),
+        certificates: certificates(config),
+        signing: SigningKey(Arc::new(move |at| signer.may_sign_at(at))),
+        stuck: stuck.clone(),
+        others: means.others,
+        beat,
+        poll: config.delivery.poll,
+        ntp: config.alarms.ntp,
+    };
+    let looks = Looks::new(store.clone(), sources);
+    let stage = alarms::Stage::new(store.clone(), looks, means.lane, config.alarms.pace);
+    let health = means.beside.health();
+    let ways = routes::start(config, means.beside, &mut besides, late);
+    let (open, until) = (stage.shown(), late.clone());
+    besides.spawn(async move {
+        stage.run(until).await;
+        ("alarms", Ok(()))
+    });
+    let (for_admin, until) = (store.clone(), late.clone());
+    let operators = config.operators.operators.clone();
+    let watched = admin::Watched {
+        stuck,
+        alarms: open,
+    };
+    besides.spawn(async move {
+        admin::serve(means.socket, for_admin, operators, watched, ways, until).await;
+        ("admin", Ok(()))
+    });
+    if let Some(heartbeat) = &config.heartbeat {
+        let (peer, every) = (&heartbeat.peer, heartbeat.every);
+        let limits = (beat, config.delivery.poll);
+        let pulses = store.pulses().clone();
+        let heartbeat = Heartbeat::new(peer, every, pulses, limits).map_err(LaneFault::from)?;
+        let until = late.clone();
+        besides.spawn(async move {
+            heartbeat.run(until).await;
+            ("heartbeat", Ok(()))
+        });
+    }
+    if let Some(listener) = means.metrics {
+        let source = metrics::Source {
+            store: store.clone(),
+            state_dir: config.store.state_dir.clone(),
+            snapshots: snapshots(config, health),
+            version: env!("CARGO_PKG_VERSION"),
+        };
+        let until = late.clone();
+        besides.spawn(async move {
+            metrics::serve(listener, source, until).await;
+            ("metrics", Ok(()))
+        });
+    }
+    let (for_heart, until) = (store.clone(), late.clone());
+    besides.spawn(async move {
+        heart(for_heart, beat, until).await;
+        ("heart", Ok(()))
+    });
+    Ok((sweeper, besides))
+}
+
+/// What metrics show beside the database.
+fn snapshots(config: &Config, health: watch::Receiver<Vec<RouteHealth>>) -> metrics::Snapshots {
+    let certificates = certificates(config);
+    Arc::new(move || metrics::Snapshot {
+        routes: health.borrow().iter().map(snapshot).collect(),
+        certificates: certificates
+            .iter()
+            .filter_map(|known| Some((known.name.clone(), known.ends_at()?)))
+            .collect(),
+    })
+}
+
+fn snapshot(health: &RouteHealth) -> metrics::RouteSnapshot {
+    metrics::RouteSnapshot {
+        name: health.route.to_string(),
+        breaker: match health.breaker {
+            BreakerState::Closed => metrics::Breaker::Closed,
+            BreakerState::Open => metrics::Breaker::Open,
+            BreakerState::HalfOpen => metrics::Breaker::HalfOpen,
+        },
+    }
+}
+
+/// The certificates that are ours to renew.
+fn certificates(config: &Config) -> Vec<Certificate> {
+    let replies = config.replies.iter().map(|replies| Certificate {
+        name: "replies".to_owned(),
+        path: replies.certificate.clone(),
+    });
+    let routes = config.delivery.routes.iter().filter_map(|route| {
+        let client = route.client.as_ref()?;
+        Some(Certificate {
+            name: format!("route:{}", route.name),
+            path: client.certificate.clone(),
+        })
+    });
+    let intake = Certificate {
+        name: "intake".to_owned(),
+        path: config.intake.certificate.clone(),
+    };
+    std::iter::once(intake)
+        .chain(replies)
+        .chain(routes)
+        .collect()
+}
+
+/// The sweeper looks from outside the stages, on its own thread and connection.
+fn start_sweeper(
+    config: &Config,
+    store: &Store,
+    late: watch::Receiver<bool>,
+) -> Result<(JoinHandle<()>, watch::Receiver<Stuck>), ServiceFault> {
+    let (found, stuck) = watch::channel(Stuck::default());
+    let settings = sweeper::Settings {
+        state_dir: config.store.state_dir.clone(),
+        credential: config.store.credential.clone(),
+        lease: config.delivery.lease,
+        pulses: store.pulses().clone(),
+    };
+    let sweeper = sweeper::start(settings, store.clock().clone(), late, found);
+    let sweeper = sweeper.map_err(ServiceFault::Sweeper)?;
+    Ok((sweeper, stuck))
+}
+
+/// How often the heartbeat goes through the writer.
+fn beat() -> Duration {
+    sd_notify::watchdog_enabled().map_or(HEARTBEAT, |limit| limit / 3)
+}
+
+/// Feeds the watchdog, only after a heartbeat has gone through the writer and was read back.
+async fn heart(store: Store, every: Duration, mut stop: watch::Receiver<bool>) {
+    let mut beat = interval(every);
+    beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = beat.tick() => match store.heartbeat().await {
+                Ok(()) => notify(&[NotifyState::Watchdog]),
+                Err(_) => tracing::error!("no heartbeat: the store does not commit"),
+            },
+            _ = stop.changed() => return,
+        }
+    }
+}
