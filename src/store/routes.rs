@@ -180,7 +180,7 @@ impl Readers {
 
     /// How much waits on each route, and the soonest last safe moment of it.
     pub async fn count_waiting(&self) -> Result<Vec<(String, i64, Option<Timestamp>)>, NotStored> {
-        stored(self.waiting().await)
+        stored(self.waiting_on_routes().await)
     }
 
     async fn next_due(
@@ -226,7 +226,7 @@ impl Readers {
             .collect()
     }
 
-    async fn waiting(&self) -> Result<Vec<(String, i64, Option<Timestamp>)>, Fault> {
+    async fn waiting_on_routes(&self) -> Result<Vec<(String, i64, Option<Timestamp>)>, Fault> {
         let rows = sqlx::query(WAITING).fetch_all(&self.pool).await?;
         rows.iter()
             .map(|row| {
