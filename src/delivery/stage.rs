@@ -158,6 +158,10 @@ impl<C: Carrier> Stage<C> {
                 let (world, route) = (Arc::clone(&self.world), gate.route.name.clone());
                 self.running.spawn(async move {
                     let outcome = world.carrier.knock(&route).await;
+                    if outcome.as_ref().is_err_and(|failed| !failed.met_a_relay()) {
+                        // A hint to the sweeper; said again at the next knock.
+                        world.store.route_away(&route).await.unwrap_or_default();
+                    }
                     Ran::Knock { nth, outcome }
                 });
                 None
@@ -299,9 +303,8 @@ impl<C: Carrier> World<C> {
                     None
                 };
                 let now = self.store.clock().now();
-                let directory = self.store.directory();
                 let plus = route.plus_addressing;
-                let made = self.maker.make(claim, &work, job, &directory, plus, now);
+                let made = self.maker.make(claim, &work, job, plus, now);
                 let letter = made.map_err(|fault| {
                     tracing::error!(letter = %claim.letter, fault = %fault, "letter not made");
                     ours(AttemptResult::Later, AttemptWhy::LetterNotMade)
@@ -335,7 +338,11 @@ impl<C: Carrier> World<C> {
         let tagged = if route.plus_addressing { tagged } else { None };
         let mail_from = match work.message {
             Message::Letter => Some(tagged.unwrap_or_else(|| reply_to.clone())),
-            Message::Receipt | Message::AfterCall | Message::NotCounted => None,
+            Message::Receipt
+            | Message::AfterCall
+            | Message::NotCounted
+            | Message::Nudge
+            | Message::OfficeNudge => None,
         };
         Envelope {
             mail_from,

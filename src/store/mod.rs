@@ -7,6 +7,7 @@
 
 mod accept;
 mod acts;
+mod addresses;
 mod answers;
 mod carrying;
 mod cases;
@@ -19,6 +20,7 @@ mod inbound_views;
 pub mod json;
 mod letters;
 mod lines;
+mod nudges;
 mod open;
 mod opening;
 mod outcomes;
@@ -26,6 +28,8 @@ mod readers;
 mod routes;
 mod refuse;
 pub mod refused;
+mod rows;
+mod script;
 mod superseded;
 mod tasks;
 mod timers;

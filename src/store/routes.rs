@@ -6,6 +6,7 @@
 use super::carrying::LANE_LETTERS;
 use super::tx::{By, Fault, Stream, Tx};
 use super::views::instant;
+use super::writer::Command;
 use super::{NotStored, Readers, Room, Store, stored};
 use crate::referral::fact::Fact;
 use crate::referral::id::ItemId;
@@ -21,11 +22,12 @@ const BLOCKS: &str = "SELECT target, since, until, by_whom, reason FROM block WH
 const BLOCK_ADD: &str = "INSERT INTO block(id, what, target, since, until, by_whom, reason, note) VALUES ($1, 'route', $2, $3, $4, $5, $6, $7)";
 const OPEN: &str = "SELECT COUNT(*) FROM block WHERE what = 'route' AND target = $1 AND lifted_at IS NULL AND (until IS NULL OR until > $2)";
 const LIFT: &str = "UPDATE block SET lifted_at = $2 WHERE what = 'route' AND target = $1 AND lifted_at IS NULL AND (until IS NULL OR until > $2) AND (since <= $2 OR $3)";
+const AWAY: &str = "INSERT INTO route_away(route, seen_at) VALUES ($1, $2) ON CONFLICT (route) DO UPDATE SET seen_at = $2";
 const FACTS: &str = "SELECT COALESCE(MAX(n), 0) FROM fact WHERE stream = 'route'";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
-    SUSPENDED, NEXT_DUE, WAITING, BLOCKS, BLOCK_ADD, OPEN, LIFT, FACTS,
+    SUSPENDED, NEXT_DUE, WAITING, BLOCKS, BLOCK_ADD, OPEN, LIFT, FACTS, AWAY,
 ];
 
 /// Suspensions of one route that stand or are planned, at most: more is a mistake of a script.
@@ -53,9 +55,20 @@ pub(super) async fn is_suspended(tx: &mut Tx<'_>, route: &RouteName) -> Result<b
     let row = sqlx::query(SUSPENDED)
         .bind(route.as_str())
         .bind(tx.now.as_microsecond())
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     Ok(row.is_some())
+}
+
+/// Notes that a route's relay was found away: what waits for it is not stuck.
+pub(super) async fn away(tx: &mut Tx<'_>, route: &RouteName) -> Result<(), Fault> {
+    let now = tx.now.as_microsecond();
+    sqlx::query(AWAY)
+        .bind(route.as_str())
+        .bind(now)
+        .execute(tx.flushed().await?)
+        .await?;
+    Ok(())
 }
 
 /// A suspension as an operator wishes it.
@@ -77,7 +90,7 @@ pub(super) async fn suspend(
     let open = sqlx::query(OPEN)
         .bind(new.route.as_str())
         .bind(tx.now.as_microsecond())
-        .fetch_one(&mut *tx.connection)
+        .fetch_one(tx.flushed().await?)
         .await?;
     if open.try_get::<i64, _>(0)? >= OPEN_MAX {
         return Ok(false);
@@ -99,7 +112,7 @@ pub(super) async fn suspend(
         .bind(operator)
         .bind(new.reason.word())
         .bind(note.map(|item| item.to_string()))
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     Ok(true)
 }
@@ -116,7 +129,7 @@ pub(super) async fn resume(
         .bind(route.as_str())
         .bind(tx.now.as_microsecond())
         .bind(planned)
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     if lifted.rows_affected() == 0 {
         return Ok(false);
@@ -135,15 +148,15 @@ async fn sealed(tx: &mut Tx<'_>, new: &NewBlock<'_>) -> Result<Option<ItemId>, F
     let Some(note) = new.note else {
         return Ok(None);
     };
-    let key = tx.new_content_key("note").await?;
+    let key = tx.new_content_key("note")?;
     let owner = format!("route:{}", new.route);
-    let (item, _) = tx.new_item(&key, "note", &owner, note.as_bytes()).await?;
+    let (item, _) = tx.new_item(&key, "note", &owner, note.as_bytes())?;
     Ok(Some(item))
 }
 
 /// Facts about routes are one stream; gives the fact's place in it.
 async fn append(tx: &mut Tx<'_>, fact: &Fact, actor: &str) -> Result<i64, Fault> {
-    let row = sqlx::query(FACTS).fetch_one(&mut *tx.connection).await?;
+    let row = sqlx::query(FACTS).fetch_one(tx.flushed().await?).await?;
     let mut stream = Stream {
         name: "route".to_owned(),
         count: row.try_get(0)?,
@@ -153,11 +166,18 @@ async fn append(tx: &mut Tx<'_>, fact: &Fact, actor: &str) -> Result<i64, Fault>
         force: None,
         basis: tx.basis(None).await?,
     };
-    tx.append(&mut stream, fact, &by, None).await?;
+    tx.append(&mut stream, fact, &by, None)?;
     Ok(stream.count)
 }
 
 impl Store {
+    /// Notes that a route's relay was just found away. To be said again at each failed knock: whoever
+    /// looks for stuck work believes it for as long as it is fresh.
+    pub async fn route_away(&self, route: &RouteName) -> Result<(), NotStored> {
+        let route = route.clone();
+        super::ask(&self.first, |reply| Command::RouteAway(route, reply)).await
+    }
+
     /// When the next delivery of a route is due; none when nothing waits, or the route is suspended.
     pub async fn next_due(&self, route: &RouteName) -> Result<Option<Timestamp>, NotStored> {
         let (now, room) = (self.clock().now(), Room::of(1));

@@ -39,7 +39,7 @@ pub(super) async fn open_or_new(
     let open = sqlx::query(OPEN)
         .bind(kind.word())
         .bind(subject(case, kind, by.force.as_ref()))
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     match open {
         Some(row) => {
@@ -67,7 +67,7 @@ pub(super) async fn write(
         .bind(kind.word())
         .bind(&subject)
         .bind(&notification)
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     Ok(())
 }
@@ -90,7 +90,7 @@ pub(super) async fn add(
         .bind(by.force.as_ref().map(ForceName::as_str))
         .bind(tx.now.as_microsecond())
         .bind(wanted_by.as_microsecond())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     Ok(())
 }
@@ -105,12 +105,12 @@ pub(super) async fn left(
     sqlx::query(MEMBER_LEAVES)
         .bind(&task)
         .bind(notification.to_string())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     sqlx::query(SETTLE_EMPTY)
         .bind(&task)
         .bind(tx.now.as_microsecond())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     Ok(())
 }

@@ -4,9 +4,12 @@
 use crate::relays::authority::Authority;
 use crate::relays::relay::{Act, Relay};
 use crate::relays::{READY, TAKEN};
+use crate::store_rules::open;
 use crate::support::daemon::{CLOSED_SCHOOL, Daemon, Recipe, SCHOOL, Way};
 use crate::support::posts::{accepted, facts, referral, trace, trace_in_state, trace_with};
+use crate::support::waiting::until;
 use firstbell::clock::Clock;
+use firstbell::store::InboundMail;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
@@ -128,6 +131,14 @@ fn an_operator_holds_a_letter_back_until_it_is_released() {
     let after = trace(&daemon, &letter);
     // The letter that waited all along, and no second one.
     assert_eq!(after["deliveries"].as_array().unwrap().len(), 1);
+    let said = ["held", "released"].map(|kind| facts(&after, kind)[0].clone());
+    for item in [&said[0]["said"], &said[1]["reason"]] {
+        assert!(
+            item.as_str().is_some_and(|id| id.starts_with("itm_")),
+            "{item}"
+        );
+    }
+    assert!(!after.to_string().contains("wrong child"));
     let kinds = ["held", "released"].map(|kind| actors(&after, kind));
     assert_eq!(kinds, [["operator:A Tester"], ["operator:A Tester"]]);
 }
@@ -248,6 +259,42 @@ fn a_call_is_one_for_a_school_comes_back_until_told_and_ends_nothing_else() {
 }
 
 #[test]
+fn the_screen_of_a_call_says_to_whom_not_to_speak() {
+    let daemon = Daemon::start();
+    let mut withheld = doubted(1, "Ermintrude", SCHOOL);
+    withheld["withhold_from"] = json!(["dsl@marshend.test.cjsm.net"]);
+    accepted(&daemon, &withheld);
+    let not_to = || -> Vec<(Value, Value)> {
+        let next = daemon.json(&["call", "next"]);
+        let contacts = next["call"]["contacts"].as_array().unwrap().clone();
+        let shown = contacts.iter();
+        let shown = shown.map(|c| (c["role"].clone(), c["do_not_speak_to"].clone()));
+        shown.collect()
+    };
+    let both = |not: [bool; 2]| {
+        let roles = ["key_adult", "deputy"].map(|role| json!(role));
+        roles
+            .into_iter()
+            .zip(not.map(Value::from))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(not_to(), both([true, false]));
+    let text = daemon.command(&["call", "next"]).stdout;
+    let text = String::from_utf8(text).unwrap();
+    assert!(
+        text.contains("  do not speak to key_adult: G. A.\n"),
+        "{text}"
+    );
+    assert!(text.contains("  deputy: P. Z.  01621 000011\n"), "{text}");
+
+    // An adult involved has a part in the school: its Key Adult and deputies are told nothing.
+    let mut conflict = referral(2, "Dougal", SCHOOL);
+    conflict["children"][0]["schools"][0]["involved_person"] = json!("yes");
+    accepted(&daemon, &conflict);
+    assert_eq!(not_to(), both([true, true]));
+}
+
+#[test]
 fn not_on_the_roll_by_voice_opens_a_successor_for_the_desk_to_place() {
     let daemon = Daemon::start();
     let child = accepted(&daemon, &doubted(1, "Ermintrude", SCHOOL));
@@ -260,6 +307,58 @@ fn not_on_the_roll_by_voice_opens_a_successor_for_the_desk_to_place() {
     assert_eq!(trace(&daemon, successor)["target"], "unrouted");
     assert_eq!(tasks(&daemon, "ring_school"), Vec::<Value>::new());
     assert_eq!(tasks(&daemon, "choose_school").len(), 1);
+}
+
+/// What a school wrote is kept by its listener; the daemon classifies it, and shows its words only to who
+/// asks for them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_reply_shows_who_wrote_and_its_words_only_when_they_are_to_be_revealed() {
+    let mut daemon = Daemon::start();
+    daemon.stop_and_wait();
+    let opened = open(daemon.folder.path(), &Clock::system()).await;
+    let mail = InboundMail {
+        source: "smtp".to_owned(),
+        mail_from: Some("dsl@marshend.test.cjsm.net".to_owned()),
+        rcpt_to: vec!["replies@gateway.test".to_owned()],
+        bytes: b"From: Grace <dsl@marshend.test.cjsm.net>\r\nSubject: A question\r\n\r\nWhich child is this about?\r\n".to_vec(),
+    };
+    let reply = opened.store.keep_inbound(mail).await.unwrap().to_string();
+    opened.store.close().await.unwrap();
+    drop(opened);
+    daemon.begin();
+    let task = until(|| tasks(&daemon, "read_reply").pop()).expect("it is to be read");
+    assert_eq!(task["subject"], reply.as_str());
+
+    let shown = daemon.json(&["reply", "show", &reply]);
+    assert_eq!(
+        (&shown["from"]["role"], &shown["from"]["name"]),
+        (&json!("key_adult"), &json!("G. A."))
+    );
+    assert!(!shown.to_string().contains("Which child"), "{shown}");
+    let text = daemon.command(&["reply", "show", &reply]).stdout;
+    let text = String::from_utf8(text).unwrap();
+    let next = format!("Next: firstbell reply show {reply} --reveal\n");
+    assert!(
+        text.ends_with(&next) && !text.contains("Which child"),
+        "{text}"
+    );
+
+    let reveal = ["reply", "show", &reply, "--reveal"];
+    let shown = daemon.json(&reveal);
+    assert_eq!(shown["from"]["name"], "Grace Amadi");
+    assert_eq!(shown["sender"], "dsl@marshend.test.cjsm.net");
+    assert_eq!(
+        shown["text"].as_str().unwrap().trim(),
+        "Which child is this about?"
+    );
+    let text = String::from_utf8(daemon.command(&reveal).stdout).unwrap();
+    assert!(text.contains("\nWhich child is this about?\n"), "{text}");
+
+    with_operators(&mut daemon, |written| {
+        written.replace("[\"operator\"]", "[\"viewer\"]")
+    });
+    refused(&daemon.command(&reveal), "viewer");
+    daemon.json(&["reply", "show", &reply]);
 }
 
 #[test]

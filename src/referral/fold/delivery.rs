@@ -32,6 +32,8 @@ pub struct DeliveryCase {
     /// It may be tried from then on: as the decision after its latest attempt says, the soonest of
     /// several.
     pub not_before: Timestamp,
+    /// It is of no use after that.
+    pub not_after: Option<Timestamp>,
     /// Set aside.
     pub quarantined: bool,
     /// Ended with what it was for.
@@ -97,6 +99,11 @@ impl DeliveryCase {
         attempt.saturating_sub(u32::try_from(unspent).unwrap_or(u32::MAX))
     }
 
+    /// Whether a relay has taken it, as it said itself or as a report says.
+    pub fn was_handed_over(&self) -> bool {
+        self.may_have_arrived() && self.state() != DeliveryState::InDoubt
+    }
+
     /// Whether its reader has it, or may have.
     pub fn may_have_arrived(&self) -> bool {
         match self.state() {
@@ -155,6 +162,7 @@ struct Queued {
     step: u32,
     after_attempt: u32,
     not_before: Timestamp,
+    not_after: Option<Timestamp>,
 }
 
 /// What is gathered of deliveries in one pass, whatever the order.
@@ -235,6 +243,7 @@ impl Gathered {
             step,
             after_attempt,
             not_before,
+            not_after,
         } = fact
         else {
             return;
@@ -247,6 +256,7 @@ impl Gathered {
             step: *step,
             after_attempt: *after_attempt,
             not_before: *not_before,
+            not_after: *not_after,
         });
         if *after_attempt > known.after_attempt {
             known.after_attempt = *after_attempt;
@@ -268,6 +278,7 @@ impl Gathered {
                     route: queued.route,
                     step: queued.step,
                     not_before: queued.not_before,
+                    not_after: queued.not_after,
                     attempts: self.attempts.remove(&id).unwrap_or_default(),
                     unspent: self.unspent.remove(&id).unwrap_or_default(),
                     reports: self.reports.remove(&id).unwrap_or_default(),
