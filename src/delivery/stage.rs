@@ -159,6 +159,10 @@ impl<C: Carrier> Stage<C> {
                 let (world, route) = (Arc::clone(&self.world), gate.route.name.clone());
                 self.running.spawn(async move {
                     let outcome = world.carrier.knock(&route).await;
+                    if outcome.as_ref().is_err_and(|failed| !failed.met_a_relay()) {
+                        // A hint to the sweeper; said again at the next knock.
+                        world.store.route_away(&route).await.unwrap_or_default();
+                    }
                     Ran::Knock { nth, outcome }
                 });
                 None

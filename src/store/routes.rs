@@ -6,6 +6,7 @@
 use super::carrying::LANE_LETTERS;
 use super::tx::{By, Fault, Stream, Tx};
 use super::views::instant;
+use super::writer::Command;
 use super::{NotStored, Readers, Room, Store, stored};
 use crate::referral::fact::Fact;
 use crate::referral::id::ItemId;
@@ -21,11 +22,12 @@ const BLOCKS: &str = "SELECT target, since, until, by_whom, reason FROM block WH
 const BLOCK_ADD: &str = "INSERT INTO block(id, what, target, since, until, by_whom, reason, note) VALUES ($1, 'route', $2, $3, $4, $5, $6, $7)";
 const OPEN: &str = "SELECT COUNT(*) FROM block WHERE what = 'route' AND target = $1 AND lifted_at IS NULL AND (until IS NULL OR until > $2)";
 const LIFT: &str = "UPDATE block SET lifted_at = $2 WHERE what = 'route' AND target = $1 AND lifted_at IS NULL AND (until IS NULL OR until > $2) AND (since <= $2 OR $3)";
+const AWAY: &str = "INSERT INTO route_away(route, seen_at) VALUES ($1, $2) ON CONFLICT (route) DO UPDATE SET seen_at = $2";
 const FACTS: &str = "SELECT COALESCE(MAX(n), 0) FROM fact WHERE stream = 'route'";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
-    SUSPENDED, NEXT_DUE, WAITING, BLOCKS, BLOCK_ADD, OPEN, LIFT, FACTS,
+    SUSPENDED, NEXT_DUE, WAITING, BLOCKS, BLOCK_ADD, OPEN, LIFT, FACTS, AWAY,
 ];
 
 /// Suspensions of one route that stand or are planned, at most: more is a mistake of a script.
@@ -56,6 +58,17 @@ pub(super) async fn is_suspended(tx: &mut Tx<'_>, route: &RouteName) -> Result<b
         .fetch_optional(tx.flushed().await?)
         .await?;
     Ok(row.is_some())
+}
+
+/// Notes that a route's relay was found away: what waits for it is not stuck.
+pub(super) async fn away(tx: &mut Tx<'_>, route: &RouteName) -> Result<(), Fault> {
+    let now = tx.now.as_microsecond();
+    sqlx::query(AWAY)
+        .bind(route.as_str())
+        .bind(now)
+        .execute(tx.flushed().await?)
+        .await?;
+    Ok(())
 }
 
 /// A suspension as an operator wishes it.
@@ -158,6 +171,13 @@ async fn append(tx: &mut Tx<'_>, fact: &Fact, actor: &str) -> Result<i64, Fault>
 }
 
 impl Store {
+    /// Notes that a route's relay was just found away. To be said again at each failed knock: whoever
+    /// looks for stuck work believes it for as long as it is fresh.
+    pub async fn route_away(&self, route: &RouteName) -> Result<(), NotStored> {
+        let route = route.clone();
+        super::ask(&self.first, |reply| Command::RouteAway(route, reply)).await
+    }
+
     /// When the next delivery of a route is due; none when nothing waits, or the route is suspended.
     pub async fn next_due(&self, route: &RouteName) -> Result<Option<Timestamp>, NotStored> {
         let (now, room) = (self.clock().now(), Room::of(1));

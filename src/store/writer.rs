@@ -21,7 +21,7 @@ use super::{
 };
 use super::{Pulses, QuietSender, Room, Settled, SignedLetter};
 use super::{
-    accept, acts, alarms, directory_rows, inbound, open, outcomes, refuse, senders, timers,
+    accept, acts, alarms, directory_rows, inbound, open, outcomes, refuse, routes, senders, timers,
 };
 use crate::clock::Clock;
 use crate::referral::directory::Directory;
@@ -42,6 +42,7 @@ pub(super) enum Command {
     Accept(Box<Post>, Reply<Result<Accepted, NotAccepted>>),
     Refuse(Box<RefusedPost>, Reply<()>),
     Claim(RouteName, Room, Reply<Vec<Claim>>),
+    RouteAway(RouteName, Reply<()>),
     MakingAgain(LetterId, Reply<()>),
     Signed(Box<SignedLetter>, Reply<Vec<u8>>),
     Ended(Box<Ended>, Reply<()>),
@@ -381,6 +382,10 @@ async fn perform(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, F
         }
         Command::Claim(route, room, reply) => {
             answer(reply, outcomes::claim(tx, &route, &room).await?)
+        }
+        Command::RouteAway(route, reply) => {
+            routes::away(tx, &route).await?;
+            answer(reply, ())
         }
         Command::MakingAgain(letter, reply) => {
             outcomes::making_again(tx, letter).await?;

@@ -386,6 +386,11 @@ CREATE TABLE block(
   lifted_at INTEGER
 ) STRICT;
 CREATE INDEX block_live ON block(what, target) WHERE lifted_at IS NULL;
+-- when a route's relay was last found away, so that what waits for it is not taken for stuck
+CREATE TABLE route_away(
+  route TEXT PRIMARY KEY,
+  seen_at INTEGER NOT NULL
+) STRICT;
 CREATE TABLE day_hours(
   scope TEXT NOT NULL,
   start TEXT NOT NULL,
