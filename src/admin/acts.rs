@@ -1,7 +1,9 @@
 //! Acts on the operators' socket: what is wished, strictly read, and what became of it.
 
 use super::Refused;
+pub use super::routes::{Resume, Suspend};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
+use crate::referral::ending::{Ending, EndingReason, TaskReason};
 use crate::referral::id::{AlarmId, InboundId, NotAnId, NotificationId, TaskId};
 use crate::referral::school::{Role, Urn};
 use crate::store::{Act, NotActed, Store};
@@ -55,6 +57,31 @@ pub enum Wished {
         /// Which.
         urn: String,
     },
+    /// Choose how it ends.
+    Close {
+        /// `ntf_...`
+        notification: String,
+        /// How: `told_late`, `not_told` or `done`.
+        closed_as: String,
+        /// Why: its code.
+        code: String,
+        /// What is to be said about it.
+        note: String,
+    },
+    /// Agree to how another operator chose that it ends.
+    Countersign {
+        /// `ntf_...`
+        notification: String,
+    },
+    /// Call a task done that no other act ends.
+    TaskDone {
+        /// `tsk_...`
+        task: String,
+        /// Why: its code.
+        code: String,
+        /// What is to be said about it.
+        note: Option<String>,
+    },
     /// Take a task on.
     Claim {
         /// `tsk_...`
@@ -87,6 +114,10 @@ pub enum Wished {
         /// `inb_...`
         inbound: String,
     },
+    /// Claim nothing more for a route.
+    SuspendRoute(Suspend),
+    /// Claim for it again.
+    ResumeRoute(Resume),
     /// Take an alarm on.
     ClaimAlarm {
         /// `alm_...`
@@ -101,7 +132,7 @@ impl std::fmt::Debug for Wished {
 }
 
 /// Why what was sent is no act. It names the fault and echoes no value.
-type NoAct = &'static str;
+pub(super) type NoAct = &'static str;
 
 /// Reads an act; unknown acts, members and words are refused.
 pub(super) fn read(body: &[u8]) -> Result<Act, NoAct> {
@@ -146,6 +177,16 @@ fn act_of(wished: Wished) -> Result<Act, NoAct> {
             notification: notification_id(&notification)?,
             urn: Urn::parse(&urn).ok_or("a URN is six or seven digits")?,
         },
+        Wished::Close {
+            notification,
+            closed_as,
+            code,
+            note,
+        } => close(&notification, &closed_as, &code, note)?,
+        Wished::Countersign { notification } => Act::Countersign {
+            notification: notification_id(&notification)?,
+        },
+        Wished::TaskDone { task, code, note } => task_done(&task, &code, note)?,
         Wished::Claim { task } => Act::Claim {
             task: task_id(&task)?,
         },
@@ -171,6 +212,25 @@ fn act_of(wished: Wished) -> Result<Act, NoAct> {
         Wished::ClaimAlarm { alarm } => Act::ClaimAlarm {
             alarm: AlarmId::parse(&alarm).map_err(|_| "an alarm's id begins with alm_")?,
         },
+        Wished::SuspendRoute(wished) => wished.act()?,
+        Wished::ResumeRoute(wished) => wished.act()?,
+    })
+}
+
+fn close(notification: &str, closed_as: &str, code: &str, note: String) -> Result<Act, NoAct> {
+    Ok(Act::Close {
+        notification: notification_id(notification)?,
+        closed_as: Ending::parse(closed_as).ok_or("this is no ending")?,
+        code: EndingReason::parse(code).ok_or("this is no reason for an ending")?,
+        note: reasoned(note)?,
+    })
+}
+
+fn task_done(task: &str, code: &str, note: Option<String>) -> Result<Act, NoAct> {
+    Ok(Act::TaskDone {
+        task: task_id(task)?,
+        code: TaskReason::parse(code).ok_or("this is no reason for a task to be done")?,
+        note: note.map(reasoned).transpose()?,
     })
 }
 
@@ -218,7 +278,7 @@ fn word_of(text: &str) -> Result<SchoolWord, NoAct> {
     SchoolWord::parse(text).ok_or("a school word matches or is unverified")
 }
 
-fn reasoned(reason: String) -> Result<String, NoAct> {
+pub(super) fn reasoned(reason: String) -> Result<String, NoAct> {
     let length = reason.trim().chars().count();
     if (1..=REASON_CHARS_MAX).contains(&length) {
         Ok(reason)
@@ -258,7 +318,7 @@ fn refusal(refused: NotActed) -> Response {
     match refused {
         NotActed::NotThere(_) => words.with(StatusCode::NOT_FOUND),
         NotActed::NotNow(_) => words.with(StatusCode::UNPROCESSABLE_ENTITY),
-        NotActed::Conflict { who, at } => Refused {
+        NotActed::Conflict { so: _, who, at } => Refused {
             who: Some(who),
             at: Some(at.to_string()),
             ..words
@@ -282,6 +342,9 @@ mod tests {
             json!({"act": "release", "notification": NTF, "reason": "right child"}),
             json!({"act": "route", "notification": NTF, "urn": "990011"}),
             json!({"act": "claim", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0"}),
+            json!({"act": "close", "notification": NTF, "closed_as": "not_told", "code": "not_reached", "note": "rang all day"}),
+            json!({"act": "countersign", "notification": NTF}),
+            json!({"act": "task_done", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "code": "done", "note": null}),
             json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "no_answer"}),
             json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "told", "notification": NTF, "role": "hub", "word": "unverified"}),
             json!({"act": "attach", "inbound": "inb_01JDA2V8W6E4R8T0Y2V4P6S8D0", "notification": NTF, "verdict": "received"}),
@@ -306,6 +369,10 @@ mod tests {
             json!({"act": "tell", "notification": NTF, "role": "Amelia", "word": "matches"}),
             json!({"act": "tell", "notification": NTF, "role": "deputy"}),
             json!({"act": "route", "notification": NTF, "urn": "12"}),
+            json!({"act": "close", "notification": NTF, "closed_as": "Amelia", "code": "mash", "note": "x"}),
+            json!({"act": "close", "notification": NTF, "closed_as": "done", "code": "mash", "note": ""}),
+            json!({"act": "task_done", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "code": "Amelia"}),
+            json!({"act": "reveal", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0"}),
             json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "told"}),
             json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "spoke"}),
             json!({"act": "attach", "inbound": NTF, "notification": NTF, "verdict": "received"}),

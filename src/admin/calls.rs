@@ -2,6 +2,7 @@
 //! initials unless names are asked for.
 
 use super::reads::Answer;
+use super::telephone;
 use crate::referral::decide::call_comes_first;
 use crate::referral::directory::{ContactOf, Directory};
 use crate::referral::plan::{HoldReason, Target};
@@ -11,8 +12,8 @@ use crate::store::{CallMember, NotStored, OpenCall, Readers, TaskLine};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-/// The most urgent call that nobody has to themselves. One whose time has come goes before one whose
-/// time has not; then the first priority (`design.md`, the ladder), then the sooner act-by.
+/// The most urgent call that nobody has to themselves. One that can be made now goes before one whose
+/// time has not come or whose school is closed; then the first priority (`design.md`, the ladder), then the sooner act-by.
 pub(super) async fn next(
     readers: &Readers,
     directory: &Directory,
@@ -20,19 +21,12 @@ pub(super) async fn next(
     reveal: bool,
 ) -> Result<Answer, NotStored> {
     let calls = readers.list_calls(now).await?;
-    let open = calls.len();
-    let claimed = calls.iter().filter(|call| call.claimed.is_some()).count();
+    let (open, claimed) = counted(&calls);
     let free = calls.into_iter().filter(|call| call.claimed.is_none());
     let next = free.min_by_key(|call| {
-        let due = call.wanted_by <= now;
-        let wanted = if due { now } else { call.wanted_by };
-        (
-            !due,
-            wanted,
-            !comes_first(call),
-            act_by(call),
-            call.wanted_by,
-        )
+        let opens = telephone::opens_at(directory, target(call), now);
+        let from = opens.into_iter().fold(call.wanted_by.max(now), Ord::max);
+        (from, !comes_first(call), act_by(call), call.wanted_by)
     });
     Ok(Answer::Found(json!({
         "now": now.to_string(),
@@ -40,6 +34,16 @@ pub(super) async fn next(
         "claimed": claimed,
         "call": next.map(|call| shown(&call, directory, now, reveal)),
     })))
+}
+
+/// How many calls are open, and how many of these somebody has to themselves.
+pub(super) fn counted(calls: &[OpenCall]) -> (usize, usize) {
+    let claimed = calls.iter().filter(|call| call.claimed.is_some()).count();
+    (calls.len(), claimed)
+}
+
+fn target(call: &OpenCall) -> Option<Target> {
+    call.members.first().map(|member| member.case.target)
 }
 
 fn comes_first(call: &OpenCall) -> bool {
@@ -52,10 +56,14 @@ fn act_by(call: &OpenCall) -> Option<Timestamp> {
     call.members.iter().map(|member| member.case.act_by).min()
 }
 
-fn shown(call: &OpenCall, directory: &Directory, now: Timestamp, reveal: bool) -> Value {
-    let target = call.members.first().map(|member| member.case.target);
-    let (school, contacts) = place(directory, target);
-    let contacts = contacts.iter().map(|known| asked_for(known, call, reveal));
+/// One call, with the contacts' names when they are to be revealed.
+pub(super) fn shown(call: &OpenCall, directory: &Directory, now: Timestamp, reveal: bool) -> Value {
+    let (school, contacts) = place(directory, target(call));
+    let contacts = contacts.iter().map(|known| {
+        let suspended = directory.suspended.contains(&known.id);
+        asked_for(known, call, suspended, reveal)
+    });
+    let opens_at = telephone::opens_at(directory, target(call), now);
     json!({
         "task": call.task,
         "force": call.force,
@@ -63,6 +71,8 @@ fn shown(call: &OpenCall, directory: &Directory, now: Timestamp, reveal: bool) -
         "opened_at": call.opened_at.to_string(),
         "wanted_by": call.wanted_by.to_string(),
         "due": call.wanted_by <= now,
+        "ready": call.wanted_by <= now && opens_at.is_none(),
+        "opens_at": opens_at.map(|at| at.to_string()),
         "act_by": act_by(call).map(|at| at.to_string()),
         "school": school,
         "contacts": contacts.collect::<Vec<_>>(),
@@ -115,10 +125,10 @@ fn place(directory: &Directory, target: Option<Target>) -> (Value, &[Contact]) {
 }
 
 /// A contact on the call's screen: to be asked for, or not to be spoken to.
-fn asked_for(known: &Contact, call: &OpenCall, reveal: bool) -> Value {
+fn asked_for(known: &Contact, call: &OpenCall, suspended: bool, reveal: bool) -> Value {
     let mut shown = contact(known, reveal);
     if let Some(members) = shown.as_object_mut() {
-        let not = call.members.iter().any(|member| not_to(known, member));
+        let not = suspended || call.members.iter().any(|member| not_to(known, member));
         members.insert("do_not_speak_to".to_owned(), Value::Bool(not));
     }
     shown

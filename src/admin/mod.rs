@@ -4,13 +4,17 @@
 pub mod acts;
 mod alarms;
 mod calls;
+mod queue;
 pub mod reads;
 mod refused;
 mod replies;
+mod revealed;
+pub mod routes;
 mod server;
+mod telephone;
 
 use crate::referral::post::words;
-use crate::store::{AlarmLine, Store, Stuck};
+use crate::store::{Act, AlarmLine, NotStored, Store, Stuck};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
@@ -18,6 +22,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use axum::{Extension, Json, Router};
 use reads::{Answer, Question};
+use routes::{Probe, Ways};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use std::io;
@@ -62,6 +67,8 @@ enum Wish {
     Reveal,
     /// Do something about a notification, a call or a reply.
     Act,
+    /// Agree, as the second of two, to what another did.
+    Countersign,
 }
 
 /// The policy: whether these roles allow this wish. Who has no role may do nothing.
@@ -69,7 +76,9 @@ fn allows(roles: &[Role], wish: Wish) -> bool {
     roles.iter().any(|role| match (role, wish) {
         (Role::Viewer | Role::Operator | Role::Supervisor, Wish::See)
         | (Role::Operator | Role::Supervisor, Wish::Reveal | Wish::Act) => true,
-        (Role::Viewer, Wish::Reveal | Wish::Act) => false,
+        (Role::Supervisor, Wish::Countersign) => true,
+        (Role::Viewer, Wish::Reveal | Wish::Act | Wish::Countersign)
+        | (Role::Operator, Wish::Countersign) => false,
     })
 }
 
@@ -120,16 +129,19 @@ pub async fn serve(
     store: Store,
     operators: Vec<Operator>,
     watched: Watched,
+    ways: Ways,
     stop: watch::Receiver<bool>,
 ) {
     let desk = Arc::new(Desk {
         store,
         operators,
         watched,
+        ways,
     });
     let router = Router::new()
         .route("/v1/read", post(read))
         .route("/v1/act", post(act))
+        .route("/v1/probe", post(probe))
         .layer(DefaultBodyLimit::max(QUESTION_BYTES_MAX))
         .with_state(desk);
     server::run(listener, router, stop).await;
@@ -168,6 +180,7 @@ struct Desk {
     store: Store,
     operators: Vec<Operator>,
     watched: Watched,
+    ways: Ways,
 }
 
 impl Desk {
@@ -183,6 +196,7 @@ impl Desk {
                 Wish::See => "your roles allow you nothing",
                 Wish::Reveal => "a viewer may not reveal what is personal",
                 Wish::Act => "a viewer may look, and do nothing",
+                Wish::Countersign => "only a supervisor may countersign",
             })),
             None => Err(Refused::new(
                 "your Unix user is no operator in the configuration",
@@ -201,16 +215,15 @@ async fn read(
     } else {
         Wish::See
     };
-    if let Err(refused) = desk.allowed(&caller, wish) {
-        return refused.with(StatusCode::FORBIDDEN);
-    }
-    let now = desk.store.clock().now();
+    let operator = match desk.allowed(&caller, wish) {
+        Ok(operator) => operator,
+        Err(refused) => return refused.with(StatusCode::FORBIDDEN),
+    };
     let known = desk.watched.alarms.borrow().clone();
     if let Some(found) = alarms::open(desk.store.readers(), &question, &known).await {
         return Json(found).into_response();
     }
-    let directory = desk.store.directory();
-    match reads::answer(desk.store.readers(), &directory, now, &question).await {
+    match answer(&desk.store, &question, &operator.name).await {
         Ok(Answer::Found(mut found)) => {
             // Only a running daemon has a sweeper to ask.
             if let (Question::Queue, Some(queue)) = (&question, found.as_object_mut()) {
@@ -223,11 +236,26 @@ async fn read(
                 });
                 queue.insert("stuck".to_owned(), stuck);
             }
+            if question == Question::Routes {
+                desk.ways.tell(&mut found, desk.store.clock().now());
+            }
             Json(found).into_response()
         }
         Ok(Answer::NotThere(error)) => Refused::new(error).with(StatusCode::NOT_FOUND),
         Err(fault) => Refused::new(fault).with(StatusCode::SERVICE_UNAVAILABLE),
     }
+}
+
+/// What only a daemon can show, because it records who saw it; else as anybody may read it.
+async fn answer(store: &Store, question: &Question, operator: &str) -> Result<Answer, NotStored> {
+    let now = store.clock().now();
+    let directory = store.directory();
+    if matches!(question, Question::CallNext { reveal: true })
+        && let Some(found) = revealed::own_call(store, &directory, now, operator).await?
+    {
+        return Ok(Answer::Found(found));
+    }
+    reads::answer(store.readers(), &directory, now, question).await
 }
 
 /// One act. Who may not is refused before it is looked at what they ask.
@@ -241,9 +269,31 @@ async fn act(
         Err(refused) => return refused.with(StatusCode::FORBIDDEN),
     };
     match acts::read(&body) {
-        Ok(act) => acts::perform(&desk.store, act, &operator.name).await,
+        Ok(act) if !desk.ways.know(&act) => {
+            Refused::new("no route of this name is configured").with(StatusCode::NOT_FOUND)
+        }
+        Ok(act) => {
+            if matches!(act, Act::Countersign { .. })
+                && let Err(refused) = desk.allowed(&caller, Wish::Countersign)
+            {
+                return refused.with(StatusCode::FORBIDDEN);
+            }
+            acts::perform(&desk.store, act, &operator.name).await
+        }
         Err(words) => Refused::new(words).with(StatusCode::BAD_REQUEST),
     }
+}
+
+/// Probing reaches out of the house: whoever may only look may not.
+async fn probe(
+    State(desk): State<Arc<Desk>>,
+    Extension(caller): Extension<Caller>,
+    Json(wished): Json<Probe>,
+) -> Response {
+    if let Err(refused) = desk.allowed(&caller, Wish::Act) {
+        return refused.with(StatusCode::FORBIDDEN);
+    }
+    desk.ways.probe(&wished, desk.store.clock().now()).await
 }
 
 #[cfg(test)]
@@ -252,12 +302,13 @@ mod tests {
 
     #[test]
     fn every_role_may_exactly_what_the_policy_says() {
-        let wishes = [Wish::See, Wish::Reveal, Wish::Act];
+        let wishes = [Wish::See, Wish::Reveal, Wish::Act, Wish::Countersign];
         let may = |roles: &[Role]| wishes.map(|wish| allows(roles, wish));
-        assert_eq!(may(&[]), [false, false, false]);
-        assert_eq!(may(&[Role::Viewer]), [true, false, false]);
-        assert_eq!(may(&[Role::Operator]), [true, true, true]);
-        assert_eq!(may(&[Role::Supervisor]), [true, true, true]);
-        assert_eq!(may(&[Role::Viewer, Role::Operator]), [true, true, true]);
+        let acts = [true, true, true, false];
+        assert_eq!(may(&[]), [false; 4]);
+        assert_eq!(may(&[Role::Viewer]), [true, false, false, false]);
+        assert_eq!(may(&[Role::Operator]), acts);
+        assert_eq!(may(&[Role::Supervisor]), [true; 4]);
+        assert_eq!(may(&[Role::Viewer, Role::Operator]), acts);
     }
 }

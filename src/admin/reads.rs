@@ -2,7 +2,7 @@
 //! Nothing personal is opened, but where somebody asks to reveal it: a child is its `child_ref`, a
 //! contact its id and role.
 
-use super::{alarms, calls, refused, replies};
+use super::{alarms, calls, queue, refused, replies, routes};
 use crate::referral::deadline::{Deadline, Whose, deadline};
 use crate::referral::directory::{ContactOf, Directory};
 use crate::referral::fact::Fact;
@@ -10,6 +10,7 @@ use crate::referral::fold::{Case, DeliveryCase};
 use crate::referral::id::{NotificationId, ReferralId};
 use crate::referral::names::name_key;
 use crate::referral::plan::Target;
+use crate::referral::reference::Reference;
 use crate::referral::school::{School, SchoolStatus, Urn};
 use crate::store::totals::Listed;
 use crate::store::{NotStored, NotificationView, Readers, Trace, json};
@@ -33,12 +34,12 @@ pub enum Question {
     },
     /// One notification: its state, clocks and deliveries.
     Notification {
-        /// `ntf_...`
+        /// `ntf_...`, or its reference.
         id: String,
     },
     /// Everything that happened to one notification.
     Trace {
-        /// `ntf_...`
+        /// `ntf_...`, or its reference.
         id: String,
     },
     /// Live notifications, waiting deliveries and open tasks.
@@ -71,7 +72,7 @@ pub enum Question {
     },
     /// What came back by mail, latest first.
     Replies {
-        /// Those that somebody has read, too.
+        /// Those that ask for nobody any more, too.
         all: bool,
     },
     /// One reply.
@@ -86,6 +87,8 @@ pub enum Question {
         /// Of this kind only.
         kind: Option<String>,
     },
+    /// Routes: whether they may be used, what waits on them.
+    Routes,
     /// Alarms that are not over.
     Alarms {
         /// Those that are over, too.
@@ -119,6 +122,7 @@ impl Question {
             | Self::RefusedPosts { .. }
             | Self::Replies { .. }
             | Self::Tasks { .. }
+            | Self::Routes
             | Self::Alarms { .. }
             | Self::Alarm { .. }
             | Self::Schools { .. } => false,
@@ -169,7 +173,7 @@ pub async fn answer(
         },
         Question::Notification { id } => notification(readers, id, now, false).await?,
         Question::Trace { id } => notification(readers, id, now, true).await?,
-        Question::Queue => queue(readers, now).await?,
+        Question::Queue => queue::queue(readers, directory, now).await?,
         Question::Deadline { urn, at, incident } => {
             let incident = incident
                 .as_ref()
@@ -186,6 +190,7 @@ pub async fn answer(
         Question::Replies { all } => replies::list(readers, directory, *all).await?,
         Question::Reply { id, reveal } => replies::one(readers, directory, id, *reveal).await?,
         Question::Tasks { kind } => calls::tasks(readers, kind.as_deref()).await?,
+        Question::Routes => routes::list(readers, directory, now).await?,
         Question::Alarms { all } => alarms::list(readers, *all).await?,
         Question::Alarm { id } => alarms::one(readers, id).await?,
         Question::Schools { text } => schools(directory, text),
@@ -225,9 +230,16 @@ async fn notification(
     now: Timestamp,
     with_facts: bool,
 ) -> Result<Answer, NotStored> {
-    let id = match NotificationId::parse(id) {
-        Ok(id) => id,
-        Err(error) => return Ok(Answer::NotThere(error.to_string())),
+    let id = match (NotificationId::parse(id), Reference::parse(id)) {
+        (Ok(id), _) => id,
+        (Err(_), Ok(reference)) => match readers.find_reference(&reference).await? {
+            Some(found) => found.notification,
+            None => {
+                let words = format!("there is no notification of reference {reference}");
+                return Ok(Answer::NotThere(words));
+            }
+        },
+        (Err(error), Err(_)) => return Ok(Answer::NotThere(error.to_string())),
     };
     let Some(trace) = readers.show_trace(id, now).await? else {
         return Ok(Answer::NotThere(format!("there is no notification {id}")));
@@ -278,7 +290,8 @@ fn shown(trace: &Trace, now: Timestamp) -> Value {
         },
         "reasons": case.reasons.iter().map(|reason| reason.word()).collect::<Vec<_>>(),
         "suggestions": suggestions(trace),
-        "will_happen": case.hold.map(|hold| json!({"what": hold.will_happen.word(), "at": hold.at.to_string()})),
+        "will_happen": case.will_happen(now).map(|hold| json!({"what": hold.will_happen.word(), "at": hold.at.to_string()})),
+        "ending": ending(trace),
         "next": trace.timer.map(|(at, what)| json!({"at": at.to_string(), "what": what})),
         "letters": trace.letters.iter().map(|letter| json!({
             "letter": letter.letter,
@@ -291,6 +304,7 @@ fn shown(trace: &Trace, now: Timestamp) -> Value {
         "deliveries": case.deliveries.iter().map(|(id, delivery)| json!({
             "delivery": id.to_string(),
             "letter": delivery.letter.to_string(),
+            "message": delivery.message.word(),
             "contact": delivery.contact.to_string(),
             "role": role_of(case, delivery),
             "route": delivery.route.as_str(),
@@ -299,6 +313,20 @@ fn shown(trace: &Trace, now: Timestamp) -> Value {
             "repeats": delivery.repeats(),
         })).collect::<Vec<_>>(),
     })
+}
+
+/// How somebody chose that it ends, who, and whether it still waits for a second operator.
+fn ending(trace: &Trace) -> Option<Value> {
+    let chosen = trace.case.people.ending()?;
+    let mut facts = trace.facts.iter();
+    let by = facts.rfind(|line| matches!(line.fact, Fact::EndingChosen { .. }))?;
+    Some(json!({
+        "closed_as": chosen.closed_as.word(),
+        "code": chosen.code.word(),
+        "by": by.actor.strip_prefix("operator:").unwrap_or(&by.actor),
+        "at": by.at.to_string(),
+        "waits": trace.case.live() && !chosen.counts(),
+    }))
 }
 
 fn target(case: &Case) -> &'static str {
@@ -326,44 +354,6 @@ fn role_of(case: &Case, delivery: &DeliveryCase) -> Option<&'static str> {
         .iter()
         .find(|(contact, ..)| *contact == delivery.contact);
     known.map(|(_, role, _)| role.word())
-}
-
-async fn queue(readers: &Readers, now: Timestamp) -> Result<Answer, NotStored> {
-    let live = readers.list_live(now).await?;
-    let deliveries = readers.list_queue().await?;
-    let tasks = readers.list_tasks().await?;
-    let more = json!({
-        "notifications": readers.more(Listed::Live, live.len()).await?,
-        "deliveries": readers.more(Listed::Deliveries, deliveries.len()).await?,
-        "tasks": readers.more(Listed::Tasks, tasks.len()).await?,
-    });
-    Ok(Answer::Found(json!({
-        "now": now.to_string(),
-        "notifications": live.iter().map(|line| json!({
-            "notification": line.notification.to_string(),
-            "reference": line.reference,
-            "force": line.force,
-            "state": line.state,
-            "urn": line.urn,
-            "hold": line.hold,
-            "proof": line.proof,
-            "due_at": line.due_at.to_string(),
-            "act_by": line.act_by.to_string(),
-            "next": line.next_at.map(|at| json!({"at": at.to_string(), "what": line.next_what})),
-        })).collect::<Vec<_>>(),
-        "deliveries": deliveries.iter().map(|line| json!({
-            "delivery": line.delivery,
-            "notification": line.notification,
-            "route": line.route,
-            "state": line.state,
-            "not_before": line.not_before.to_string(),
-            "last_safe_at": line.last_safe_at.map(|at| at.to_string()),
-            "attempts": line.attempts,
-            "quarantined": line.quarantined,
-        })).collect::<Vec<_>>(),
-        "tasks": tasks.iter().map(calls::task).collect::<Vec<_>>(),
-        "more": more,
-    })))
 }
 
 fn deadline_of(

@@ -5,10 +5,11 @@ use super::calls::contact;
 use super::reads::Answer;
 use crate::referral::directory::Directory;
 use crate::referral::id::{ContactId, InboundId};
+use crate::store::totals::Listed;
 use crate::store::{NotStored, Readers, ReplyLine};
 use serde_json::{Value, json};
 
-/// Replies, latest first; those that somebody has read too when `all`.
+/// Replies, latest first; those that ask for nobody any more too when `all`.
 pub(super) async fn list(
     readers: &Readers,
     directory: &Directory,
@@ -19,7 +20,8 @@ pub(super) async fn list(
         .iter()
         .map(|line| shown(line, directory, false))
         .collect();
-    Ok(Answer::Found(json!({ "replies": lines })))
+    let more = readers.more(Listed::Replies(all), replies.len()).await?;
+    Ok(Answer::Found(json!({ "replies": lines, "more": more })))
 }
 
 /// One reply.

@@ -1,13 +1,13 @@
 //! Acts: only the daemon does them, in the name of the operator whose Unix user calls.
 
-use super::args::{NotificationAct, Reasoned};
+use super::args::{Closing, NotificationAct, Reasoned};
 use super::exit::Exit;
 use super::output::Output;
 use super::reading::exchange;
 use super::texts::{lines, list, of};
 use super::{Stop, load};
 use crate::admin::acts::Wished;
-use crate::config::Look;
+use crate::config::{Config, Look};
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -41,8 +41,28 @@ pub(super) async fn notification(
             notification: id.to_string(),
             urn: urn.to_string(),
         },
+        NotificationAct::Close(closing) => return close(files, closing, output).await,
+        NotificationAct::Countersign { id } => Wished::Countersign {
+            notification: id.to_string(),
+        },
     };
     act(files, &wished, output, "firstbell queue").await
+}
+
+async fn close(files: &[PathBuf], closing: Closing, output: Output) -> Result<Exit, Stop> {
+    let id = closing.id;
+    let then = if closing.closed_as.needs_countersigning() {
+        format!("a second operator: firstbell notification countersign {id}")
+    } else {
+        "firstbell queue".to_owned()
+    };
+    let wished = Wished::Close {
+        notification: id.to_string(),
+        closed_as: closing.closed_as.word().to_owned(),
+        code: closing.reason.word().to_owned(),
+        note: closing.note,
+    };
+    act(files, &wished, output, &then).await
 }
 
 /// Asks the daemon to do it. `then` is the next useful command.
@@ -53,17 +73,22 @@ pub(super) async fn act(
     then: &str,
 ) -> Result<Exit, Stop> {
     let config = load(files, Look::Away)?;
+    let stream = daemon(&config).await?;
+    let done = exchange(stream, "/v1/act", wished).await?;
+    output.answer(&done, |done| text(done, then))?;
+    Ok(Exit::Success)
+}
+
+/// The running daemon's socket.
+pub(super) async fn daemon(config: &Config) -> Result<UnixStream, Stop> {
     let socket = &config.operators.socket;
-    let stream = UnixStream::connect(socket).await.map_err(|error| {
+    UnixStream::connect(socket).await.map_err(|error| {
         let words = format!(
             "only a running daemon can act, and {}: {error}\nstart it with: firstbell serve",
             socket.display()
         );
         Stop::new(Exit::Unavailable, words)
-    })?;
-    let done = exchange(stream, "/v1/act", wished).await?;
-    output.answer(&done, |done| text(done, then))?;
-    Ok(Exit::Success)
+    })
 }
 
 fn text(done: &Value, then: &str) -> String {

@@ -1,11 +1,14 @@
 //! What can be asked: the arguments, typed.
 
 mod people;
+mod routes;
 
 pub use people::{
-    AlarmCommand, CallCommand, CallEnded, NotificationAct, NotificationCommand, Reasoned,
-    ReplyCommand, TaskCommand,
+    AlarmCommand, CallCommand, CallEnded, Closing, NotificationAct, NotificationCommand, Reasoned,
+    ReplyCommand, TaskCommand, TaskDone,
 };
+
+pub use routes::{Resume, RouteCommand, Suspend};
 
 use super::exit::Exit;
 use crate::referral::id::{ReferralId, RefusedPostId};
@@ -66,6 +69,9 @@ pub enum Command {
     Alarm(AlarmCommand),
     /// Letters on their way, oldest first.
     Queue,
+    /// Ways out: whether letters go over them.
+    #[command(subcommand)]
+    Route(RouteCommand),
     /// By when a school must know, and why.
     Deadline(Deadline),
     /// What kind of mail each file holds: a person's reply, an automatic one, a bounce.
@@ -319,6 +325,11 @@ mod tests {
             "alarm show alm_01JDA2V8W6E4R8T0Y2V4P6S8D0",
             "alarm claim alm_01JDA2V8W6E4R8T0Y2V4P6S8D0",
             "queue",
+            "route list",
+            "route probe cjsm --json",
+            "route suspend cjsm --reason maintenance --until 2026-11-23T06:00:00Z --note planned",
+            "route suspend cjsm --from 2026-11-23T01:00:00Z --until 2026-11-23T06:00:00Z --reason test",
+            "route resume cjsm --reason over --planned",
             "deadline --json --directory d --urn 123456 --at 2026-11-23T02:00:00+00:00",
             "deadline --urn 123456 --at 2026-11-23T02:00:00Z --incident 2026-11-22T21:40:00Z",
             "deadline --batch --directory d",
@@ -364,6 +375,9 @@ mod tests {
             "call outcome tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0 spoke",
             "reply attach inb_01JDA2V8W6E4R8T0Y2V4P6S8D0 --verdict received",
             "task list --kind tea",
+            "route suspend cjsm",
+            "route suspend CJSM --reason test",
+            "route resume cjsm --reason tea",
         ] {
             assert_eq!(parse(line), Err(Exit::Usage), "{line}");
         }

@@ -1,14 +1,17 @@
-//! `call` and `task`: what the desk rings and reads.
+//! `call`: whom the desk rings.
 
 use super::Stop;
 use super::acts::act;
-use super::args::{CallCommand, CallEnded, TaskCommand};
+use super::args::{CallCommand, CallEnded};
 use super::exit::Exit;
 use super::output::Output;
 use super::reading::tell;
-use super::texts::{and_more, lines, list, of, when, words};
+use super::texts::{harmless, lines, list, of, when, words};
 use crate::admin::acts::Wished;
 use crate::admin::reads::Question;
+use crate::referral::london;
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -24,7 +27,10 @@ pub(super) async fn call(
         }
         CallCommand::Claim { task } => {
             let task = task.to_string();
-            let then = format!("firstbell call outcome {task} OUTCOME");
+            let then = format!(
+                "firstbell call next --reveal shows whom it is about, then \
+                 firstbell call outcome {task} OUTCOME"
+            );
             act(files, &Wished::Claim { task }, output, &then).await
         }
         CallCommand::Outcome(ended) => {
@@ -44,16 +50,6 @@ fn outcome(ended: CallEnded) -> Wished {
     }
 }
 
-pub(super) async fn task(
-    files: &[PathBuf],
-    command: TaskCommand,
-    output: Output,
-) -> Result<Exit, Stop> {
-    let TaskCommand::List { kind } = command;
-    let kind = kind.map(|kind| kind.word().to_owned());
-    tell(files, &Question::Tasks { kind }, output, tasks).await
-}
-
 fn next(found: &Value) -> String {
     lines(|text| {
         let count = |pointer| found.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
@@ -62,24 +58,44 @@ fn next(found: &Value) -> String {
             writeln!(text, "No call to make: {open} open, {claimed} taken on.")?;
             return writeln!(text, "Next: firstbell task list");
         };
-        writeln!(text, "{open} call(s) open, {claimed} taken on. The next:")?;
-        one(text, call)?;
+        let own = found.get("own").and_then(Value::as_bool) == Some(true);
+        let which = if own { "Yours" } else { "The next" };
+        writeln!(text, "{open} call(s) open, {claimed} taken on. {which}:")?;
+        one(text, call, of(found, "/now"))?;
         let task = of(call, "/task");
-        writeln!(text, "Next: firstbell call claim {task}")
+        if own {
+            writeln!(text, "Next: firstbell call outcome {task} OUTCOME")
+        } else if is(call, "/ready") {
+            writeln!(text, "Next: firstbell call claim {task}")?;
+            writeln!(
+                text,
+                "  then firstbell call next --reveal shows names and birth dates"
+            )
+        } else {
+            writeln!(text, "Nothing can be rung now. Next: firstbell task list")
+        }
     })
 }
 
-fn one(text: &mut String, call: &Value) -> std::fmt::Result {
+fn is(value: &Value, pointer: &str) -> bool {
+    value.pointer(pointer).and_then(Value::as_bool) == Some(true)
+}
+
+fn one(text: &mut String, call: &Value, now: &str) -> std::fmt::Result {
     let priority = call.get("priority").and_then(Value::as_u64).unwrap_or(2);
     let (task, wanted) = (of(call, "/task"), when(call, "/wanted_by"));
     let act_by = when(call, "/act_by");
     writeln!(text, "Call {task}, P{priority}, act by {act_by}")?;
-    if call.get("due").and_then(Value::as_bool) != Some(true) {
+    if !is(call, "/due") {
         writeln!(text, "  not before {wanted}")?;
     }
     let (urn, name) = (of(call, "/school/urn"), of(call, "/school/name"));
     let (from, to) = (of(call, "/school/phone_from"), of(call, "/school/phone_to"));
-    writeln!(text, "  {urn} {name}, rings {from} to {to}")?;
+    write!(text, "  {urn} {name}, telephone {from}-{to}")?;
+    match opens(call, now) {
+        Some(opens) => writeln!(text, ", closed now; opens {opens}")?,
+        None => writeln!(text)?,
+    }
     let register = of(call, "/school/register_number");
     writeln!(text, "  the register's number: {register}")?;
     for contact in list(call, "/contacts") {
@@ -97,6 +113,7 @@ fn one(text: &mut String, call: &Value) -> std::fmt::Result {
             text,
             "  child {child_ref}, reference {reference}: {state}, {id}"
         )?;
+        named(text, child)?;
         let reasons = words(child, "/reasons");
         if !reasons.is_empty() {
             writeln!(text, "    {reasons}")?;
@@ -109,31 +126,68 @@ fn one(text: &mut String, call: &Value) -> std::fmt::Result {
     Ok(())
 }
 
-fn tasks(found: &Value) -> String {
-    lines(|text| {
-        let tasks = list(found, "/tasks");
-        for line in tasks {
-            let (id, kind) = (of(line, "/task"), of(line, "/kind"));
-            let (subject, by) = (of(line, "/subject"), when(line, "/wanted_by"));
-            write!(text, "{id}  {kind}  {subject}  by {by}")?;
-            if line.get("claimed").is_some_and(Value::is_object) {
-                let (who, at) = (of(line, "/claimed/who"), when(line, "/claimed/at"));
-                write!(text, "  taken on by {who} at {at}")?;
-            }
-            writeln!(text)?;
-            if line.get("reply").is_some_and(Value::is_object) {
-                let inbound = of(line, "/reply/inbound");
-                let at = when(line, "/reply/received_at");
-                writeln!(
-                    text,
-                    "  {inbound} came {at}: firstbell reply show {inbound}"
-                )?;
-            }
-        }
-        if tasks.is_empty() {
-            writeln!(text, "No tasks.")?;
-        }
-        and_more(text, found, "/more")?;
-        writeln!(text, "Next: firstbell call next")
-    })
+/// When a school that is closed opens: the day of the week says it within the week.
+fn opens(call: &Value, now: &str) -> Option<String> {
+    let at: Timestamp = call.pointer("/opens_at")?.as_str()?.parse().ok()?;
+    let now: Timestamp = now.parse().ok()?;
+    let within_the_week = at.duration_since(now) < SignedDuration::from_hours(6 * 24);
+    let shape = if within_the_week {
+        "%a %H:%M"
+    } else {
+        "%a %-d %b %H:%M"
+    };
+    Some(london::civil(at).strftime(shape).to_string())
+}
+
+/// Whom the script asks the school for, where it is revealed.
+fn named(text: &mut String, child: &Value) -> std::fmt::Result {
+    if !child.get("child").is_some_and(Value::is_object) {
+        return Ok(());
+    }
+    let (given, family) = (
+        of(child, "/child/given_name"),
+        of(child, "/child/family_name"),
+    );
+    write!(text, "    {} {}", harmless(given), harmless(family))?;
+    if let Some(known_as) = child.pointer("/child/known_as").and_then(Value::as_str) {
+        write!(text, " (known as {})", harmless(known_as))?;
+    }
+    let born = child
+        .pointer("/child/date_of_birth")
+        .and_then(Value::as_str);
+    let born: Option<Date> = born.and_then(|text| text.parse().ok());
+    let age = child.pointer("/child/age_years").and_then(Value::as_i64);
+    match (born, age) {
+        (Some(born), _) => writeln!(text, ", born {}", born.strftime("%-d %B %Y")),
+        (None, Some(age)) => writeln!(text, ", about {age}"),
+        (None, None) => writeln!(text, ", birth date not known"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_school_that_is_closed_is_not_offered_to_be_rung() {
+        let found = |opens_at: Option<&str>| {
+            next(&json!({
+                "now": "2026-11-22T04:00:00Z", "open": 1, "claimed": 0,
+                "call": {
+                    "task": "tsk_1", "due": true, "ready": opens_at.is_none(), "opens_at": opens_at,
+                    "school": {"urn": "990011", "phone_from": "08:00", "phone_to": "16:00"},
+                },
+            }))
+        };
+        let closed = found(Some("2026-11-23T08:00:00Z"));
+        let hours = "telephone 08:00-16:00, closed now; opens Mon 08:00\n";
+        assert!(closed.contains(hours), "{closed}");
+        assert!(!closed.contains("call claim"), "{closed}");
+        let later = found(Some("2027-01-04T08:00:00Z"));
+        assert!(later.contains("opens Mon 4 Jan 08:00"), "{later}");
+        let open = found(None);
+        assert!(open.contains("telephone 08:00-16:00\n"), "{open}");
+        assert!(open.contains("Next: firstbell call claim tsk_1"), "{open}");
+    }
 }

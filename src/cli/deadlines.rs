@@ -11,7 +11,7 @@ use crate::referral::deadline::{Whose, deadline as find};
 use crate::referral::directory::Directory;
 use crate::referral::school::Urn;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::io::BufRead;
 use std::path::PathBuf;
 
@@ -58,34 +58,47 @@ pub(super) async fn deadline(
     Ok(Exit::Success)
 }
 
-/// Lines `URN AT [INCIDENT]` from stdin, one object each on stdout.
+/// Lines `URN AT [INCIDENT]` from stdin, one object each on stdout. A bad line gets an object that says
+/// so, the others their answers all the same; the exit code tells that there was one.
 fn batch(directory: &Directory) -> Result<Exit, Stop> {
     use std::io::Write;
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut bad = 0u64;
     for (line, number) in std::io::stdin().lock().lines().zip(1u64..) {
-        let line = line?;
-        let wrong = || {
-            let words =
-                format!("line {number}: expected URN AT [INCIDENT], times RFC 3339 with offset");
-            Stop::new(Exit::BadInput, words)
-        };
-        let mut words = line.split_whitespace();
-        let urn = words.next().and_then(Urn::parse).ok_or_else(wrong)?;
-        let at = words
-            .next()
-            .and_then(|word| word.parse().ok())
-            .ok_or_else(wrong)?;
-        let incident = words
-            .next()
-            .map(|word| word.parse().map_err(|_| wrong()))
-            .transpose()?;
-        if words.next().is_some() {
-            return Err(wrong());
+        match answered(directory, &line?) {
+            Ok(found) => writeln!(out, "{found}")?,
+            Err(error) => {
+                bad += 1;
+                writeln!(out, "{}", json!({ "line": number, "error": error }))?;
+            }
         }
-        writeln!(out, "{}", one(directory, urn, at, incident)?)?;
     }
     out.flush()?;
-    Ok(Exit::Success)
+    if bad == 0 {
+        Ok(Exit::Success)
+    } else {
+        let words = format!("{bad} line(s) had no answer; each says why in its place");
+        Err(Stop::new(Exit::BadInput, words))
+    }
+}
+
+/// One line's answer, or why there is none.
+fn answered(directory: &Directory, line: &str) -> Result<Value, String> {
+    let wrong = || "expected URN AT [INCIDENT], times RFC 3339 with offset".to_owned();
+    let mut words = line.split_whitespace();
+    let urn = words.next().and_then(Urn::parse).ok_or_else(wrong)?;
+    let at = words
+        .next()
+        .and_then(|word| word.parse().ok())
+        .ok_or_else(wrong)?;
+    let incident = words
+        .next()
+        .map(|word| word.parse().map_err(|_| wrong()))
+        .transpose()?;
+    if words.next().is_some() {
+        return Err(wrong());
+    }
+    one(directory, urn, at, incident).map_err(|stop| stop.words)
 }
 
 fn one(

@@ -13,9 +13,11 @@ mod deadlines;
 mod night;
 mod reading;
 mod replies;
+mod routes;
 mod running;
 mod setup;
 mod submit;
+mod tasks;
 mod texts;
 
 use crate::config::{Config, ConfigFault, Look};
@@ -74,14 +76,15 @@ async fn perform(arguments: Arguments, output: Output) -> Result<Exit, Stop> {
     match arguments.command {
         Command::Serve => running::serve(files, &load(files, Look::AtFiles)?).await,
         Command::Demo(demo) => night::demo(&demo, output).await,
-        Command::CheckConfig => running::check_config(&load(files, Look::AtFiles)?, output).await,
+        Command::CheckConfig => running::check_config(files, output).await,
         Command::Submit(submit) => submit::submit(&submit, output).await,
         Command::Referral(command) => reading::referral(files, command, output).await,
         Command::Notification(command) => reading::notification(files, command, output).await,
         Command::Call(command) => calls::call(files, command, output).await,
         Command::Reply(command) => replies::reply(files, command, output).await,
         Command::Alarm(command) => alarms::alarm(files, command, output).await,
-        Command::Task(command) => calls::task(files, command, output).await,
+        Command::Task(command) => tasks::task(files, command, output).await,
+        Command::Route(command) => routes::route(files, command, output).await,
         Command::Queue => reading::queue(files, output).await,
         Command::Deadline(deadline) => deadlines::deadline(files, &deadline, output).await,
         Command::Classify(files) => classify::classify(&files, output),
@@ -94,13 +97,15 @@ async fn perform(arguments: Arguments, output: Output) -> Result<Exit, Stop> {
 
 /// Reads the settings; every fault at once, exit 78.
 fn load(files: &[PathBuf], look: Look) -> Result<Config, Stop> {
-    Config::read(files, look).map_err(|faults| {
-        let lines: Vec<String> = faults.iter().map(ConfigFault::to_string).collect();
-        let count = faults.len();
-        let words = format!(
-            "the configuration has {count} fault(s)\n{}",
-            lines.join("\n")
-        );
-        Stop::new(Exit::Configuration, words)
-    })
+    Config::read(files, look).map_err(|faults| faulty(&faults))
+}
+
+fn faulty(faults: &[ConfigFault]) -> Stop {
+    let lines: Vec<String> = faults.iter().map(ConfigFault::to_string).collect();
+    let count = faults.len();
+    let words = format!(
+        "the configuration has {count} fault(s)\n{}",
+        lines.join("\n")
+    );
+    Stop::new(Exit::Configuration, words)
 }

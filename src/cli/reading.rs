@@ -9,7 +9,7 @@ use crate::admin::reads::{self, Answer, Question};
 use crate::client;
 use crate::clock::Clock;
 use crate::config::{Config, Look};
-use crate::store::Readers;
+use crate::store::{OpenFault, Readers};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::{Request, StatusCode};
@@ -50,11 +50,8 @@ pub(super) async fn notification(
     output: Output,
 ) -> Result<Exit, Stop> {
     let (question, text): (_, fn(&Value) -> String) = match command {
-        NotificationCommand::Show { id } => (
-            Question::Notification { id: id.to_string() },
-            texts::notification,
-        ),
-        NotificationCommand::Trace { id } => (Question::Trace { id: id.to_string() }, texts::trace),
+        NotificationCommand::Show { id } => (Question::Notification { id }, texts::notification),
+        NotificationCommand::Trace { id } => (Question::Trace { id }, texts::trace),
         NotificationCommand::Act(act) => return acts::notification(files, act, output).await,
     };
     tell(files, &question, output, text).await
@@ -153,10 +150,15 @@ pub(super) async fn open(config: &Config) -> Result<Readers, Stop> {
     let (state_dir, credential) = (&config.store.state_dir, &config.store.credential);
     Readers::open_folder(state_dir, credential)
         .await
-        .map_err(|fault| {
-            Stop::new(
-                Exit::Unavailable,
-                format!("no daemon answers, and: {fault}"),
-            )
+        .map_err(|fault| match fault {
+            // Neither a fault nor a daemon that is missed: the first import has not been made.
+            OpenFault::Nothing(_) => Stop::new(Exit::Unavailable, fault),
+            OpenFault::Locked(_)
+            | OpenFault::File(..)
+            | OpenFault::Vault(_)
+            | OpenFault::Database(..) => {
+                let words = format!("no daemon answers, and: {fault}");
+                Stop::new(Exit::Unavailable, words)
+            }
         })
 }

@@ -6,11 +6,12 @@ use super::args::ReplyCommand;
 use super::exit::Exit;
 use super::output::Output;
 use super::reading::{ask, tell};
-use super::texts::{harmless, lines, list, of, when};
+use super::texts::{and_more, harmless, lines, list, of, when};
 use super::{Stop, load};
 use crate::admin::acts::Wished;
 use crate::admin::reads::Question;
 use crate::config::Look;
+use crate::referral::report::Kind;
 use crate::replies::classify::classify;
 use serde_json::Value;
 use std::fmt::Write;
@@ -71,8 +72,12 @@ fn all_of(found: &Value) -> String {
             head(text, line)?;
         }
         if replies.is_empty() {
-            writeln!(text, "No replies.")?;
+            writeln!(
+                text,
+                "No replies that ask for anybody; --all lists the others."
+            )?;
         } else {
+            and_more(text, found, "/more")?;
             writeln!(text, "Next: firstbell reply show ID")?;
         }
         Ok(())
@@ -95,6 +100,26 @@ fn head(text: &mut String, line: &Value) -> std::fmt::Result {
     Ok(())
 }
 
+/// Whether a person may have written it. A bounce, a report or an automatic reply comes from a program,
+/// whose address nobody would hold.
+fn wrote(found: &Value) -> bool {
+    let kind = found
+        .get("kind")
+        .and_then(Value::as_str)
+        .and_then(Kind::parse);
+    match kind {
+        Some(Kind::HumanReply | Kind::Unclassified) | None => true,
+        Some(
+            Kind::AutoReply
+            | Kind::BouncePermanent
+            | Kind::BounceTemporary
+            | Kind::DeliveryReport
+            | Kind::ReadReceipt
+            | Kind::AbuseReport,
+        ) => false,
+    }
+}
+
 fn one(found: &Value) -> String {
     lines(|text| {
         head(text, found)?;
@@ -103,20 +128,55 @@ fn one(found: &Value) -> String {
         if found.get("from").is_some_and(Value::is_object) {
             let (name, phone) = (of(found, "/from/name"), of(found, "/from/phone"));
             writeln!(text, "  from {name}, {phone}")?;
-        } else {
+        } else if wrote(found) {
             writeln!(text, "  from an address that we do not hold")?;
         }
         let id = of(found, "/inbound");
+        let is_read = found.get("read").is_some_and(Value::is_object);
         match found.get("text").and_then(Value::as_str) {
             Some(body) => {
                 writeln!(text, "  sender {}\n", harmless(of(found, "/sender")))?;
                 writeln!(text, "{}\n", harmless(body))?;
+                if is_read {
+                    writeln!(text, "Next: firstbell reply list")
+                } else if wrote(found) {
+                    writeln!(
+                        text,
+                        "Next: firstbell reply attach {id} --notification ID --verdict VERDICT"
+                    )
+                } else {
+                    writeln!(text, "Next: firstbell reply dismiss {id}")
+                }
+            }
+            None if !wrote(found) && !is_read => {
                 writeln!(
                     text,
-                    "Next: firstbell reply attach {id} --notification ID --verdict VERDICT"
+                    "No person wrote this. Next: firstbell reply dismiss {id}"
                 )
             }
             None => writeln!(text, "Next: firstbell reply show {id} --reveal"),
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_bounce_comes_from_a_program_and_is_dismissed_and_a_strangers_reply_is_attached() {
+        let shown = |kind: &str| {
+            one(&json!({
+                "inbound": "inb_1", "kind": kind, "from": null, "read": null,
+                "sender": "a@b.test", "text": "Not here",
+            }))
+        };
+        let bounce = shown("bounce_permanent");
+        assert!(!bounce.contains("do not hold"), "{bounce}");
+        assert!(bounce.ends_with("Next: firstbell reply dismiss inb_1"));
+        let stranger = shown("human_reply");
+        assert!(stranger.contains("an address that we do not hold"));
+        assert!(stranger.contains("Next: firstbell reply attach inb_1"));
+    }
 }

@@ -4,11 +4,13 @@ use super::Stop;
 use super::exit::Exit;
 use super::output::Output;
 use crate::clock::Clock;
-use crate::config::{Config, LogFormat, LogSettings};
+use crate::config::{Config, ConfigFault, LogFormat, LogSettings, Look};
 use crate::service::{self, Blame, Running, ServiceFault};
-use serde_json::json;
+use crate::store::check_keys;
+use serde_json::{Value, json};
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use tokio::net::UnixStream;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinSet;
@@ -17,7 +19,7 @@ use tracing_subscriber::EnvFilter;
 /// Runs the daemon until SIGTERM or SIGINT.
 pub(super) async fn serve(files: &[PathBuf], config: &Config) -> Result<Exit, Stop> {
     start_logging(&config.log)?;
-    for warning in config.warnings() {
+    for warning in warnings(config) {
         tracing::warn!(%warning, "configuration");
     }
     let (stop, stopping) = watch::channel(false);
@@ -63,31 +65,85 @@ async fn reread(files: Vec<PathBuf>, mut hangup: Signal, running: oneshot::Recei
     }
 }
 
-/// Builds what `serve` builds, and tries the address.
-pub(super) async fn check_config(config: &Config, output: Output) -> Result<Exit, Stop> {
-    service::parts(config)
-        .await
-        .map_err(|fault| stop_of(&fault))?;
-    // A running daemon holds the address: then it is not ours to try.
-    if !config.operators.socket.exists() {
-        config
-            .check_listen()
-            .map_err(|fault| Stop::new(Exit::Configuration, fault))?;
-    }
-    let warnings: Vec<String> = config.warnings().iter().map(ToString::to_string).collect();
+/// Builds what `serve` builds, tries whether the store's keys open, and tries the addresses.
+pub(super) async fn check_config(files: &[PathBuf], output: Output) -> Result<Exit, Stop> {
+    let checked = match Config::read(files, Look::AtFiles) {
+        Ok(config) => check(&config).await.map(|runs| (config, runs)),
+        Err(faults) if output.is_json() => {
+            let faults: Vec<Value> = faults.iter().map(fault_json).collect();
+            return refuse(&faults, Exit::Configuration, output);
+        }
+        Err(faults) => return Err(super::faulty(&faults)),
+    };
+    let (config, runs) = match checked {
+        Ok(good) => good,
+        Err(stop) if output.is_json() => {
+            return refuse(&[json!({ "what": stop.words })], stop.exit, output);
+        }
+        Err(stop) => return Err(stop),
+    };
+    let warnings = warnings(&config);
     let answer = json!({ "ok": true, "warnings": warnings });
     output.answer(&answer, |_| {
-        let mut lines: Vec<String> = warnings
-            .iter()
-            .map(|line| format!("warning: {line}"))
-            .collect();
-        lines.push("The configuration is good. Next: firstbell serve".to_owned());
+        let lines = warnings.iter().map(|line| format!("warning: {line}"));
+        let last = if runs {
+            "The configuration is good. A daemon runs with the one it was started with."
+        } else {
+            "The configuration is good. Next: firstbell serve"
+        };
+        let lines: Vec<String> = lines.chain([last.to_owned()]).collect();
         lines.join("\n")
     })?;
     Ok(Exit::Success)
 }
 
-fn stop_of(fault: &ServiceFault) -> Stop {
+/// Whether a daemon runs; a fault if one could not be started or go on.
+async fn check(config: &Config) -> Result<bool, Stop> {
+    let fault = |fault: ServiceFault| stop_of(&fault);
+    service::parts(config).await.map_err(fault)?;
+    let keys = check_keys(&config.store).map_err(ServiceFault::Store);
+    keys.map_err(fault)?;
+    // A running daemon holds the addresses: then they are not ours to try.
+    let runs = UnixStream::connect(&config.operators.socket).await.is_ok();
+    if !runs {
+        config
+            .check_listen()
+            .map_err(|fault| Stop::new(Exit::Configuration, fault))?;
+    }
+    Ok(runs)
+}
+
+fn refuse(faults: &[Value], exit: Exit, output: Output) -> Result<Exit, Stop> {
+    let answer = json!({ "ok": false, "faults": faults });
+    output.answer(&answer, |_| String::new())?;
+    Ok(exit)
+}
+
+fn fault_json(fault: &ConfigFault) -> Value {
+    let position = fault.place.position;
+    json!({
+        "file": fault.place.file.display().to_string(),
+        "line": position.map(|position| position.line),
+        "column": position.map(|position| position.column),
+        "section": fault.section,
+        "key": fault.key,
+        "what": fault.what,
+    })
+}
+
+/// What is allowed and yet should be looked at.
+fn warnings(config: &Config) -> Vec<String> {
+    let mut warnings: Vec<String> = config.warnings().iter().map(ToString::to_string).collect();
+    if config.replies.is_none() {
+        let words = "no [replies] listener is configured: no answer can come in by mail, and every \
+                     notification becomes a call";
+        warnings.push(words.to_owned());
+    }
+    warnings
+}
+
+/// How a command ends that could not build or open what the daemon does.
+pub(super) fn stop_of(fault: &ServiceFault) -> Stop {
     let exit = match fault.blame() {
         Blame::Settings => Exit::Configuration,
         Blame::Taken => Exit::Unavailable,

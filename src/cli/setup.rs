@@ -4,6 +4,7 @@
 use super::args::{CalendarCommand, DirectoryCommand, KeysCommand};
 use super::exit::Exit;
 use super::output::Output;
+use super::running::stop_of;
 use super::{Stop, load};
 use crate::admin::own_user_name;
 use crate::clock::Clock;
@@ -15,6 +16,7 @@ use crate::referral::directory::Directory;
 use crate::referral::id::ContactId;
 use crate::referral::school::RouteName;
 use crate::seal::random;
+use crate::service::ServiceFault;
 use crate::store::{Basis, Options, Store};
 use jiff::civil::Date;
 use serde_json::json;
@@ -33,7 +35,8 @@ pub(super) async fn directory(
 ) -> Result<Exit, Stop> {
     let DirectoryCommand::Import { initial: _, folder } = command;
     let config = load(files, Look::Away)?;
-    let directory = read_directory(&folder, &config.directory.bank_holiday_division, output)?;
+    let directory = read_directory(&folder, &config.directory.bank_holiday_division, output)
+        .map_err(|stop| Stop::new(stop.exit, format!("nothing was imported: {}", stop.words)))?;
     import(&config, directory, output).await
 }
 
@@ -45,9 +48,9 @@ pub(super) async fn calendar(
     let CalendarCommand::Import { file } = command;
     let config = load(files, Look::Away)?;
     let bytes = std::fs::read(&file)
-        .map_err(|error| Stop::new(Exit::BadInput, format!("{}: {error}", file.display())))?;
-    let (rows, warnings) =
-        read_term_dates(&file.display().to_string(), bytes).map_err(|faults| refused(&faults))?;
+        .map_err(|error| Stop::new(Exit::Io, format!("{}: {error}", file.display())))?;
+    let (rows, warnings) = read_term_dates(&file.display().to_string(), bytes)
+        .map_err(|faults| refused("nothing was imported: ", &faults))?;
     warn(&warnings, output)?;
     let readers = super::reading::open(&config).await?;
     let mut directory = readers
@@ -96,6 +99,9 @@ pub(super) fn read_directory(
         });
         ContactId::from_parts(milliseconds, bytes)
     };
+    // A folder that is not there would look like one whose files are all missing.
+    std::fs::read_dir(folder)
+        .map_err(|error| Stop::new(Exit::Io, format!("{}: {error}", folder.display())))?;
     let read = read_folder(folder, division, &mut new_id);
     if no_random {
         return Err(Stop::new(
@@ -103,16 +109,16 @@ pub(super) fn read_directory(
             "the operating system gave no random bytes",
         ));
     }
-    let (directory, warnings) = read.map_err(|faults| refused(&faults))?;
+    let (directory, warnings) = read.map_err(|faults| refused("", &faults))?;
     warn(&warnings, output)?;
     Ok(directory)
 }
 
-fn refused(faults: &[impl Display]) -> Stop {
+fn refused(first: &str, faults: &[impl Display]) -> Stop {
     let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
     let count = faults.len();
     let words = format!(
-        "{count} fault(s); nothing was imported\n{}",
+        "{first}{count} fault(s) in the directory files\n{}",
         lines.join("\n")
     );
     Stop::new(Exit::BadInput, words)
@@ -170,7 +176,7 @@ pub(super) async fn import_directory(
     };
     let operator = own_user_name().unwrap_or_default();
     let opened = Store::open(&config.store, options).await;
-    let (store, writer) = opened.map_err(|fault| Stop::new(Exit::Configuration, fault))?;
+    let (store, writer) = opened.map_err(|fault| stop_of(&ServiceFault::Store(fault)))?;
     let mut writing = JoinSet::new();
     writing.spawn(writer);
     let imported = store.import_directory(directory, &operator).await;
@@ -259,7 +265,7 @@ fn write_key(path: &Path, text: &str, output: Output) -> Result<(), Stop> {
         .and_then(|()| std::fs::rename(&beside, path))
         .map_err(fault)?;
     output.message(&format!(
-        "{shown}: made; keep a copy apart from the backups"
+        "{shown}: made; keep a copy in a safe place, apart from the state folder"
     ))?;
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Answers as text for a terminal. JSON is the exact form; this is the readable one.
 
 use crate::referral::london;
+use jiff::Timestamp;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -14,18 +15,11 @@ pub(super) fn of<'a>(value: &'a Value, pointer: &str) -> &'a str {
 
 /// A time as the clock on the wall shows it, Europe/London.
 pub(super) fn when(value: &Value, pointer: &str) -> String {
-    let at = value
-        .pointer(pointer)
-        .and_then(Value::as_str)
-        .and_then(|text| text.parse().ok());
-    at.map_or_else(
-        || "-".to_owned(),
-        |at| {
-            london::civil(at)
-                .strftime("%a %-d %b %Y %H:%M:%S")
-                .to_string()
-        },
-    )
+    instant(value, pointer).map_or_else(|| "-".to_owned(), london::shown)
+}
+
+fn instant(value: &Value, pointer: &str) -> Option<Timestamp> {
+    value.pointer(pointer)?.as_str()?.parse().ok()
 }
 
 pub(super) fn list<'a>(value: &'a Value, pointer: &str) -> &'a [Value] {
@@ -214,10 +208,28 @@ fn head(text: &mut String, found: &Value) -> std::fmt::Result {
             .and_then(Value::as_i64)
             .unwrap_or(0);
         let (role, route) = (of(delivery, "/role"), of(delivery, "/route"));
-        let state = of(delivery, "/state");
+        let (message, state) = (of(delivery, "/message"), of(delivery, "/state"));
         writeln!(
             text,
-            "  letter to the {role} over {route}: {state}, {attempts} attempt(s)"
+            "  {message} to the {role} over {route}: {state}, {attempts} attempt(s)"
+        )?;
+    }
+    ending(text, found)
+}
+
+/// How somebody chose that it ends; what waits for a second operator says so.
+fn ending(text: &mut String, found: &Value) -> std::fmt::Result {
+    if !found.get("ending").is_some_and(Value::is_object) {
+        return Ok(());
+    }
+    let (closed_as, code) = (of(found, "/ending/closed_as"), of(found, "/ending/code"));
+    let (who, at) = (of(found, "/ending/by"), when(found, "/ending/at"));
+    writeln!(text, "  {closed_as} ({code}), chosen by {who}, {at}")?;
+    if found.pointer("/ending/waits").and_then(Value::as_bool) == Some(true) {
+        let id = of(found, "/notification");
+        writeln!(
+            text,
+            "  live until a second operator: firstbell notification countersign {id}"
         )?;
     }
     Ok(())
@@ -228,11 +240,39 @@ pub(super) fn trace(found: &Value) -> String {
         head(text, found)?;
         for fact in list(found, "/facts") {
             let (at, kind, actor) = (when(fact, "/at"), of(fact, "/kind"), of(fact, "/actor"));
-            let body = fact.get("body").map(Value::to_string).unwrap_or_default();
-            writeln!(text, "  {at}  {kind}  by {actor}  {body}")?;
+            writeln!(text, "  {at}  {kind}  by {actor}")?;
+            let members = fact.get("body").and_then(Value::as_object);
+            let said = members.into_iter().flatten();
+            let said = said.filter_map(|(name, value)| Some((name, plain(name, value)?)));
+            for (name, value) in said {
+                writeln!(text, "    {name}: {value}")?;
+            }
         }
         Ok(())
     })
+}
+
+/// A value of a fact as people read it, times in London; none for what is not there.
+fn plain(name: &str, value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        Value::Array(values) => {
+            let values: Vec<String> = values.iter().filter_map(|v| plain(name, v)).collect();
+            (!values.is_empty()).then(|| values.join(", "))
+        }
+        Value::Number(number) if is_time(name) => {
+            let at = number.as_i64().map(Timestamp::from_microsecond)?;
+            Some(at.map_or_else(|_| number.to_string(), london::shown))
+        }
+        Value::Bool(_) | Value::Number(_) | Value::Object(_) => Some(value.to_string()),
+    }
+}
+
+/// Whether a fact's member is an instant, which facts keep in microseconds.
+fn is_time(name: &str) -> bool {
+    let known = ["due", "not_before", "until"];
+    name.ends_with("_at") || name.ends_with("_by") || known.contains(&name)
 }
 
 pub(super) fn queue(found: &Value) -> String {
@@ -243,8 +283,8 @@ pub(super) fn queue(found: &Value) -> String {
         writeln!(text, "{live} notification(s) live at {now}")?;
         for line in notifications {
             let (id, state) = (of(line, "/notification"), of(line, "/state"));
-            let (urn, act_by) = (of(line, "/urn"), when(line, "/act_by"));
-            writeln!(text, "  {id}  {state}  school {urn}  act by {act_by}")?;
+            let (school, act_by) = (place(line), when(line, "/act_by"));
+            writeln!(text, "  {id}  {state}  {school}  act by {act_by}")?;
         }
         and_more(text, found, "/more/notifications")?;
         let deliveries = list(found, "/deliveries");
@@ -252,7 +292,13 @@ pub(super) fn queue(found: &Value) -> String {
         for line in deliveries {
             let (id, state) = (of(line, "/delivery"), of(line, "/state"));
             let (route, at) = (of(line, "/route"), when(line, "/not_before"));
-            writeln!(text, "  {id}  {state}  over {route}, not before {at}")?;
+            let attempts = line.get("attempts").and_then(Value::as_i64).unwrap_or(0);
+            let school = place(line);
+            writeln!(
+                text,
+                "  {id}  {state}  {school}  over {route}, {attempts} attempt(s), not before {at}"
+            )?;
+            failure(text, line)?;
         }
         and_more(text, found, "/more/deliveries")?;
         let tasks = list(found, "/tasks");
@@ -265,6 +311,37 @@ pub(super) fn queue(found: &Value) -> String {
         and_more(text, found, "/more/tasks")?;
         stuck(text, found)
     })
+}
+
+/// A school as the list has it: its URN and its name.
+fn place(line: &Value) -> String {
+    match line.get("school").and_then(Value::as_str) {
+        Some(name) => format!("school {} {name}", of(line, "/urn")),
+        None => format!("school {}", of(line, "/urn")),
+    }
+}
+
+/// What the last attempt failed of.
+fn failure(text: &mut String, line: &Value) -> std::fmt::Result {
+    if !line.get("last_failure").is_some_and(Value::is_object) {
+        return Ok(());
+    }
+    let (why, phase) = (
+        of(line, "/last_failure/why"),
+        of(line, "/last_failure/phase"),
+    );
+    write!(text, "    the last failed: {why}")?;
+    let code = line.pointer("/last_failure/code").and_then(Value::as_i64);
+    if let Some(code) = code {
+        write!(text, " {code}")?;
+    }
+    let enhanced = line
+        .pointer("/last_failure/enhanced")
+        .and_then(Value::as_str);
+    if let Some(enhanced) = enhanced {
+        write!(text, " {enhanced}")?;
+    }
+    writeln!(text, ", at {phase}")
 }
 
 /// What the sweeper found to be past its time, if it found anything.
@@ -321,10 +398,15 @@ pub(super) fn deadline(found: &Value) -> String {
 pub(super) fn classified(found: &Value) -> String {
     lines(|text| {
         write!(text, "{}: {}", of(found, "/file"), of(found, "/kind"))?;
-        for pointer in ["/sub", "/status"] {
-            if let Some(word) = found.pointer(pointer).and_then(Value::as_str) {
-                write!(text, "  {word}")?;
+        for name in ["verdict", "sub", "status"] {
+            if let Some(word) = found.get(name).and_then(Value::as_str) {
+                write!(text, "  {name} {word}")?;
             }
+        }
+        match found.get("has_message").and_then(Value::as_bool) {
+            Some(true) => write!(text, "  has a message")?,
+            Some(false) => write!(text, "  no message beside it")?,
+            None => {}
         }
         let recipients = words(found, "/recipients");
         if !recipients.is_empty() {
@@ -332,4 +414,26 @@ pub(super) fn classified(found: &Value) -> String {
         }
         writeln!(text, "\n  because: {}", words(found, "/reasons"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_classified_mail_says_all_that_was_found_of_it() {
+        let text = classified(&json!({
+            "file": "a.eml", "kind": "human_reply", "sub": null, "status": null, "recipients": [],
+            "verdict": "received", "has_message": true, "reasons": ["a verdict word"],
+        }));
+        let head = "a.eml: human_reply  verdict received  has a message";
+        assert_eq!(text, format!("{head}\n  because: a verdict word"));
+        let text = classified(&json!({
+            "file": "b.eml", "kind": "auto_reply", "sub": "absence", "status": "5.1.1",
+            "recipients": ["a@b.test"], "verdict": null, "has_message": null, "reasons": [],
+        }));
+        let head = "b.eml: auto_reply  sub absence  status 5.1.1  for a@b.test";
+        assert!(text.starts_with(head), "{text}");
+    }
 }

@@ -4,12 +4,14 @@ use super::connection::{Connection, Patience};
 use super::dialogue::{CanonicalLetter, Ending};
 use super::relay::Relay;
 pub use super::relay::{RouteFault, RouteFaultWhy};
-use super::{Envelope, Route};
-use crate::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase, TlsFacts};
+use super::{Envelope, Limits, Route};
+use crate::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
+use crate::referral::route::Probed;
 use crate::referral::school::RouteName;
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinSet;
 use tokio::time::timeout_at;
@@ -26,11 +28,40 @@ pub trait Carrier: fmt::Debug + Send + Sync + 'static {
         still_wanted: impl Future<Output = bool> + Send,
     ) -> impl Future<Output = Attempted> + Send;
 
+    /// Does all that an attempt does before MAIL, to learn whether the route's relay is there. Nothing
+    /// is sent; what is found good may be kept for the next letter.
+    fn knock(&self, route: &RouteName) -> impl Future<Output = Result<(), Box<Attempted>>> + Send;
+
     /// Closes the connections that were kept long enough. To be called now and then.
     fn close_idle(&self) -> impl Future<Output = ()> + Send;
 
     /// Closes every kept connection. Attempts under way keep theirs.
     fn close(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// One carrier in several hands: the stage's, and those of whoever probes.
+impl<C: Carrier> Carrier for Arc<C> {
+    async fn attempt(
+        &self,
+        route: &RouteName,
+        envelope: &Envelope,
+        letter: &[u8],
+        still_wanted: impl Future<Output = bool> + Send,
+    ) -> Attempted {
+        C::attempt(self, route, envelope, letter, still_wanted).await
+    }
+
+    async fn knock(&self, route: &RouteName) -> Result<(), Box<Attempted>> {
+        C::knock(self, route).await
+    }
+
+    async fn close_idle(&self) {
+        C::close_idle(self).await;
+    }
+
+    async fn close(&self) {
+        C::close(self).await;
+    }
 }
 
 /// Carries letters over SMTP. An attempt is dropped safely at any point: its connection goes with
@@ -45,6 +76,8 @@ struct Way {
     slots: Semaphore,
     /// Never more than there are slots: a connection is opened only when none is kept.
     kept: Mutex<Vec<Connection>>,
+    /// Held by whoever probes.
+    probing: tokio::sync::Mutex<()>,
 }
 
 impl SmtpCarrier {
@@ -62,6 +95,7 @@ impl SmtpCarrier {
                 relay: Relay::load(host_name, route).map_err(fault)?,
                 slots: Semaphore::new(route.connections.min(Semaphore::MAX_PERMITS)),
                 kept: Mutex::default(),
+                probing: tokio::sync::Mutex::default(),
             };
             if ways.insert(route.name.clone(), way).is_some() {
                 return Err(fault(RouteFaultWhy::SameName));
@@ -70,19 +104,33 @@ impl SmtpCarrier {
         Ok(Self { ways })
     }
 
-    /// Goes as far as an attempt goes before MAIL, on a fresh connection.
-    pub async fn probe(&self, route: &RouteName) -> Result<TlsFacts, Box<Attempted>> {
-        let Some(way) = self.ways.get(route) else {
-            return Err(Box::new(not_connected(AttemptWhy::NoSuchRoute)));
+    /// Goes as far as an attempt goes before MAIL, on a fresh connection, and says what it met. It has
+    /// a connection beside the route's own, one at a time, so that no letter waits for it. It takes
+    /// no longer than `within`. None: no such route.
+    pub async fn probe(&self, route: &RouteName, within: Duration) -> Option<Probed> {
+        let way = self.ways.get(route)?;
+        let limits = way.relay.route.limits;
+        let whole = limits.whole.min(within);
+        let patience = Patience::new(Limits { whole, ..limits });
+        let timed_out = || Box::new(not_connected(AttemptWhy::Timeout));
+        let probed = match timeout_at(patience.ends(), way.probing.lock()).await {
+            Ok(_alone) => Connection::open(&way.relay, patience).await,
+            Err(_) => Err(timed_out()),
         };
-        let patience = Patience::new(way.relay.route.limits);
-        let Some(_slot) = way.slot(patience).await else {
-            return Err(Box::new(not_connected(AttemptWhy::Timeout)));
-        };
-        let connection = Connection::open(&way.relay, patience).await?;
-        let tls = connection.tls().clone();
-        connection.quit(patience).await;
-        Ok(tls)
+        Some(match probed {
+            Ok(connection) => {
+                let (tls, offers) = (connection.tls().clone(), connection.offered().words());
+                connection.quit(patience).await;
+                Probed::Ready { tls, offers }
+            }
+            Err(attempted) => Probed::Failed {
+                phase: attempted.phase,
+                why: attempted.why,
+                code: attempted.code,
+                enhanced: attempted.enhanced,
+                tls: attempted.tls,
+            },
+        })
     }
 
     async fn quit_where(&self, ends: impl Fn(&Way, &Connection) -> bool) {
@@ -131,6 +179,21 @@ impl Carrier for SmtpCarrier {
             way.keep(connection);
         }
         attempted
+    }
+
+    /// Those kept before are given up: the relay they led to was not there.
+    async fn knock(&self, route: &RouteName) -> Result<(), Box<Attempted>> {
+        let Some(way) = self.ways.get(route) else {
+            return Err(Box::new(not_connected(AttemptWhy::NoSuchRoute)));
+        };
+        let patience = Patience::new(way.relay.route.limits);
+        let Some(_slot) = way.slot(patience).await else {
+            return Err(Box::new(not_connected(AttemptWhy::Timeout)));
+        };
+        while way.take_kept().is_some() {}
+        let connection = Connection::open(&way.relay, patience).await?;
+        way.keep(connection);
+        Ok(())
     }
 
     async fn close_idle(&self) {

@@ -151,6 +151,11 @@ impl Connection {
         &self.tls
     }
 
+    /// What the peer offers.
+    pub(super) fn offered(&self) -> Capabilities {
+        self.offered
+    }
+
     /// Says QUIT and closes (RFC 5321 4.1.1.10).
     pub(super) async fn quit(mut self, patience: Patience) {
         let patience = patience.at_most(QUIT_LIMIT);

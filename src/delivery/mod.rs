@@ -1,6 +1,9 @@
 //! Out: claim, connect, dialogue, outcome.
 
 pub mod stage;
+mod gate;
+mod breaker;
+mod monotonic;
 pub mod making;
 pub mod carrier;
 mod connection;
@@ -84,7 +87,7 @@ pub struct Route {
     pub client: Option<ClientCertificate>,
     /// Our login, if the relay wants one.
     pub login: Option<Login>,
-    /// Connections at once.
+    /// Connections at once. With two or more, what is no letter leaves one of them alone.
     pub connections: usize,
     /// A kept connection is closed after this long without a letter.
     pub idle: Duration,

@@ -2,14 +2,17 @@
 //! It holds no transaction while it talks to a relay.
 
 use super::carrier::Carrier;
+use super::gate::{Do, Gate};
 use super::making::Maker;
+use super::monotonic::Monotonic;
 use super::{Envelope, Route, Settings};
 use crate::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
 use crate::referral::fact::Message;
-use crate::referral::school::{Address, RouteName};
-use crate::store::{Claim, Ended, LetterWork, NotStored, Round, Store};
+use crate::referral::route::RouteHealth;
+use crate::referral::school::Address;
+use crate::seal::random;
+use crate::store::{Claim, Ended, LetterWork, NotStored, Room, Round, Store};
 use jiff::Timestamp;
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, watch};
@@ -24,10 +27,27 @@ const RECORD_AGAIN: Duration = Duration::from_millis(500);
 #[derive(Debug)]
 pub struct Stage<C> {
     world: Arc<World<C>>,
-    settings: Settings,
-    /// Attempts under way, and on which route.
-    running: JoinSet<RouteName>,
-    busy: HashMap<RouteName, usize>,
+    gates: Vec<Gate>,
+    poll: Duration,
+    time: Monotonic,
+    /// Attempts and knocks under way.
+    running: JoinSet<Ran>,
+    health: watch::Sender<Vec<RouteHealth>>,
+}
+
+/// What has ended, and for which of the routes.
+#[derive(Debug)]
+enum Ran {
+    Attempt {
+        nth: usize,
+        is_letter: bool,
+        alone: bool,
+        attempted: Attempted,
+    },
+    Knock {
+        nth: usize,
+        outcome: Result<(), Box<Attempted>>,
+    },
 }
 
 /// What every attempt needs.
@@ -56,12 +76,22 @@ impl<C: Carrier> Stage<C> {
             lease: settings.lease,
             made_alone: Mutex::default(),
         });
+        let time = Monotonic::new(world.store.clock().now());
+        let gates: Vec<Gate> = settings.routes.into_iter().map(Gate::new).collect();
+        let health = gates.iter().map(Gate::health).collect();
         Self {
             world,
-            settings,
+            gates,
+            poll: settings.poll,
+            time,
             running: JoinSet::new(),
-            busy: HashMap::new(),
+            health: watch::channel(health).0,
         }
+    }
+
+    /// What is known of each route, in the order of the settings; changes with it.
+    pub fn health(&self) -> watch::Receiver<Vec<RouteHealth>> {
+        self.health.subscribe()
     }
 
     /// Runs until `stop` is true; then claims nothing more, and ends when the attempts under way have.
@@ -87,7 +117,7 @@ impl<C: Carrier> Stage<C> {
                 _ = hints.changed() => {}
                 Some(ended) = self.running.join_next() => self.settle(ended)?,
                 _ = stop.changed() => {}
-                () = sleep(self.settings.poll) => self.world.carrier.close_idle().await,
+                () = sleep(self.poll) => self.world.carrier.close_idle().await,
             }
         }
         while let Some(ended) = self.running.join_next().await {
@@ -97,61 +127,126 @@ impl<C: Carrier> Stage<C> {
         Ok(())
     }
 
-    /// Claims what is due at `now` as far as routes have connections free, and begins the attempts.
-    /// Says when the next delivery is due; one that failed to be claimed is found by the poll.
+    /// Claims what is due at `now` as far as routes have room, and begins the attempts; knocks where a
+    /// relay could not be reached. Says when to come back; what failed to be claimed is found by the
+    /// poll.
     pub async fn step(&mut self, now: Timestamp) -> Option<Timestamp> {
         let mut next: Option<Timestamp> = None;
-        for place in 0..self.settings.routes.len() {
-            let Some(route) = self.settings.routes.get(place) else {
-                continue;
-            };
-            let busy = self.busy.get(&route.name).copied().unwrap_or(0);
-            let free = route.connections.saturating_sub(busy);
-            if free == 0 {
-                continue;
-            }
-            match self.world.store.next_due(&route.name).await {
-                Ok(Some(due)) if due <= now => {
-                    let route = route.clone();
-                    self.claim(&route, free).await;
-                }
-                Ok(Some(due)) => next = Some(next.map_or(due, |next| next.min(due))),
-                Ok(None) | Err(NotStored) => {}
-            }
+        for nth in 0..self.gates.len() {
+            let back = self.use_route(nth, now).await;
+            next = next.into_iter().chain(back).min();
         }
+        self.tell();
         next
     }
 
-    async fn claim(&mut self, route: &Route, free: usize) {
-        let Ok(claims) = self.world.store.claim(&route.name, free).await else {
+    async fn use_route(&mut self, nth: usize, now: Timestamp) -> Option<Timestamp> {
+        let ticks = self.ticks();
+        let gate = self.gates.get_mut(nth)?;
+        let waits = self.world.store.next_due(&gate.route.name).await;
+        let is_due = matches!(waits, Ok(Some(due)) if due <= now);
+        // A clock that stands moves when all that is due has been done: nothing may wait for it.
+        let backlog = is_due && !self.world.store.clock().stands();
+        gate.begin(backlog, ticks, chance);
+        if !is_due {
+            return waits.ok().flatten();
+        }
+        let later = |left| now.checked_add(left).ok();
+        match gate.next(ticks, now) {
+            Do::Wait(left) => left.and_then(later),
+            Do::Knock => {
+                gate.knocking();
+                let (world, route) = (Arc::clone(&self.world), gate.route.name.clone());
+                self.running.spawn(async move {
+                    let outcome = world.carrier.knock(&route).await;
+                    Ran::Knock { nth, outcome }
+                });
+                None
+            }
+            Do::Claim { room, alone } => {
+                let back = gate.opens_after(ticks).and_then(later);
+                self.claim(nth, room, alone).await;
+                back
+            }
+        }
+    }
+
+    /// A claim is a commit, so it is made only where there is something to be claimed.
+    async fn claim(&mut self, nth: usize, room: Room, alone: bool) {
+        let Some(gate) = self.gates.get_mut(nth) else {
+            return;
+        };
+        let (store, name) = (&self.world.store, &gate.route.name);
+        if store.is_due(name, room).await != Ok(true) {
+            return;
+        }
+        let Ok(claims) = store.claim_into(name, room).await else {
             return;
         };
         for claim in claims {
-            *self.busy.entry(route.name.clone()).or_default() += 1;
-            let world = Arc::clone(&self.world);
-            let route = route.clone();
+            let is_letter = claim.is_letter;
+            gate.claimed(is_letter, alone);
+            let (world, route) = (Arc::clone(&self.world), gate.route.clone());
             self.running.spawn(async move {
-                world.attempt(&claim, &route).await;
-                route.name
+                let attempted = world.attempt(&claim, &route).await;
+                Ran::Attempt {
+                    nth,
+                    is_letter,
+                    alone,
+                    attempted,
+                }
             });
         }
     }
 
     fn settle(
         &mut self,
-        ended: Result<RouteName, tokio::task::JoinError>,
+        ended: Result<Ran, tokio::task::JoinError>,
     ) -> Result<(), AttemptPanicked> {
-        let route = ended.map_err(|_| AttemptPanicked)?;
-        if let Some(busy) = self.busy.get_mut(&route) {
-            *busy = busy.saturating_sub(1);
+        let ran = ended.map_err(|_| AttemptPanicked)?;
+        let at = (self.ticks(), self.world.store.clock().now());
+        let (Ran::Attempt { nth, .. } | Ran::Knock { nth, .. }) = ran;
+        let Some(gate) = self.gates.get_mut(nth) else {
+            return Ok(());
+        };
+        let before = gate.health().breaker;
+        match ran {
+            Ran::Attempt {
+                is_letter,
+                alone,
+                attempted,
+                ..
+            } => gate.ended((is_letter, alone), &attempted, at, chance()),
+            Ran::Knock { outcome, .. } => {
+                gate.knocked(outcome.as_ref().err().map(Box::as_ref), at, chance());
+            }
         }
+        let after = gate.health().breaker;
+        if before != after {
+            tracing::warn!(route = %gate.route.name, breaker = after.word(), "breaker");
+        }
+        self.tell();
         Ok(())
+    }
+
+    fn ticks(&mut self) -> Duration {
+        let clock = self.world.store.clock();
+        self.time.read(clock.now(), clock.stands())
+    }
+
+    fn tell(&self) {
+        let health: Vec<RouteHealth> = self.gates.iter().map(Gate::health).collect();
+        self.health.send_if_modified(|known| {
+            let changed = *known != health;
+            *known = health;
+            changed
+        });
     }
 }
 
 impl<C: Carrier> World<C> {
     /// One attempt, from claim to recorded outcome.
-    async fn attempt(&self, claim: &Claim, route: &Route) {
+    async fn attempt(&self, claim: &Claim, route: &Route) -> Attempted {
         let attempted = match self.open(claim, route).await {
             Ok((envelope, bytes)) => {
                 let wanted = self.wanted(claim);
@@ -182,6 +277,7 @@ impl<C: Carrier> World<C> {
         while self.store.ended(ended.clone()).await.is_err() {
             sleep(RECORD_AGAIN).await;
         }
+        ended.attempted
     }
 
     /// The envelope and the signed bytes, stored before anything is sent.
@@ -251,6 +347,11 @@ impl<C: Carrier> World<C> {
             envid: work.token.clone(),
         }
     }
+}
+
+/// A number for jitter, which needs no more than to differ: without random bytes, the middle.
+fn chance() -> u64 {
+    random().map_or(u64::MAX / 2, u64::from_be_bytes)
 }
 
 /// An outcome that no relay had a part in.

@@ -4,6 +4,7 @@ use super::relay::RouteFaultWhy;
 use super::{ClientCertificate, Roots, Route, TlsFloor};
 use crate::referral::attempt::{AttemptWhy, TlsFacts};
 use aws_lc_rs::digest;
+use jiff::Timestamp;
 use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
@@ -16,6 +17,7 @@ use rustls::{
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use x509_parser::prelude::{FromDer, X509Certificate};
 
 /// The versions a floor allows. rustls offers 1.2 with AEAD and forward secrecy only.
 const FROM_12: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
@@ -60,7 +62,13 @@ pub(super) fn facts(connection: &ClientConnection) -> Option<TlsFacts> {
             .as_str()?
             .to_owned(),
         chain_digest: hash.finish().as_ref().try_into().ok()?,
+        peer_until: chain.iter().filter_map(valid_until).min(),
     })
+}
+
+fn valid_until(certificate: &CertificateDer<'_>) -> Option<Timestamp> {
+    let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
+    Timestamp::from_second(certificate.validity().not_after.timestamp()).ok()
 }
 
 /// Why reading, writing or the handshake failed.

@@ -105,6 +105,22 @@ impl Signer {
         self.cert.fingerprint().to_hex()
     }
 
+    /// Until when it may sign, as it stands at this instant; none if it does not end, or may not sign.
+    pub fn valid_until(&self, at: Timestamp) -> Option<Timestamp> {
+        let at = SystemTime::from(at);
+        let policy = StandardPolicy::at(at);
+        let valid = self.cert.with_policy(&policy, at).ok()?;
+        let primary = valid.primary_key().key_expiration_time();
+        let keys = valid.keys().alive().revoked(false).for_signing();
+        let ends = keys.map(|key| {
+            let own = key.key_expiration_time().into_iter();
+            own.chain(primary).min()
+        });
+        // The last of them to end: until then there is one that signs.
+        let ends = ends.collect::<Option<Vec<_>>>()?;
+        Timestamp::try_from(ends.into_iter().max()?).ok()
+    }
+
     /// The certificate, without the secret, for whoever checks signatures.
     pub fn certificate_armored(&self) -> Result<String, SignerFault> {
         let certificate = self.cert.clone().strip_secret_key_material();

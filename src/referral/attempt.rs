@@ -1,6 +1,7 @@
 //! What one attempt to hand over a letter came to: exactly what the queue must know.
 
 use super::post::words;
+use jiff::Timestamp;
 
 words! {
     /// The outcome (`design.md`: done, later, never or unknown).
@@ -109,6 +110,44 @@ pub struct TlsFacts {
     pub cipher: String,
     /// SHA-256 over the peer's certificates, leaf first.
     pub chain_digest: [u8; 32],
+    /// Until when the first certificate of the peer's chain to end is valid.
+    pub peer_until: Option<Timestamp>,
+}
+
+/// Whether an attempt that ended so met no relay: no connection, or no handshake. A relay that
+/// answered was met, whatever it said: what it says concerns the letter, or will pass.
+pub fn met_no_relay(phase: Phase, why: AttemptWhy) -> bool {
+    let before_the_letter = match phase {
+        Phase::Connect | Phase::Greeting | Phase::Ehlo | Phase::StartTls | Phase::Handshake => true,
+        Phase::Auth | Phase::Mail | Phase::Rcpt | Phase::Data | Phase::Body | Phase::Daemon => {
+            false
+        }
+    };
+    let of_the_relay = match why {
+        AttemptWhy::Unreachable
+        | AttemptWhy::NameNotFound
+        | AttemptWhy::Timeout
+        | AttemptWhy::ConnectionLost
+        | AttemptWhy::NoStartTls
+        | AttemptWhy::BytesBeforeHandshake
+        | AttemptWhy::CertificateExpired
+        | AttemptWhy::CertificateName
+        | AttemptWhy::CertificateUnknown
+        | AttemptWhy::CertificateBad
+        | AttemptWhy::TlsVersion
+        | AttemptWhy::ClientCertificateRefused
+        | AttemptWhy::HandshakeFailed
+        | AttemptWhy::BadReply => true,
+        AttemptWhy::Reply
+        | AttemptWhy::OutOfStep
+        | AttemptWhy::NotOffered
+        | AttemptWhy::LetterBad
+        | AttemptWhy::LetterNotMade
+        | AttemptWhy::NoSuchRoute
+        | AttemptWhy::CaseEnded
+        | AttemptWhy::DaemonStopped => false,
+    };
+    before_the_letter && of_the_relay
 }
 
 /// The end of one attempt.
@@ -128,6 +167,13 @@ pub struct Attempted {
     pub tls: Option<TlsFacts>,
     /// The peer's words, verbatim. Sealed: a peer may quote an address.
     pub words: Vec<u8>,
+}
+
+impl Attempted {
+    /// Whether the relay was there: it answered, or the attempt never came to ask.
+    pub fn met_a_relay(&self) -> bool {
+        !met_no_relay(self.phase, self.why)
+    }
 }
 
 impl std::fmt::Debug for Attempted {

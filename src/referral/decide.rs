@@ -2,6 +2,7 @@
 //! and a random number, it draws neither and does nothing: the store carries its decisions out.
 
 mod answers;
+mod endings;
 mod letters;
 mod time;
 
@@ -76,6 +77,8 @@ pub enum Observation {
     NotOnRoll,
     /// A person of ours told the school by voice.
     Told,
+    /// A person chose how it ends, or a second one countersigned that.
+    EndingChosen,
     /// A person released the hold.
     Released,
     /// A person chose the school.
@@ -218,6 +221,7 @@ pub fn decide(
         Observation::Recorded => answers::recorded(case),
         Observation::NotOnRoll => answers::not_on_roll(case),
         Observation::Told => answers::told(case, now),
+        Observation::EndingChosen => endings::chosen(case),
         Observation::Released => letters::released(case, now),
         Observation::RouteChosen { urn } => letters::route_chosen(case, urn),
     };

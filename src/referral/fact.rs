@@ -4,22 +4,24 @@
 //! addresses or names: those are sealed items that the fact names by id and commitment. Changing
 //! a fact's fields is a new version `v` of its kind, never an edit.
 
+mod kinds;
+
+pub use kinds::{Message, ReleasedBy, Settlement, TaskKind};
+
 use super::alarm::{AlarmChannel, AlarmKind};
 use super::answer::{CallOutcome, Clash, SchoolWord, Strength, Verdict};
 use super::attempt::{AttemptResult, AttemptWhy, Phase};
 use super::deadline::DueReason;
+use super::ending::{Ending, EndingReason, TaskReason};
 use super::field::{Digest, Field};
 use super::id::*;
 use super::ladder::RungWhat;
 use super::plan::{HoldReason, RouteReason, Target, WillHappen};
 use super::report::{Action, Sub};
+use super::route::SuspendReason;
 use super::school::{Role, RouteName, Urn};
 use super::tree::Tree;
 use jiff::Timestamp;
-
-mod kinds;
-
-pub use kinds::{Message, ReleasedBy, Settlement, TaskKind};
 
 macro_rules! facts {
     ($($(#[$doc:meta])* $name:ident = $word:literal v $version:literal {
@@ -316,6 +318,36 @@ facts! {
         /// What came of a call.
         outcome: Option<CallOutcome>,
     }
+    /// A person said why a task is done.
+    TaskReasoned = "task_reasoned" v 1 {
+        /// The task.
+        task: TaskId,
+        /// Why.
+        code: TaskReason,
+        /// What they said about it, sealed.
+        note: Option<ItemId>,
+    }
+    /// A person chose how it ends.
+    EndingChosen = "ending_chosen" v 1 {
+        /// Which choice of this notification, from 1; the highest is the one that counts.
+        ending: u32,
+        /// How.
+        closed_as: Ending,
+        /// Why.
+        code: EndingReason,
+        /// What they said about it, sealed.
+        note: Option<ItemId>,
+    }
+    /// A second person agreed to how it ends.
+    EndingCountersigned = "ending_countersigned" v 1 {
+        /// Which choice.
+        ending: u32,
+    }
+    /// A person of ours was shown the child's name and birth date, for a call they had taken on.
+    Revealed = "revealed" v 1 {
+        /// The call.
+        task: TaskId,
+    }
     /// A letter waits for its route, for the first time or again.
     DeliveryQueued = "delivery_queued" v 1 {
         /// The delivery.
@@ -422,6 +454,28 @@ facts! {
         contact: ContactId,
         /// The mail that brought it; none for an operator's act.
         inbound: Option<InboundId>,
+    }
+    /// An operator suspended a route: nothing is claimed for it.
+    RouteSuspended = "route_suspended" v 1 {
+        /// Which.
+        route: RouteName,
+        /// Why.
+        reason: SuspendReason,
+        /// From then on: a planned outage begins later than it is recorded.
+        from: Timestamp,
+        /// Until then, when it ends by itself.
+        until: Option<Timestamp>,
+        /// What they typed, sealed.
+        note: Option<ItemId>,
+    }
+    /// An operator ended the suspensions of a route that were in force.
+    RouteResumed = "route_resumed" v 1 {
+        /// Which.
+        route: RouteName,
+        /// Why.
+        reason: SuspendReason,
+        /// And those that were to come.
+        planned: bool,
     }
     /// A known force was quieter in a night than it ever is on that weekday.
     SenderQuiet = "sender_quiet" v 1 {

@@ -4,11 +4,13 @@ use super::alarm::{AlarmChannel, AlarmKind};
 use super::answer::{CallOutcome, Clash, SchoolWord, Strength, Verdict};
 use super::attempt::{AttemptResult, AttemptWhy, Phase};
 use super::deadline::DueReason;
+use super::ending::{Ending, EndingReason, TaskReason};
 use super::fact::{Message, ReleasedBy, Settlement, TaskKind};
 use super::id::*;
 use super::ladder::RungWhat;
 use super::plan::{HoldReason, RouteReason, Target, WillHappen};
 use super::report::{Action, Sub};
+use super::route::SuspendReason;
 use super::school::{LaCode, Role, RouteName, Urn};
 use super::tree::Tree;
 use jiff::Timestamp;
@@ -118,6 +120,9 @@ word_fields!(
     AttemptWhy,
     Phase,
     DueReason,
+    Ending,
+    EndingReason,
+    TaskReason,
     HoldReason,
     RouteReason,
     WillHappen,
@@ -133,6 +138,7 @@ word_fields!(
     SchoolWord,
     Action,
     Sub,
+    SuspendReason,
     Role
 );
 

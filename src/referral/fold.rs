@@ -5,7 +5,7 @@ mod delivery;
 mod people;
 
 pub use delivery::DeliveryCase;
-pub use people::{AnswerCase, People, TaskCase};
+pub use people::{AnswerCase, EndingCase, People, TaskCase};
 
 use super::deadline::DueReason;
 use super::fact::Fact;
@@ -193,6 +193,11 @@ impl Case {
         })
     }
 
+    /// The hold whose default is still ahead of a live case: what it promises to whoever reads it.
+    pub fn will_happen(&self, now: Timestamp) -> Option<Hold> {
+        self.hold.filter(|hold| self.live() && hold.at >= now)
+    }
+
     /// The next timer and what it is for; none when the duty has ended. At or before `act_by` until
     /// that has passed (promise 6, which the database checks).
     pub fn timer(&self, now: Timestamp) -> Option<(Timestamp, &'static str)> {
@@ -251,9 +256,13 @@ pub fn fold<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Result<Case, NotAC
             | Fact::IntakeRefused { .. }
             | Fact::LetterSigned { .. }
             | Fact::LateNoted { .. }
+            | Fact::TaskReasoned { .. }
+            | Fact::Revealed { .. }
             | Fact::ReceiptReceived { .. }
             | Fact::NudgeShared { .. }
             | Fact::DirectoryApproved { .. }
+            | Fact::RouteSuspended { .. }
+            | Fact::RouteResumed { .. }
             | Fact::SenderQuiet { .. }
             | Fact::AlarmRaised { .. }
             | Fact::AlarmTold { .. }
@@ -268,6 +277,8 @@ pub fn fold<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Result<Case, NotAC
             | Fact::ContradictionFound { .. }
             | Fact::ContradictionSettled { .. }
             | Fact::Told { .. }
+            | Fact::EndingChosen { .. }
+            | Fact::EndingCountersigned { .. }
             | Fact::Blocked { .. }
             | Fact::TaskOpened { .. }
             | Fact::TaskClaimed { .. }

@@ -21,6 +21,11 @@ pub fn instant(day: Date, time: Time) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
+/// A moment as people say it, `Mon 23 Nov 2026 08:30:00`.
+pub fn shown(at: Timestamp) -> String {
+    civil(at).strftime("%a %-d %b %Y %H:%M:%S").to_string()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

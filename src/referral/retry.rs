@@ -9,6 +9,10 @@ const ATTEMPTS_BEFORE_LAST_SAFE: u32 = 3;
 /// With less left until `act_by`, a letter in doubt is first repeated at once.
 const SHORT_SLACK: SignedDuration = SignedDuration::from_hours(1);
 
+/// A letter whose attempt met no relay, or was cut short by a stop of the daemon before MAIL, is due
+/// again within this: it is no letter's fault, and the route's breaker keeps connections apart.
+const SOON: Duration = Duration::from_secs(5);
+
 /// How letters are retried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RetrySettings {
@@ -22,11 +26,12 @@ pub struct RetrySettings {
 
 /// When to try again after a temporary failure: exponential with full jitter. Until the third
 /// attempt the wait is also kept to an even share of what is left, so that three attempts fit
-/// before the last safe moment whatever is drawn. Past that moment the letter is still tried: late
-/// is better than never.
+/// before the last safe moment whatever is drawn. From then on it is kept to half of what is left, but
+/// not below the first wait: with an hour to go nobody waits for all of it. Past that moment the
+/// letter is still tried: late is better than never.
 ///
-/// `attempts_so_far` counts those that ended, the one just now included; `random` is drawn evenly
-/// from all of `u64`.
+/// `attempts_so_far` counts those that ended and were spent on the letter ([`soon_again`] is for the
+/// others), the one just now included; `random` is drawn evenly from all of `u64`.
 pub fn next_attempt(
     settings: &RetrySettings,
     attempts_so_far: u32,
@@ -38,10 +43,20 @@ pub fn next_attempt(
     let still_to_fit = ATTEMPTS_BEFORE_LAST_SAFE.saturating_sub(attempts_so_far);
     let share = last_safe_at
         .and_then(|last_safe| Duration::try_from(last_safe.duration_since(now)).ok())
-        .filter(|left| !left.is_zero() && still_to_fit > 0)
-        .and_then(|left| left.checked_div(still_to_fit.saturating_add(1)));
+        .filter(|left| !left.is_zero())
+        .map(|left| match still_to_fit {
+            0 => (left / 2).max(settings.first),
+            some => left / some.saturating_add(1),
+        });
     let at_most = share.map_or(longest, |share| share.min(longest));
     later(now, drawn_below(at_most, random))
+}
+
+/// When to try again after an attempt that was not spent on the letter: almost at once. It does not
+/// count towards its back-off, so a relay that is away for long, or a daemon that is started again and
+/// again, pushes no letter's next attempt away.
+pub fn soon_again(now: Timestamp, random: u64) -> Timestamp {
+    later(now, drawn_below(SOON, random))
 }
 
 /// When to send the same bytes again after an unknown outcome, unless a report or an answer comes
@@ -138,6 +153,25 @@ mod tests {
         let waits = [1, 2, 3, 6, u32::MAX].map(longest_wait);
         assert_eq!(waits, [30.0, 60.0, 120.0, 900.0, 900.0]);
         assert_eq!(next_attempt(&SETTINGS, 1, now, None, 0), now);
+    }
+
+    #[test]
+    fn what_is_left_is_halved_until_the_last_safe_moment_is_near() {
+        let now = at("2026-11-23T07:00:00Z");
+        let wait = |left_s| {
+            let safe = now + SignedDuration::from_secs(left_s);
+            let next = next_attempt(&SETTINGS, 9, now, Some(safe), u64::MAX);
+            next.duration_since(now).as_secs_f64().round()
+        };
+        assert_eq!([7200, 600, 60, 10].map(wait), [900.0, 300.0, 30.0, 30.0]);
+    }
+
+    #[test]
+    fn an_attempt_that_was_not_spent_is_made_up_for_at_once() {
+        let now = at("2026-11-22T19:05:00Z");
+        assert_eq!(soon_again(now, 0), now);
+        let latest = soon_again(now, u64::MAX).duration_since(now);
+        assert!(latest <= SignedDuration::try_from(SOON).unwrap());
     }
 
     #[test]

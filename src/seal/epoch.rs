@@ -85,6 +85,23 @@ impl Epochs {
         Ok(key)
     }
 
+    /// Opens the key of every epoch that is there.
+    pub fn check(&mut self) -> Result<(), EpochFault> {
+        let fault = |error| EpochFault::File(self.folder.clone(), error);
+        let files = match std::fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            read => read.map_err(fault)?,
+        };
+        let mut names = Vec::new();
+        for file in files {
+            let path = file.map_err(fault)?.path();
+            let is_key = path.extension().is_some_and(|ending| ending == "key");
+            let name = path.file_stem().and_then(|name| name.to_str());
+            names.extend(name.filter(|_| is_key).map(str::to_owned));
+        }
+        names.iter().try_for_each(|name| self.get(name).map(drop))
+    }
+
     /// The key of an epoch, made and on disk before it is used.
     pub fn get_or_make(&mut self, name: &str) -> Result<Key, EpochFault> {
         match self.get(name) {

@@ -72,7 +72,7 @@ impl ServiceFault {
             | Self::Replies(_)
             | Self::NoDirectory
             | Self::UnknownRoute(_)
-            | Self::Store(OpenFault::Vault(_)) => Blame::Settings,
+            | Self::Store(OpenFault::Vault(_) | OpenFault::Nothing(_)) => Blame::Settings,
             Self::Store(OpenFault::Locked(_)) | Self::Socket(..) => Blame::Taken,
             Self::Store(OpenFault::File(..) | OpenFault::Database(..)) => Blame::Disk,
             Self::CoreDumps(_)

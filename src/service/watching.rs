@@ -1,6 +1,7 @@
 //! What runs beside the stages and outlives their drain: the operators' socket, and what watches the
 //! gateway: the writer's heartbeat, the sweeper, alarms.
 
+use super::routes::{self, Beside};
 use super::{End, HEARTBEAT, ServiceFault, notify};
 use crate::admin;
 use crate::alarms::book::Condition;
@@ -10,6 +11,7 @@ use crate::alarms::{self, Certificate, Lane, LaneFault};
 use crate::config::Config;
 use crate::letter::Signer;
 use crate::metrics;
+use crate::referral::route::{BreakerState, RouteHealth};
 use crate::store::{Store, Stuck};
 use crate::watch::sweeper;
 use sd_notify::NotifyState;
@@ -34,6 +36,8 @@ pub(super) struct Means {
     pub(super) others: watch::Receiver<BTreeSet<Condition>>,
     /// Where metrics are asked for, if they are.
     pub(super) metrics: Option<TcpListener>,
+    /// What runs beside delivery.
+    pub(super) beside: Beside,
 }
 
 /// Starts all of it; it runs until `late` is true.
@@ -59,6 +63,8 @@ pub(super) fn start(
     };
     let looks = Looks::new(store.clone(), sources);
     let stage = alarms::Stage::new(store.clone(), looks, means.lane, config.alarms.pace);
+    let health = means.beside.health();
+    let ways = routes::start(config, means.beside, &mut besides, late);
     let (open, until) = (stage.shown(), late.clone());
     besides.spawn(async move {
         stage.run(until).await;
@@ -71,7 +77,7 @@ pub(super) fn start(
         alarms: open,
     };
     besides.spawn(async move {
-        admin::serve(means.socket, for_admin, operators, watched, until).await;
+        admin::serve(means.socket, for_admin, operators, watched, ways, until).await;
         ("admin", Ok(()))
     });
     if let Some(heartbeat) = &config.heartbeat {
@@ -89,7 +95,7 @@ pub(super) fn start(
         let source = metrics::Source {
             store: store.clone(),
             state_dir: config.store.state_dir.clone(),
-            snapshots: snapshots(config),
+            snapshots: snapshots(config, health),
             version: env!("CARGO_PKG_VERSION"),
         };
         let until = late.clone();
@@ -106,23 +112,27 @@ pub(super) fn start(
     Ok((sweeper, besides))
 }
 
-/// What metrics show beside the database. Nothing breaks a route's circuit yet, so each is closed.
-fn snapshots(config: &Config) -> metrics::Snapshots {
+/// What metrics show beside the database.
+fn snapshots(config: &Config, health: watch::Receiver<Vec<RouteHealth>>) -> metrics::Snapshots {
     let certificates = certificates(config);
-    let routes = config.delivery.routes.iter();
-    let routes: Vec<metrics::RouteSnapshot> = routes
-        .map(|route| metrics::RouteSnapshot {
-            name: route.name.to_string(),
-            breaker: metrics::Breaker::Closed,
-        })
-        .collect();
     Arc::new(move || metrics::Snapshot {
-        routes: routes.clone(),
+        routes: health.borrow().iter().map(snapshot).collect(),
         certificates: certificates
             .iter()
             .filter_map(|known| Some((known.name.clone(), known.ends_at()?)))
             .collect(),
     })
+}
+
+fn snapshot(health: &RouteHealth) -> metrics::RouteSnapshot {
+    metrics::RouteSnapshot {
+        name: health.route.to_string(),
+        breaker: match health.breaker {
+            BreakerState::Closed => metrics::Breaker::Closed,
+            BreakerState::Open => metrics::Breaker::Open,
+            BreakerState::HalfOpen => metrics::Breaker::HalfOpen,
+        },
+    }
 }
 
 /// The certificates that are ours to renew.

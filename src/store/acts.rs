@@ -1,10 +1,14 @@
 //! What operators do: each act is an observation through `apply`, in id order where it is about
-//! several notifications. An act that comes too late is refused with who was first and when.
+//! several notifications. An act that comes too late is refused with what is so already, by whom and
+//! since when.
 
 mod calls;
+mod endings;
 mod first;
 mod notifications;
 mod replies;
+mod routes;
+mod tasks;
 mod views;
 
 pub use views::{CallMember, EarlierCall, OpenCall};
@@ -12,8 +16,11 @@ pub use views::{CallMember, EarlierCall, OpenCall};
 use super::alarms;
 use super::tx::{Fault, Tx};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
+use crate::referral::ending::{Ending, EndingReason, TaskReason};
 use crate::referral::id::{AlarmId, InboundId, NotificationId, TaskId};
-use crate::referral::school::{Role, Urn};
+use crate::referral::london;
+use crate::referral::route::SuspendReason;
+use crate::referral::school::{Role, RouteName, Urn};
 use jiff::Timestamp;
 
 /// Something an operator does.
@@ -56,6 +63,36 @@ pub enum Act {
         /// Which school.
         urn: Urn,
     },
+    /// Chooses how it ends. One that was not told stays live until a second operator agrees.
+    Close {
+        /// Which.
+        notification: NotificationId,
+        /// How.
+        closed_as: Ending,
+        /// Why.
+        code: EndingReason,
+        /// What is to be said about it; sealed.
+        note: String,
+    },
+    /// Agrees to how another operator chose that it ends.
+    Countersign {
+        /// Which.
+        notification: NotificationId,
+    },
+    /// Calls a task done that no other act ends.
+    TaskDone {
+        /// Which.
+        task: TaskId,
+        /// Why.
+        code: TaskReason,
+        /// What is to be said about it; sealed.
+        note: Option<String>,
+    },
+    /// Is shown whom a call that they have taken on is about: the names and birth dates.
+    Reveal {
+        /// Which call.
+        task: TaskId,
+    },
     /// Takes a task on.
     Claim {
         /// Which.
@@ -88,6 +125,28 @@ pub enum Act {
         /// The mail.
         inbound: InboundId,
     },
+    /// Claims nothing more for a route. What is on its way goes on.
+    SuspendRoute {
+        /// Which.
+        route: RouteName,
+        /// Why.
+        reason: SuspendReason,
+        /// From then on; none: at once.
+        from: Option<Timestamp>,
+        /// Until then; none: until somebody resumes it.
+        until: Option<Timestamp>,
+        /// In words; sealed.
+        note: Option<String>,
+    },
+    /// Claims for a route again.
+    ResumeRoute {
+        /// Which.
+        route: RouteName,
+        /// Why.
+        reason: SuspendReason,
+        /// Also forgets the suspensions that were to come.
+        planned: bool,
+    },
     /// Takes an alarm on.
     ClaimAlarm {
         /// Which.
@@ -108,8 +167,10 @@ pub enum NotActed {
     #[error("there is no {0} of this id")]
     NotThere(&'static str),
     /// Somebody was first.
-    #[error("{who} did this first, at {at}")]
+    #[error("{so}: by {who}, {}", shown(.at))]
     Conflict {
+        /// What is so already.
+        so: &'static str,
         /// Who.
         who: String,
         /// When.
@@ -118,6 +179,11 @@ pub enum NotActed {
     /// It makes no sense as things stand.
     #[error("{0}")]
     NotNow(&'static str),
+}
+
+/// On the wall in London: whoever reads it stands there.
+fn shown(at: &Timestamp) -> String {
+    london::shown(*at)
 }
 
 type Acted = Result<Vec<NotificationId>, NotActed>;
@@ -130,6 +196,8 @@ pub(super) use first::STATEMENTS as FIRST;
 pub(super) use notifications::STATEMENTS;
 #[cfg(test)]
 pub(super) use replies::STATEMENTS as REPLIES;
+#[cfg(test)]
+pub(super) use tasks::STATEMENTS as TASKS;
 #[cfg(test)]
 pub(super) use views::STATEMENTS as VIEWS;
 
@@ -157,6 +225,19 @@ pub(super) async fn act(tx: &mut Tx<'_>, act: &Act, operator: &str) -> Result<Ac
         Act::Route { notification, urn } => {
             notifications::route(tx, *notification, *urn, &actor).await
         }
+        Act::Close {
+            notification,
+            closed_as,
+            code,
+            note,
+        } => endings::close(tx, *notification, (*closed_as, *code), note, &actor).await,
+        Act::Countersign { notification } => {
+            endings::countersign(tx, *notification, operator, &actor).await
+        }
+        Act::TaskDone { task, code, note } => {
+            tasks::done(tx, *task, *code, note.as_deref(), operator).await
+        }
+        Act::Reveal { task } => tasks::reveal(tx, *task, operator, &actor).await,
         Act::Claim { task } => calls::claim(tx, *task, operator, &actor).await,
         Act::CallOutcome {
             task,
@@ -180,6 +261,27 @@ pub(super) async fn act(tx: &mut Tx<'_>, act: &Act, operator: &str) -> Result<Ac
             verdict,
         } => replies::attach(tx, *inbound, *notification, *verdict, operator).await,
         Act::Dismiss { inbound } => replies::dismiss(tx, *inbound, operator).await,
+        Act::SuspendRoute {
+            route,
+            reason,
+            from,
+            until,
+            note,
+        } => {
+            let wished = routes::Suspension {
+                route,
+                reason: *reason,
+                from: *from,
+                until: *until,
+                note: note.as_deref(),
+            };
+            routes::suspend(tx, &wished, operator).await
+        }
+        Act::ResumeRoute {
+            route,
+            reason,
+            planned,
+        } => routes::resume(tx, route, *reason, *planned, operator).await,
         Act::ClaimAlarm { alarm } => alarms::claim(tx, *alarm, operator, &actor).await,
     }
 }

@@ -25,7 +25,7 @@ pub(super) const STATEMENTS: &[&str] =
     &[LETTER_ADD, DELIVERY_ADD, NUDGE_ADD, OF_CONTACT, BLOCK_ADD];
 
 /// Letters about children go before everything else.
-const LANE_LETTERS: i64 = 0;
+pub(super) const LANE_LETTERS: i64 = 0;
 /// Nudges, which are of use only this morning.
 const LANE_NUDGES: i64 = 1;
 /// Notes and receipts.

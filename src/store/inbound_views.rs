@@ -22,12 +22,27 @@ const BY_MESSAGE_ID: &str =
 const BY_REFERENCE: &str = "SELECT id FROM notification WHERE reference = $1";
 const TOKEN_KNOWN: &str = "SELECT 1 FROM letter WHERE token = $1";
 macro_rules! replies {
-    ($rest:literal) => {
+    ($rest:expr) => {
         concat!("SELECT i.id, i.received_at, i.kind, i.verdict, i.strength, i.notification, i.contact, i.settled_at, i.read_by, i.read_at, i.read_as, n.urn, n.reference FROM inbound i LEFT JOIN notification n ON n.id = i.notification ", $rest)
     };
 }
-const LIST: &str =
-    replies!("WHERE ($1 = 1 OR i.read_by IS NULL) ORDER BY i.received_at DESC, i.id DESC LIMIT $2");
+/// What still asks for somebody: not yet carried through, or with an open task to read it or to find
+/// out who wrote it. Of a notification's mails only those that a person wrote and nobody has read.
+macro_rules! still_asks {
+    () => {
+        "(i.settled_at IS NULL OR (i.read_by IS NULL AND EXISTS (SELECT 1 FROM task t WHERE t.settled_at IS NULL AND t.kind IN ('read_reply','check_sender') AND (t.subject = i.id OR (t.subject = i.notification AND i.kind = 'human_reply')))))"
+    };
+}
+const LIST: &str = replies!(concat!(
+    "WHERE ($1 = 1 OR ",
+    still_asks!(),
+    ") ORDER BY i.received_at DESC, i.id DESC LIMIT $2"
+));
+const COUNT: &str = concat!(
+    "SELECT COUNT(*) FROM inbound i WHERE ($1 = 1 OR ",
+    still_asks!(),
+    ")"
+);
 const ONE: &str = replies!("WHERE i.id = $1");
 
 #[cfg(test)]
@@ -39,6 +54,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     BY_REFERENCE,
     TOKEN_KNOWN,
     LIST,
+    COUNT,
     ONE,
 ];
 
@@ -190,7 +206,7 @@ impl Readers {
         Ok(row.is_some())
     }
 
-    /// Replies, latest first; those already read too when `all`.
+    /// Replies, latest first; those that ask for nobody any more too when `all`.
     pub(super) async fn replies(&self, all: bool) -> Result<Vec<ReplyLine>, Fault> {
         let rows = sqlx::query(LIST)
             .bind(all)
@@ -198,6 +214,12 @@ impl Readers {
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(reply_line).collect()
+    }
+
+    /// How many of them there are.
+    pub(super) async fn count_replies(&self, all: bool) -> Result<i64, Fault> {
+        let row = sqlx::query(COUNT).bind(all).fetch_one(&self.pool).await?;
+        Ok(row.try_get(0)?)
     }
 
     /// One of them.

@@ -31,6 +31,8 @@ pub struct QueueLine {
     pub delivery: String,
     /// Its notification.
     pub notification: Option<String>,
+    /// For which school.
+    pub urn: Option<String>,
     /// Its route.
     pub route: String,
     /// Its state.

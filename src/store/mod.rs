@@ -17,6 +17,7 @@ mod directory_load;
 mod directory_rows;
 mod directory_tables;
 mod disk;
+mod failures;
 mod figures;
 mod inbound;
 mod inbound_views;
@@ -29,9 +30,11 @@ mod opening;
 mod outcomes;
 mod pulse;
 mod readers;
+mod routes;
 mod refuse;
 mod senders;
 pub mod refused;
+mod revealed;
 mod rows;
 mod script;
 mod superseded;
@@ -47,16 +50,19 @@ mod writer;
 pub use acts::{Act, CallMember, EarlierCall, NotActed, OpenCall};
 pub use alarms::{AlarmLine, AlarmNote};
 pub use conditions::{AttemptSeen, Waiting};
+pub use failures::LastFailure;
 pub use figures::{DUE_WITHIN_HOURS, Figures, Followed, Happened, RouteFigures, file_sizes};
 pub use inbound_views::ReplyLine;
 pub use lines::{LetterLine, LiveLine, QueueLine, ReferralLine, Stuck, TaskLine, Trace, TraceLine};
 pub use open::{OpenFault, Options};
 pub use pulse::{Pulses, Round, Times};
 pub use readers::Readers;
+pub use revealed::ChildShown;
+pub use routes::RouteBlock;
 pub use senders::QuietSender;
 pub use tx::{Basis, policy_digest, sha256};
 pub use types::*;
-pub use vault::VaultFault;
+pub use vault::{VaultFault, check_keys};
 
 use crate::clock::Clock;
 use crate::referral::directory::Directory;
@@ -129,8 +135,14 @@ impl Store {
 
     /// Claims deliveries that are due on a route, soonest deadline first.
     pub async fn claim(&self, route: &RouteName, most: usize) -> Result<Vec<Claim>, NotStored> {
+        self.claim_into(route, Room::of(most)).await
+    }
+
+    /// Claims deliveries that are due on a route, letters before everything else, each soonest deadline
+    /// first; none while the route is suspended.
+    pub async fn claim_into(&self, route: &RouteName, room: Room) -> Result<Vec<Claim>, NotStored> {
         ask(&self.first, |reply| {
-            Command::Claim(route.clone(), most, reply)
+            Command::Claim(route.clone(), room, reply)
         })
         .await
     }
@@ -271,11 +283,6 @@ impl Store {
     /// When the next timer is due; none when nothing is live.
     pub async fn next_timer(&self) -> Result<Option<Timestamp>, NotStored> {
         stored(self.readers.next_timer().await)
-    }
-
-    /// When the next delivery of a route is due; none when nothing waits.
-    pub async fn next_due(&self, route: &RouteName) -> Result<Option<Timestamp>, NotStored> {
-        stored(self.readers.next_due(route).await)
     }
 }
 

@@ -38,10 +38,11 @@ pub enum OpenFault {
     /// Keys could not be opened.
     #[error(transparent)]
     Vault(#[from] VaultFault),
+    /// Nothing was ever stored here.
+    #[error("{0}: nothing is stored here yet; next: firstbell directory import --initial FOLDER")]
+    Nothing(PathBuf),
     /// The database is of a newer version, or damaged: it is left untouched.
-    #[error(
-        "{0}: {1}; the file is left as it is: restore a backup, or run the version that wrote it"
-    )]
+    #[error("{0}: {1}; the file is left as it is; a newer version's file needs that version")]
     Database(PathBuf, String),
 }
 

@@ -1,20 +1,22 @@
 //! Deliveries: claim, signed, ended. A claim is committed before MAIL and the letter's bytes before
 //! that; an outcome is recorded whoever holds the claim by then.
 
+use super::carrying::LANE_LETTERS;
 use super::cases::{Observed, apply};
 use super::tx::{Fault, Mark, Tx};
-use super::{Claim, Ended, SignedLetter};
+use super::{Claim, Ended, Room, SignedLetter, routes};
 use crate::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
 use crate::referral::decide::Observation;
 use crate::referral::fact::Fact;
 use crate::referral::field::Digest;
 use crate::referral::id::{ContactId, DeliveryId, LetterId, NotificationId};
 use crate::referral::school::RouteName;
+use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 // The plus keeps the index in the order of claims: by `not_before` almost all of a full queue is due.
-const NEXT: &str = "SELECT d.id, d.letter, d.notification, d.attempts, d.lease, l.item IS NULL AS unsigned, l.render_tries FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND +d.not_before <= $2 AND (n.hold IS NULL OR l.kind <> 'notification') ORDER BY d.lane, d.last_safe_at, d.id LIMIT $3";
+const NEXT: &str = "SELECT d.id, d.letter, d.notification, d.attempts, d.lease, d.lane, l.item IS NULL AS unsigned, l.render_tries FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND +d.not_before <= $2 AND d.lane BETWEEN $4 AND $5 AND d.last_safe_at < $6 AND (n.hold IS NULL OR l.kind <> 'notification') ORDER BY d.lane, d.last_safe_at, d.id LIMIT $3";
 const CLAIM: &str =
     "UPDATE delivery SET state = 'sending', attempts = ?, lease = ?, incarnation = ? WHERE id = ?";
 const ATTEMPT_ADD: &str = "INSERT INTO attempt(delivery, n, lease, started_at) VALUES (?, ?, ?, ?)";
@@ -51,16 +53,38 @@ pub(super) const STATEMENTS: &[&str] = &[
 /// on.
 const RENDER_TRIES_MAX: i64 = 3;
 
-/// Claims what is due on a route, soonest deadline first.
+/// Claims what is due on a route: letters first, then what there is room for of anything else.
 pub(super) async fn claim(
     tx: &mut Tx<'_>,
     route: &RouteName,
+    room: &Room,
+) -> Result<Vec<Claim>, Fault> {
+    if routes::is_suspended(tx, route).await? {
+        return Ok(Vec::new());
+    }
+    let mut claims =
+        claim_lanes(tx, route, room, (LANE_LETTERS, LANE_LETTERS), room.places).await?;
+    let left = room.places.saturating_sub(claims.len()).min(room.others);
+    if left > 0 {
+        claims.extend(claim_lanes(tx, route, room, (LANE_LETTERS + 1, i64::MAX), left).await?);
+    }
+    Ok(claims)
+}
+
+async fn claim_lanes(
+    tx: &mut Tx<'_>,
+    route: &RouteName,
+    room: &Room,
+    lanes: (i64, i64),
     most: usize,
 ) -> Result<Vec<Claim>, Fault> {
     let rows = sqlx::query(NEXT)
         .bind(route.as_str())
         .bind(tx.now.as_microsecond())
         .bind(i64::try_from(most).unwrap_or(0))
+        .bind(lanes.0)
+        .bind(lanes.1)
+        .bind(room.safe_before.map_or(i64::MAX, Timestamp::as_microsecond))
         .fetch_all(tx.flushed().await?)
         .await?;
     let mut claims = Vec::new();
@@ -146,6 +170,7 @@ async fn claim_one(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<Claim, Fault> {
         letter,
         attempt,
         lease,
+        is_letter: row.try_get::<i64, _>("lane")? == LANE_LETTERS,
     })
 }
 

@@ -23,6 +23,9 @@ impl Readers {
     /// Opens a state folder to read, beside a daemon or without one.
     pub async fn open_folder(state_dir: &Path, credential: &Path) -> Result<Self, OpenFault> {
         let path = open::database(state_dir);
+        if matches!(path.try_exists(), Ok(false)) {
+            return Err(OpenFault::Nothing(path));
+        }
         let vault = Vault::open(state_dir, credential)?;
         let damaged = |error: sqlx::Error| OpenFault::Database(path.clone(), error.to_string());
         Self::open(&path, vault).await.map_err(damaged)
@@ -103,7 +106,7 @@ impl Readers {
         stored(self.token_known(token).await)
     }
 
-    /// Replies, latest first; those that a person has read too when `all`.
+    /// Replies, latest first; those that ask for nobody any more too when `all`.
     pub async fn list_replies(&self, all: bool) -> Result<Vec<ReplyLine>, NotStored> {
         stored(self.replies(all).await)
     }

@@ -23,6 +23,8 @@ pub enum Listed<'a> {
     Deliveries,
     /// Open tasks.
     Tasks,
+    /// Replies that still ask for somebody, or all.
+    Replies(bool),
 }
 
 impl Readers {
@@ -34,6 +36,7 @@ impl Readers {
 
     async fn count(&self, listed: Listed<'_>) -> Result<i64, Fault> {
         let query = match listed {
+            Listed::Replies(all) => return self.count_replies(all).await,
             Listed::Referrals(force) => sqlx::query(REFERRALS).bind(force),
             Listed::Live => sqlx::query(LIVE),
             Listed::Deliveries => sqlx::query(DELIVERIES),

@@ -136,6 +136,28 @@ pub struct NotificationView {
     pub route: Option<RouteName>,
 }
 
+/// What a claim may take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// So many deliveries.
+    pub places: usize,
+    /// So many of them that are no letters (notes, receipts).
+    pub others: usize,
+    /// Only those whose last safe moment is before this.
+    pub safe_before: Option<Timestamp>,
+}
+
+impl Room {
+    /// Room for so many deliveries of any kind.
+    pub fn of(places: usize) -> Self {
+        Self {
+            places,
+            others: places,
+            safe_before: None,
+        }
+    }
+}
+
 /// A delivery claimed for one attempt.
 #[derive(Debug, Clone)]
 pub struct Claim {
@@ -149,6 +171,8 @@ pub struct Claim {
     pub attempt: u32,
     /// Which lease, from 1.
     pub lease: i64,
+    /// Whether it is a letter, before which everything else gives way.
+    pub is_letter: bool,
 }
 
 /// What a claim is about.

@@ -1,5 +1,6 @@
 //! The keys the store seals with, shared by the writer and the readers.
 
+use super::{OpenFault, Settings};
 use crate::seal::epoch::{EpochFault, Epochs, read_credential};
 use crate::seal::{self, Key, SealFault, Sealed};
 use jiff::Timestamp;
@@ -29,6 +30,15 @@ pub(super) struct Vault {
 pub(super) struct ContentKey {
     pub(super) id: String,
     pub(super) key: Key,
+}
+
+/// Whether the credential opens every epoch that is there: the store would otherwise begin to run and
+/// fail at the first content it opens.
+pub fn check_keys(settings: &Settings) -> Result<(), OpenFault> {
+    let credential = read_credential(&settings.credential).map_err(VaultFault::from)?;
+    let mut epochs = Epochs::new(settings.state_dir.join("epochs"), credential);
+    epochs.check().map_err(VaultFault::from)?;
+    Ok(())
 }
 
 impl Vault {

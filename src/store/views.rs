@@ -11,7 +11,6 @@ use crate::referral::fold::{Case, fold};
 use crate::referral::id::{NotificationId, ReferralId};
 use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
-use crate::referral::school::RouteName;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -22,16 +21,16 @@ const NOTIFICATIONS: &str = "SELECT n.id, c.child_ref FROM notification n JOIN c
 const NOTIFICATION: &str = "SELECT n.force, c.child_ref FROM notification n JOIN child c ON c.id = n.child WHERE n.id = $1";
 const FACTS: &str = "SELECT kind, v, body FROM fact WHERE stream = $1 ORDER BY n";
 const LIST: &str = "SELECT id, referral_id, force, received_at, ended, duplicate_of, (SELECT COUNT(*) FROM notification n WHERE n.referral = r.id) AS notifications FROM referral r WHERE ($1 IS NULL OR force = $1) ORDER BY received_at DESC, id DESC LIMIT $2";
-const QUEUE: &str = "SELECT d.id, d.notification, d.route, d.state, d.not_before, d.last_safe_at, d.attempts, d.quarantined FROM delivery d WHERE d.state IN ('queued','sending','in_doubt','held') OR d.quarantined = 1 ORDER BY d.last_safe_at, d.id LIMIT $1";
+const QUEUE: &str = "SELECT d.id, d.notification, n.urn, d.route, d.state, d.not_before, d.last_safe_at, d.attempts, d.quarantined FROM delivery d LEFT JOIN notification n ON n.id = d.notification WHERE d.state IN ('queued','sending','in_doubt','held') OR d.quarantined = 1 ORDER BY d.last_safe_at, d.id LIMIT $1";
 const LIVE: &str = "SELECT id, force, reference, target, urn, duty, hold, reading, proof, step, due_at, act_by, next_at, next_what FROM notification WHERE live = 1 ORDER BY act_by, id LIMIT $1";
 const TASKS: &str = "SELECT t.id, t.kind, t.notification, t.subject, t.force, t.opened_at, t.wanted_by, t.claimed_by, t.claimed_at, i.id AS reply, i.received_at AS reply_at FROM task t LEFT JOIN inbound i ON i.id = (SELECT MIN(unread.id) FROM inbound unread WHERE t.kind IN ('read_reply','check_sender') AND unread.read_by IS NULL AND (unread.id = t.subject OR unread.notification = t.notification)) WHERE t.settled_at IS NULL ORDER BY t.wanted_by, t.id LIMIT $1";
 const SHOW: &str = "SELECT n.id, n.reference, n.force, n.referral, n.child, c.child_ref, n.basis, n.accepted_at, n.next_at, n.next_what, r.duplicate_of FROM notification n JOIN child c ON c.id = n.child JOIN referral r ON r.id = n.referral WHERE n.id = $1";
 const TRACE: &str =
     "SELECT seq, n, kind, v, at, actor, body FROM fact WHERE stream = $1 ORDER BY n";
 const LETTERS: &str = "SELECT id, contact, directory_version, message_id, bytes_digest, signer, signed_at FROM letter WHERE notification = $1 ORDER BY id";
-const NEXT_DUE: &str = "SELECT d.not_before FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND (n.hold IS NULL OR l.kind <> 'notification') ORDER BY d.not_before LIMIT 1";
 const NEXT_TIMER: &str = "SELECT MIN(next_at) FROM notification WHERE live = 1";
-const STUCK: &str = "SELECT (SELECT COUNT(*) FROM notification WHERE live = 1 AND (next_at IS NULL OR next_at < $1 OR next_what = 'damaged')), (SELECT COUNT(*) FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND d.not_before < $1 AND (n.hold IS NULL OR l.kind <> 'notification')), (SELECT COUNT(*) FROM attempt a JOIN delivery d ON d.id = a.delivery WHERE d.state = 'sending' AND a.ended_at IS NULL AND a.started_at < $2), (SELECT COUNT(*) FROM inbound WHERE settled_at IS NULL AND received_at < $1)";
+// A route that is suspended, or on which a letter waits that met no relay the last time, is away, not stuck.
+const STUCK: &str = "SELECT (SELECT COUNT(*) FROM notification WHERE live = 1 AND (next_at IS NULL OR next_at < $1 OR next_what = 'damaged')), (SELECT COUNT(*) FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND d.not_before < $1 AND (n.hold IS NULL OR l.kind <> 'notification') AND d.route NOT IN (SELECT o.route FROM delivery o JOIN attempt a ON a.delivery = o.id AND a.n = o.attempts WHERE o.state IN ('queued','in_doubt') AND o.quarantined = 0 AND a.phase IN ('connect','handshake')) AND d.route NOT IN (SELECT b.target FROM block b WHERE b.what = 'route' AND b.lifted_at IS NULL AND b.since <= $1 AND (b.until IS NULL OR b.until > $1))), (SELECT COUNT(*) FROM attempt a JOIN delivery d ON d.id = a.delivery WHERE d.state = 'sending' AND a.ended_at IS NULL AND a.started_at < $2), (SELECT COUNT(*) FROM inbound WHERE settled_at IS NULL AND received_at < $1)";
 const BEAT: &str = "SELECT n FROM heartbeat WHERE one = 1";
 
 #[cfg(test)]
@@ -47,7 +46,6 @@ pub(super) const STATEMENTS: &[&str] = &[
     SHOW,
     TRACE,
     LETTERS,
-    NEXT_DUE,
     NEXT_TIMER,
     STUCK,
     BEAT,
@@ -70,7 +68,9 @@ pub(super) fn notification_view(
         },
         state: case.word(now).word(),
         reasons: hold.into_iter().chain(reasons).collect(),
-        will_happen: case.hold.map(|hold| (hold.will_happen, hold.at)),
+        will_happen: case
+            .will_happen(now)
+            .map(|hold| (hold.will_happen, hold.at)),
         due_at: case.due_at,
         act_by: case.act_by,
         due_reasons: case.due_reasons.clone(),
@@ -192,6 +192,7 @@ impl Readers {
                 Ok(QueueLine {
                     delivery: row.try_get("id")?,
                     notification: row.try_get("notification")?,
+                    urn: row.try_get("urn")?,
                     route: row.try_get("route")?,
                     state: row.try_get("state")?,
                     not_before: instant(row.try_get("not_before")?),
@@ -340,16 +341,6 @@ impl Readers {
             row.try_get("child_ref")?,
             now,
         )))
-    }
-
-    /// When the next delivery of a route is due.
-    pub(super) async fn next_due(&self, route: &RouteName) -> Result<Option<Timestamp>, Fault> {
-        let row = sqlx::query(NEXT_DUE)
-            .bind(route.as_str())
-            .fetch_optional(&self.pool)
-            .await?;
-        let due = row.map(|row| row.try_get(0)).transpose()?;
-        Ok(due.map(instant))
     }
 
     /// When the next timer is due.

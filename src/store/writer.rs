@@ -19,7 +19,7 @@ use super::tx::{Fault, State, Tx};
 use super::{
     Accepted, Act, AlarmNote, Claim, Ended, InboundMail, NotAccepted, NotActed, Post, RefusedPost,
 };
-use super::{Pulses, QuietSender, Settled, SignedLetter};
+use super::{Pulses, QuietSender, Room, Settled, SignedLetter};
 use super::{
     accept, acts, alarms, directory_rows, inbound, open, outcomes, refuse, senders, timers,
 };
@@ -41,7 +41,7 @@ type Reply<T> = oneshot::Sender<T>;
 pub(super) enum Command {
     Accept(Box<Post>, Reply<Result<Accepted, NotAccepted>>),
     Refuse(Box<RefusedPost>, Reply<()>),
-    Claim(RouteName, usize, Reply<Vec<Claim>>),
+    Claim(RouteName, Room, Reply<Vec<Claim>>),
     MakingAgain(LetterId, Reply<()>),
     Signed(Box<SignedLetter>, Reply<Vec<u8>>),
     Ended(Box<Ended>, Reply<()>),
@@ -379,8 +379,8 @@ async fn perform(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, F
             refuse::refuse(tx, &refused).await?;
             answer(reply, ())
         }
-        Command::Claim(route, most, reply) => {
-            answer(reply, outcomes::claim(tx, &route, most).await?)
+        Command::Claim(route, room, reply) => {
+            answer(reply, outcomes::claim(tx, &route, &room).await?)
         }
         Command::MakingAgain(letter, reply) => {
             outcomes::making_again(tx, letter).await?;

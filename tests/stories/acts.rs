@@ -4,9 +4,13 @@
 use crate::relays::authority::Authority;
 use crate::relays::relay::{Act, Relay};
 use crate::relays::{READY, TAKEN};
+use crate::store_rules::open;
 use crate::support::daemon::{CLOSED_SCHOOL, Daemon, Recipe, SCHOOL, Way};
 use crate::support::posts::{accepted, facts, referral, trace, trace_in_state, trace_with};
+use crate::support::waiting::until;
 use firstbell::clock::Clock;
+use firstbell::referral::london;
+use firstbell::store::InboundMail;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::fs::{self, Permissions};
@@ -97,7 +101,10 @@ async fn a_held_letter_is_not_sent_and_its_release_sends_one() {
     assert_eq!(after["deliveries"].as_array().unwrap().len(), 1);
     assert_eq!(actors(&after, "released"), ["operator:A Tester"]);
     assert!(!after.to_string().contains("rang them"));
-    refused(&daemon.command(&release), "A Tester did this first");
+    refused(
+        &daemon.command(&release),
+        "not held: released already: by A Tester",
+    );
     assert_eq!(daemon.stop_and_wait(), Some(0));
     let heard = relay.heard().await.remove(0);
     let letters = heard.iter().filter(|line| line.starts_with("MAIL")).count();
@@ -111,10 +118,9 @@ fn an_operator_holds_a_letter_back_until_it_is_released() {
     trace_with(&daemon, &letter, "attempt_ended", 1);
     let hold = ["notification", "hold", &letter, "--reason", "wrong child"];
     assert_eq!(daemon.json(&hold)["notifications"][0]["state"], "held");
-    refused(&daemon.command(&hold), "A Tester did this first");
+    refused(&daemon.command(&hold), "held already: by A Tester");
     let shown = daemon.json(&["notification", "show", &letter]);
     assert_eq!(shown["values"]["hold"], "by-operator");
-    assert_eq!(shown["will_happen"]["what"], "climb");
 
     let release = [
         "notification",
@@ -128,6 +134,14 @@ fn an_operator_holds_a_letter_back_until_it_is_released() {
     let after = trace(&daemon, &letter);
     // The letter that waited all along, and no second one.
     assert_eq!(after["deliveries"].as_array().unwrap().len(), 1);
+    let said = ["held", "released"].map(|kind| facts(&after, kind)[0].clone());
+    for item in [&said[0]["said"], &said[1]["reason"]] {
+        assert!(
+            item.as_str().is_some_and(|id| id.starts_with("itm_")),
+            "{item}"
+        );
+    }
+    assert!(!after.to_string().contains("wrong child"));
     let kinds = ["held", "released"].map(|kind| actors(&after, kind));
     assert_eq!(kinds, [["operator:A Tester"], ["operator:A Tester"]]);
 }
@@ -164,9 +178,22 @@ fn a_child_without_a_school_is_routed_and_the_successor_carries_the_duty() {
     );
     assert_eq!(facts(&new, "delivery_queued")[0]["step"], 0);
     assert_eq!(tasks(&daemon, "choose_school"), Vec::<Value>::new());
-    refused(&daemon.command(&route), "A Tester did this first");
+    refused(
+        &daemon.command(&route),
+        "another notification carries it on: by A Tester",
+    );
     let again = ["notification", "route", successor, "--urn", "990015"];
     refused(&daemon.command(&again), "for this school already");
+}
+
+/// At whatever hour this runs: the call is to be claimed now, or not before the school opens.
+fn rung_in_its_hours(daemon: &Daemon) {
+    let text = daemon.command(&["call", "next", "--reveal"]).stdout;
+    let text = String::from_utf8(text).unwrap();
+    assert!(text.contains("telephone 08:00-16:00"), "{text}");
+    let closed = text.contains("closed now; opens ");
+    let claims = text.contains("Next: firstbell call claim tsk_");
+    assert_ne!(closed, claims, "{text}");
 }
 
 #[test]
@@ -189,12 +216,7 @@ fn a_call_is_one_for_a_school_comes_back_until_told_and_ends_nothing_else() {
     assert_eq!(call["children"].as_array().unwrap().len(), 2);
     assert_eq!(call["children"][0]["child_ref"], "c1");
     assert!(!call.to_string().contains("Amadi"));
-    let text = daemon.command(&["call", "next", "--reveal"]).stdout;
-    assert!(
-        String::from_utf8(text)
-            .unwrap()
-            .contains("Next: firstbell call claim tsk_")
-    );
+    rung_in_its_hours(&daemon);
 
     let task = call["task"].as_str().unwrap().to_owned();
     daemon.json(&["call", "claim", &task]);
@@ -211,12 +233,12 @@ fn a_call_is_one_for_a_school_comes_back_until_told_and_ends_nothing_else() {
     let after = wanted.duration_since(before);
     assert!(after >= SignedDuration::from_mins(10) && after < SignedDuration::from_mins(17));
     let gone = ["call", "outcome", &task, "engaged"];
-    refused(&daemon.command(&gone), "A Tester did this first");
+    refused(&daemon.command(&gone), "done already: by A Tester");
 
     let task = again["task"].as_str().unwrap();
     // Nobody was spoken of before the call was taken on: who joins it later is still to be told.
     let unclaimed = ["call", "outcome", task, "told", "--role", "deputy"];
-    refused(&daemon.command(&unclaimed), "claim the call first");
+    refused(&daemon.command(&unclaimed), "the call is not claimed");
     daemon.json(&["call", "claim", task]);
     let told = [
         "call", "outcome", task, "told", "--role", "deputy", "--word", "matches",
@@ -237,7 +259,7 @@ fn a_call_is_one_for_a_school_comes_back_until_told_and_ends_nothing_else() {
         let outcomes: Vec<&Value> = outcomes.iter().map(|fact| &fact["outcome"]).collect();
         assert_eq!(outcomes, ["no_answer", "told"]);
     }
-    refused(&daemon.command(&told), "A Tester did this first");
+    refused(&daemon.command(&told), "done already: by A Tester");
     let rest = tasks(&daemon, "ring_school");
     assert_eq!(rest.len(), 1);
     assert_eq!(rest[0]["subject"], format!("essex:urn:{}", OTHER_SCHOOL.0));
@@ -245,6 +267,42 @@ fn a_call_is_one_for_a_school_comes_back_until_told_and_ends_nothing_else() {
         daemon.json(&["notification", "show", &other])["state"],
         "held"
     );
+}
+
+#[test]
+fn the_screen_of_a_call_says_to_whom_not_to_speak() {
+    let daemon = Daemon::start();
+    let mut withheld = doubted(1, "Ermintrude", SCHOOL);
+    withheld["withhold_from"] = json!(["dsl@marshend.test.cjsm.net"]);
+    accepted(&daemon, &withheld);
+    let not_to = || -> Vec<(Value, Value)> {
+        let next = daemon.json(&["call", "next"]);
+        let contacts = next["call"]["contacts"].as_array().unwrap().clone();
+        let shown = contacts.iter();
+        let shown = shown.map(|c| (c["role"].clone(), c["do_not_speak_to"].clone()));
+        shown.collect()
+    };
+    let both = |not: [bool; 2]| {
+        let roles = ["key_adult", "deputy"].map(|role| json!(role));
+        roles
+            .into_iter()
+            .zip(not.map(Value::from))
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(not_to(), both([true, false]));
+    let text = daemon.command(&["call", "next"]).stdout;
+    let text = String::from_utf8(text).unwrap();
+    assert!(
+        text.contains("  do not speak to key_adult: G. A.\n"),
+        "{text}"
+    );
+    assert!(text.contains("  deputy: P. Z.  01621 000011\n"), "{text}");
+
+    // An adult involved has a part in the school: its Key Adult and deputies are told nothing.
+    let mut conflict = referral(2, "Dougal", SCHOOL);
+    conflict["children"][0]["schools"][0]["involved_person"] = json!("yes");
+    accepted(&daemon, &conflict);
+    assert_eq!(not_to(), both([true, true]));
 }
 
 #[test]
@@ -260,6 +318,58 @@ fn not_on_the_roll_by_voice_opens_a_successor_for_the_desk_to_place() {
     assert_eq!(trace(&daemon, successor)["target"], "unrouted");
     assert_eq!(tasks(&daemon, "ring_school"), Vec::<Value>::new());
     assert_eq!(tasks(&daemon, "choose_school").len(), 1);
+}
+
+/// What a school wrote is kept by its listener; the daemon classifies it, and shows its words only to who
+/// asks for them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_reply_shows_who_wrote_and_its_words_only_when_they_are_to_be_revealed() {
+    let mut daemon = Daemon::start();
+    daemon.stop_and_wait();
+    let opened = open(daemon.folder.path(), &Clock::system()).await;
+    let mail = InboundMail {
+        source: "smtp".to_owned(),
+        mail_from: Some("dsl@marshend.test.cjsm.net".to_owned()),
+        rcpt_to: vec!["replies@gateway.test".to_owned()],
+        bytes: b"From: Grace <dsl@marshend.test.cjsm.net>\r\nSubject: A question\r\n\r\nWhich child is this about?\r\n".to_vec(),
+    };
+    let reply = opened.store.keep_inbound(mail).await.unwrap().to_string();
+    opened.store.close().await.unwrap();
+    drop(opened);
+    daemon.begin();
+    let task = until(|| tasks(&daemon, "read_reply").pop()).expect("it is to be read");
+    assert_eq!(task["subject"], reply.as_str());
+
+    let shown = daemon.json(&["reply", "show", &reply]);
+    assert_eq!(
+        (&shown["from"]["role"], &shown["from"]["name"]),
+        (&json!("key_adult"), &json!("G. A."))
+    );
+    assert!(!shown.to_string().contains("Which child"), "{shown}");
+    let text = daemon.command(&["reply", "show", &reply]).stdout;
+    let text = String::from_utf8(text).unwrap();
+    let next = format!("Next: firstbell reply show {reply} --reveal\n");
+    assert!(
+        text.ends_with(&next) && !text.contains("Which child"),
+        "{text}"
+    );
+
+    let reveal = ["reply", "show", &reply, "--reveal"];
+    let shown = daemon.json(&reveal);
+    assert_eq!(shown["from"]["name"], "Grace Amadi");
+    assert_eq!(shown["sender"], "dsl@marshend.test.cjsm.net");
+    assert_eq!(
+        shown["text"].as_str().unwrap().trim(),
+        "Which child is this about?"
+    );
+    let text = String::from_utf8(daemon.command(&reveal).stdout).unwrap();
+    assert!(text.contains("\nWhich child is this about?\n"), "{text}");
+
+    with_operators(&mut daemon, |written| {
+        written.replace("[\"operator\"]", "[\"viewer\"]")
+    });
+    refused(&daemon.command(&reveal), "viewer");
+    daemon.json(&["reply", "show", &reply]);
 }
 
 #[test]
@@ -295,10 +405,11 @@ fn of_two_operators_the_second_is_told_who_was_first_and_when() {
     let child = accepted(&daemon, &doubted(1, "Ermintrude", SCHOOL));
     let call = daemon.json(&["call", "next"])["call"].clone();
     let task = call["task"].as_str().unwrap();
-    let day = Clock::system().now().strftime("%Y-%m-%d").to_string();
+    let day = london::civil(Clock::system().now());
+    let day = day.strftime("%a %-d %b %Y").to_string();
     daemon.json(&["call", "claim", task]);
     let claim = as_second(&["call", "claim", task]);
-    refused(&claim, "A Tester did this first, at ");
+    refused(&claim, "somebody else has taken it on: by A Tester, ");
     assert!(words(&claim).contains(&day), "{}", words(&claim));
     refused(
         &as_second(&["call", "outcome", task, "engaged"]),
@@ -314,9 +425,12 @@ fn of_two_operators_the_second_is_told_who_was_first_and_when() {
     ];
     let done = as_second(&acknowledge);
     assert_eq!(done.status.code(), Some(0), "{}", words(&done));
-    refused(&daemon.command(&acknowledge), "B Tester did this first");
+    refused(
+        &daemon.command(&acknowledge),
+        "acknowledged already: by B Tester",
+    );
     let tell = ["notification", "tell", &child, "--role", "deputy"];
-    refused(&daemon.command(&tell), "B Tester did this first");
+    refused(&daemon.command(&tell), "acknowledged already: by B Tester");
     let ended = trace(&daemon, &child);
     assert_eq!(ended["state"], "acknowledged");
     assert_eq!(actors(&ended, "answer_believed"), ["operator:B Tester"]);

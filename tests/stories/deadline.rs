@@ -2,12 +2,12 @@
 //! `firstbell deadline` prints, against an independent implementation.
 
 use jiff::{Timestamp, ToSpan};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{Seek, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 
 const HOURS: usize = 35_064;
 
@@ -126,6 +126,38 @@ fn ask_us(folder: &Path, questions: &str) -> String {
     ask(firstbell.arg(folder), questions)
 }
 
+#[test]
+fn a_bad_line_is_told_in_its_place_and_the_others_are_answered() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/directory-of-stories");
+    let good = "990011 2026-11-20T18:00:00Z\n";
+    let questions = format!("{good}990011 yesterday\n999999 2026-11-20T18:00:00Z\n{good}");
+    let mut firstbell = Command::new(env!("CARGO_BIN_EXE_firstbell"));
+    firstbell.args(["deadline", "--json", "--batch", "--directory"]);
+    let output = output(firstbell.arg(&folder), &questions);
+    assert_eq!(output.status.code(), Some(65));
+    let told = String::from_utf8(output.stdout).unwrap();
+    let told: Vec<Value> = told
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(told.len(), 4, "{told:?}");
+    for line in [&told[0], &told[3]] {
+        assert_eq!(line["due_at"], "2026-11-23T08:30:00Z");
+    }
+    assert_eq!((&told[1]["line"], &told[2]["line"]), (&json!(2), &json!(3)));
+    assert!(told[1]["error"].as_str().unwrap().contains("RFC 3339"));
+    assert!(told[2]["error"].as_str().unwrap().contains("no school"));
+    assert!(!told[1].to_string().contains("yesterday"));
+
+    let mut firstbell = Command::new(env!("CARGO_BIN_EXE_firstbell"));
+    firstbell.args(["deadline", "--batch", "--directory", "/nope"]);
+    let nowhere = firstbell.output().unwrap();
+    assert_eq!(nowhere.status.code(), Some(74));
+    let words = String::from_utf8(nowhere.stderr).unwrap();
+    assert!(words.contains("/nope: "), "{words}");
+    assert!(!words.contains("import"), "{words}");
+}
+
 fn ask_oracle(folder: &Path, questions: &str) -> String {
     let mut python = Command::new("python3");
     python.arg(oracle().join("oracle.py"));
@@ -133,10 +165,7 @@ fn ask_oracle(folder: &Path, questions: &str) -> String {
 }
 
 fn ask(command: &mut Command, questions: &str) -> String {
-    let mut file = tempfile::tempfile().unwrap();
-    file.write_all(questions.as_bytes()).unwrap();
-    file.rewind().unwrap();
-    let output = command.stdin(file).output().expect("it can be run");
+    let output = output(command, questions);
     assert!(
         output.status.success(),
         "{}",
@@ -147,4 +176,11 @@ fn ask(command: &mut Command, questions: &str) -> String {
 
 fn oracle() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/deadline_oracle")
+}
+
+fn output(command: &mut Command, questions: &str) -> Output {
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(questions.as_bytes()).unwrap();
+    file.rewind().unwrap();
+    command.stdin(file).output().expect("it can be run")
 }

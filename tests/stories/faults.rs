@@ -8,6 +8,7 @@
 mod beside;
 pub(crate) mod disk;
 mod lot;
+mod outcomes;
 
 use crate::support::daemon::{Daemon, Recipe};
 use crate::support::waiting::until;

@@ -14,6 +14,8 @@
 
 mod night;
 
+use jiff::Span;
+use jiff::civil::DateTime;
 use night::Night;
 
 /// A row of the table: London's wall throughout.
@@ -253,4 +255,34 @@ async fn every_row_of_the_ladder_s_table_happens_to_the_minute() {
         "{} rows, each twice: {steps} steps to the minute",
         ROWS.len()
     );
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_picks_up_is_made_again_until_a_supervisor_chooses() {
+    let rows = [
+        (&ROWS[0], false, "2020-11-25T08:00", 10, "2020-11-25T09:30"),
+        (&ROWS[0], true, "2020-11-25T08:10", 10, "2020-11-25T09:30"),
+        (&ROWS[3], false, "2020-11-25T10:15", 15, "2020-11-25T14:30"),
+    ];
+    for (row, reported, first, minutes, last) in rows {
+        let mut night = Night::begin(row.posted, row.incident, reported).await;
+        night.rings_on();
+        let (happened, _) = night.play().await;
+        let calls: Vec<&String> = happened
+            .iter()
+            .filter(|line| line.contains("call"))
+            .collect();
+        let (first, last): (DateTime, DateTime) = (first.parse().unwrap(), last.parse().unwrap());
+        let times = first.series(Span::new().minutes(minutes));
+        let times = times.take_while(|time| *time <= last);
+        let expected: Vec<String> = times
+            .map(|time| {
+                let again = if time > first { " again" } else { "" };
+                format!("{} call{again}", time.strftime("%a %-d %b %H:%M"))
+            })
+            .collect();
+        assert!(expected.len() >= 9);
+        assert_eq!(calls, expected.iter().collect::<Vec<_>>(), "{}", row.posted);
+        assert!(happened.last().unwrap().ends_with("choose"));
+    }
 }

@@ -3,6 +3,7 @@
 use crate::relays::authority::Authority;
 use crate::relays::relay::{Act, Relay};
 use crate::relays::{READY, TAKEN};
+use crate::store_rules::database;
 use crate::support::daemon::{Daemon, Recipe, SCHOOL, Way};
 use crate::support::posts::{accepted, facts, post, referral, trace, trace_with};
 use crate::support::waiting::until;
@@ -72,6 +73,36 @@ fn an_operator_reads_the_same_from_the_daemon_and_without_it() {
     daemon.begin();
     let answer = daemon.command(&["notification", "show", unknown]);
     assert_eq!(answer.status.code(), Some(1), "{}", words(&answer));
+}
+
+/// An attempt of an earlier run that nobody takes up again: the sweeper finds it, and the list says so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn the_queue_says_what_is_stuck() {
+    let mut daemon = Daemon::start();
+    let letter = accepted(&daemon, &referral(1, "Ermintrude", SCHOOL));
+    trace_with(&daemon, &letter, "attempt_ended", 1);
+    let queue = || String::from_utf8(daemon.command(&["queue"]).stdout).unwrap();
+    assert!(!queue().contains("STUCK"), "{}", queue());
+    assert_eq!(daemon.stop_and_wait(), Some(0));
+    let mut database = database(daemon.folder.path()).await;
+    for statement in [
+        "UPDATE delivery SET state = 'sending', incarnation = 99",
+        "UPDATE attempt SET started_at = 1, ended_at = NULL",
+    ] {
+        let changed = sqlx::query(statement).execute(&mut database).await;
+        assert_eq!(changed.unwrap().rows_affected(), 1);
+    }
+    drop(database);
+    daemon.begin();
+    let said = until(|| Some(daemon.command(&["queue"])).filter(|queue| says_stuck(queue)));
+    let said = said.expect("the sweeper looks twice within seconds");
+    let said = String::from_utf8(said.stdout).unwrap();
+    let lines: Vec<&str> = said.lines().filter(|line| line.contains("STUCK")).collect();
+    assert_eq!(lines, ["STUCK: 1 attempt(s) that do not end"]);
+}
+
+fn says_stuck(queue: &Output) -> bool {
+    String::from_utf8_lossy(&queue.stdout).contains("STUCK")
 }
 
 /// Without what moves by itself, or only a daemon has: the hour, the sweeper, attempts between two looks.
@@ -309,7 +340,7 @@ fn a_second_daemon_on_the_same_state_is_refused() {
     assert_eq!(answer.status, 201, "{}", answer.text());
     let schools = "tests/data/directory-of-stories";
     let import = daemon.command(&["directory", "import", "--initial", schools]);
-    assert_eq!(import.status.code(), Some(78), "{}", words(&import));
+    assert_eq!(import.status.code(), Some(69), "{}", words(&import));
 }
 
 #[test]
@@ -317,14 +348,37 @@ fn check_config_says_yes_or_every_fault() {
     let mut daemon = Daemon::start();
     let good = daemon.json(&["check-config"]);
     assert_eq!(good["ok"], true);
+    let warning = good["warnings"].as_array().unwrap().iter();
+    let mut about_replies = warning.filter(|line| line.to_string().contains("[replies]"));
+    assert!(about_replies.next().is_some(), "{good}");
+    let said = || String::from_utf8(daemon.command(&["check-config"]).stdout).unwrap();
+    assert!(!said().contains("firstbell serve"), "{}", said());
     daemon.stop_and_wait();
+    let said = String::from_utf8(daemon.command(&["check-config"]).stdout).unwrap();
+    assert!(said.ends_with("Next: firstbell serve\n"), "{said}");
     assert_eq!(daemon.json(&["check-config"])["ok"], true);
+    // Another credential opens none of what was stored: serve would fail, and so does this.
+    let credential = daemon.folder.path().join("credential");
+    fs::write(&credential, "6b".repeat(32)).unwrap();
+    let other = daemon.command(&["check-config"]);
+    assert_eq!(other.status.code(), Some(78), "{}", words(&other));
+    assert!(words(&other).contains("epochs"), "{}", words(&other));
+    fs::write(&credential, "5a".repeat(32)).unwrap();
     let settings = daemon.folder.path().join("firstbell.toml");
     let text = fs::read_to_string(&settings).unwrap();
     fs::write(&settings, format!("gateway.hostname = \"x\"\n{text}")).unwrap();
     let bad = daemon.command(&["check-config"]);
     assert_eq!(bad.status.code(), Some(78));
     assert!(words(&bad).contains("host_name"), "{}", words(&bad));
+    let bad = daemon.command(&["check-config", "--json"]);
+    assert_eq!(bad.status.code(), Some(78));
+    let told: Value = serde_json::from_slice(&bad.stdout).unwrap();
+    assert_eq!(told["ok"], false);
+    let fault = &told["faults"][0];
+    assert_eq!(
+        (&fault["key"], &fault["line"]),
+        (&json!("hostname"), &json!(1))
+    );
     let refused = daemon.command(&["serve"]);
     assert_eq!(refused.status.code(), Some(78));
 }

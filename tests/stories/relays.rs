@@ -58,7 +58,7 @@ pub(crate) const RESET: [Act; 2] = [Act::Hear, Act::Say("250 ok\r\n")];
 /// An authority, a relay it names, and the route to that relay.
 pub(crate) struct Scene {
     folder: tempfile::TempDir,
-    authority: Authority,
+    pub(crate) authority: Authority,
     identity: Identity,
 }
 
@@ -126,11 +126,11 @@ impl Scene {
     }
 }
 
-fn carrier(route: &Route) -> SmtpCarrier {
+pub(crate) fn carrier(route: &Route) -> SmtpCarrier {
     SmtpCarrier::new("gateway.test", std::slice::from_ref(route)).unwrap()
 }
 
-async fn send(carrier: &SmtpCarrier) -> Attempted {
+pub(crate) async fn send(carrier: &SmtpCarrier) -> Attempted {
     let envelope = Envelope {
         mail_from: Address::parse("gateway@force.test"),
         rcpt_to: Address::parse("keyadult@school.test").unwrap(),
@@ -161,7 +161,7 @@ fn route_name() -> RouteName {
     RouteName::parse("cjsm").unwrap()
 }
 
-fn write_secret(path: &Path, text: &str) {
+pub(crate) fn write_secret(path: &Path, text: &str) {
     let mut options = fs::OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(0o600);
     let mut file = options.open(path).unwrap();

@@ -5,13 +5,15 @@ mod core;
 mod script;
 mod socket;
 
+use crate::store_rules::{Opened, open};
 use crate::support::pki::Pki;
 use crate::support::wire::{ANY_VERSION, Wire};
+use firstbell::clock::Clock;
 use firstbell::referral::school::Address;
 use firstbell::replies::smtp::dialogue::Terms;
 use rustls::{AlertDescription, HandshakeKind};
 use script::Script;
-use socket::{Listener, Memory, Relay, settings};
+use socket::{Kept, Listener, Memory, Relay, settings};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -31,6 +33,14 @@ fn terms(size_bytes_max: usize) -> Arc<Terms> {
         reply_to: Address::parse(GENERAL).unwrap(),
         size_bytes_max,
     })
+}
+
+/// A store in a folder of its own, as an inbox.
+async fn the_store() -> (tempfile::TempDir, Opened, Kept) {
+    let folder = tempfile::tempdir().unwrap();
+    let opened = open(folder.path(), &Clock::system()).await;
+    let store = opened.store.clone();
+    (folder, opened, Kept { store, hangs: None })
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -87,7 +97,8 @@ const WRONG_ENDS: [(&str, &str); 18] = [
 #[tokio::test(flavor = "multi_thread")]
 async fn row_33_no_wrong_end_makes_two_mails_of_one_and_nothing_of_it_is_kept() {
     let pki = Pki::new();
-    let listener = Listener::start(settings(&pki), Memory::default()).await;
+    let (_folder, _opened, kept) = the_store().await;
+    let listener = Listener::start(settings(&pki), kept.clone()).await;
     let second = ENVELOPE.replace("EHLO relay.test\r\n", "") + "Subject: 2\r\n\r\n2\r\n.\r\n";
     let begin = format!("{OFFERS}\n{ENVELOPE_TAKEN}");
     for (end, named) in WRONG_ENDS {
@@ -101,7 +112,7 @@ async fn row_33_no_wrong_end_makes_two_mails_of_one_and_nothing_of_it_is_kept() 
         let refused =
             format!("554 5.5.2 {named}: a line ends in CR LF, and nothing else does\\r\\n");
         assert_eq!(relay.rest().await, refused, "{end:?}");
-        assert_eq!(listener.inbox.mails(), [""; 0], "{end:?}");
+        assert_eq!(kept.count().await, 0, "{end:?}");
     }
     let mut relay = Relay::connect_tls(listener.tls, &pki).await;
     relay.hears(GREETING).await;
@@ -109,7 +120,7 @@ async fn row_33_no_wrong_end_makes_two_mails_of_one_and_nothing_of_it_is_kept() 
         .say(format!("{ENVELOPE}1\r\n.\r\n{second}QUIT\r\n").as_bytes())
         .await;
     relay.rest().await;
-    assert_eq!(listener.inbox.mails().len(), 2, "the right end is one");
+    assert_eq!(kept.count().await, 2, "the right end is one");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -165,29 +176,25 @@ async fn row_38_killed_between_the_commit_and_the_250_a_mail_sent_again_is_the_s
     let pki = Pki::new();
     let mail = format!("{ENVELOPE}Subject: x\r\n\r\nReceived, thank you.\r\n.\r\n");
     let begin = format!("{OFFERS}\n{ENVELOPE_TAKEN}");
+    let (_folder, _opened, again) = the_store().await;
     let kept = Arc::new(Notify::new());
-    let inbox = Memory {
-        hangs: Some(kept.clone()),
-        ..Memory::default()
-    };
-    let listener = Listener::start(settings(&pki), inbox.clone()).await;
+    let mut hanging = again.clone();
+    hanging.hangs = Some(kept.clone());
+    let listener = Listener::start(settings(&pki), hanging).await;
     let mut relay = Relay::connect_tls(listener.tls, &pki).await;
     relay.hears(GREETING).await;
     relay.say(mail.as_bytes()).await;
     relay.hears(&begin).await;
     kept.notified().await;
     listener.kill().await;
+    assert_eq!(again.count().await, 1);
 
-    let again = Memory {
-        hangs: None,
-        ..inbox
-    };
     let listener = Listener::start(settings(&pki), again).await;
     let mut relay = Relay::connect_tls(listener.tls, &pki).await;
     relay.hears(GREETING).await;
     relay.say(mail.as_bytes()).await;
     relay.hears(&format!("{begin}\n250 2.0.0 kept")).await;
-    assert_eq!(listener.inbox.mails().len(), 1);
+    assert_eq!(listener.inbox.count().await, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -4,8 +4,10 @@ mod addresses;
 mod calls;
 mod damage;
 mod notes;
+mod nudges;
 mod replies;
 mod room;
+mod routes;
 mod stuck;
 mod versions;
 

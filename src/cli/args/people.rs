@@ -2,8 +2,10 @@
 
 use super::urn;
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
+use crate::referral::ending::{Ending, EndingReason, TaskReason};
 use crate::referral::fact::TaskKind;
 use crate::referral::id::{AlarmId, InboundId, NotificationId, TaskId};
+use crate::referral::reference::Reference;
 use crate::referral::school::{Role, Urn};
 use clap::{Args, Subcommand};
 
@@ -12,15 +14,15 @@ use clap::{Args, Subcommand};
 pub enum NotificationCommand {
     /// One notification: its state, clocks and letters.
     Show {
-        /// `ntf_...`
-        #[arg(value_parser = NotificationId::parse)]
-        id: NotificationId,
+        /// `ntf_...`, or its reference as a school says it.
+        #[arg(value_name = "ID|REFERENCE", value_parser = id_or_reference)]
+        id: String,
     },
     /// Everything that happened to one notification, in order.
     Trace {
-        /// `ntf_...`
-        #[arg(value_parser = NotificationId::parse)]
-        id: NotificationId,
+        /// `ntf_...`, or its reference as a school says it.
+        #[arg(value_name = "ID|REFERENCE", value_parser = id_or_reference)]
+        id: String,
     },
     /// An act.
     #[command(flatten)]
@@ -57,6 +59,40 @@ pub enum NotificationAct {
         #[arg(long, value_parser = urn)]
         urn: Urn,
     },
+    /// Choose how it ends when the ladder could not. What was not told stays live, and the ladder
+    /// climbs, until a second operator countersigns it.
+    Close(Closing),
+    /// Agree, as a second operator, that it was not told.
+    Countersign {
+        /// `ntf_...`
+        #[arg(value_parser = NotificationId::parse)]
+        id: NotificationId,
+    },
+}
+
+/// How a notification ends, and why.
+#[derive(Clone, PartialEq, Eq, Args)]
+pub struct Closing {
+    /// `ntf_...`
+    #[arg(value_parser = NotificationId::parse)]
+    pub id: NotificationId,
+    /// told_late: by another way; done: the school knows already; not_told.
+    #[arg(long = "as", value_name = "ENDING", value_parser = ending)]
+    pub closed_as: Ending,
+    /// How they came to know: officer_visit, trust_lead, authority_lead, mash, marac, other_force,
+    /// other_way. Why they were not told: no_establishment, not_reached, unsafe, outside_policy,
+    /// exception.
+    #[arg(long, value_name = "CODE", value_parser = ending_reason)]
+    pub reason: EndingReason,
+    /// What is to be said about it; kept sealed.
+    #[arg(long, value_name = "TEXT")]
+    pub note: String,
+}
+
+impl std::fmt::Debug for Closing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Closing({})", self.id)
+    }
 }
 
 /// An act that a person answers for in words.
@@ -81,7 +117,8 @@ impl std::fmt::Debug for Reasoned {
 pub enum CallCommand {
     /// The most urgent call that nobody has taken on.
     Next {
-        /// With the contacts' names, which are personal.
+        /// With the contacts' names; of a call that you have taken on, with the children's names and
+        /// birth dates. Who is shown them is recorded.
         #[arg(long)]
         reveal: bool,
     },
@@ -118,9 +155,9 @@ pub struct CallEnded {
 /// `reply`.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
 pub enum ReplyCommand {
-    /// Mails that nobody has read yet, latest first.
+    /// Mails that still ask for somebody, latest first.
     List {
-        /// Those that somebody has read, too.
+        /// Those that ask for nobody any more, too.
         #[arg(long)]
         all: bool,
     },
@@ -162,6 +199,28 @@ pub enum TaskCommand {
         #[arg(long, value_parser = task_kind)]
         kind: Option<TaskKind>,
     },
+    /// Say that a task is done which no other command ends.
+    Done(TaskDone),
+}
+
+/// `task done`.
+#[derive(Clone, PartialEq, Eq, Args)]
+pub struct TaskDone {
+    /// `tsk_...`
+    #[arg(value_parser = TaskId::parse)]
+    pub task: TaskId,
+    /// done, passed_on, not_needed or not_possible.
+    #[arg(long, value_name = "CODE", value_parser = task_reason)]
+    pub reason: TaskReason,
+    /// What is to be said about it; kept sealed.
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+}
+
+impl std::fmt::Debug for TaskDone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "TaskDone({})", self.task)
+    }
 }
 
 /// `alarm`.
@@ -208,6 +267,27 @@ fn task_kind(text: &str) -> Result<TaskKind, String> {
     one_of(TaskKind::parse(text), TaskKind::WORDS)
 }
 
-fn one_of<T>(read: Option<T>, words: &[&str]) -> Result<T, String> {
+fn ending(text: &str) -> Result<Ending, String> {
+    one_of(Ending::parse(text), Ending::WORDS)
+}
+
+fn ending_reason(text: &str) -> Result<EndingReason, String> {
+    one_of(EndingReason::parse(text), EndingReason::WORDS)
+}
+
+fn task_reason(text: &str) -> Result<TaskReason, String> {
+    one_of(TaskReason::parse(text), TaskReason::WORDS)
+}
+
+/// Neither is shown in a refusal: a slip of the pen may be anything.
+fn id_or_reference(text: &str) -> Result<String, String> {
+    if NotificationId::parse(text).is_ok() {
+        return Ok(text.to_owned());
+    }
+    let reference = Reference::parse(text).map(|reference| reference.to_string());
+    reference.map_err(|_| "neither an id (ntf_...) nor a reference, or mistyped".to_owned())
+}
+
+pub(super) fn one_of<T>(read: Option<T>, words: &[&str]) -> Result<T, String> {
     read.ok_or_else(|| format!("one of {}", words.join(", ")))
 }

@@ -174,7 +174,7 @@ fn write_ready_file(asked: &Demo, world: &World, running: &Running) -> Result<()
     });
     // Beside and renamed: whoever waits for the file never reads half of it.
     let beside = path.with_extension("new");
-    std::fs::write(&beside, ready.to_string())?;
-    std::fs::rename(&beside, path)?;
-    Ok(())
+    std::fs::write(&beside, ready.to_string())
+        .and_then(|()| std::fs::rename(&beside, path))
+        .map_err(|error| Stop::new(Exit::Io, format!("{}: {error}", path.display())))
 }

@@ -59,7 +59,8 @@ section! {
     user: Option<String> = Line(254), Optional(r#""desk@gateway.example.police.uk""#);
     /// Its password, on the first line of the file.
     password_file: Option<PathBuf> = Secret, Optional(r#""credential:cjsm-password""#);
-    /// Connections at once.
+    /// Connections at once. Of two or more, notes and receipts never have the last one; with one alone a
+    /// letter may wait for a note to end.
     connections: usize = Count("connections", 1, 256), Preset("4");
     /// A kept connection is closed after this long without a letter.
     idle_s: Duration = Count("seconds", 1, 3600), Preset("60");

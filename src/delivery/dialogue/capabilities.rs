@@ -45,6 +45,20 @@ impl Capabilities {
         offered
     }
 
+    /// What is offered, as a peer would say it.
+    pub fn words(self) -> Vec<String> {
+        let size = self.size_bytes_max.map(|bytes| format!("SIZE {bytes}"));
+        let flags = [
+            (self.starttls, "STARTTLS"),
+            (self.dsn, "DSN"),
+            (self.auth_plain, "AUTH PLAIN"),
+            (self.auth_login, "AUTH LOGIN"),
+        ];
+        let flags = flags.into_iter().filter(|(offered, _)| *offered);
+        let flags = flags.map(|(_, word)| word.to_owned());
+        size.into_iter().chain(flags).collect()
+    }
+
     /// Whether a letter of this many bytes is taken.
     pub fn takes(self, size_bytes: usize) -> bool {
         self.size_bytes_max

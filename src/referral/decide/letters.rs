@@ -10,7 +10,7 @@ use crate::referral::id::{ContactId, DeliveryId, InboundId, LetterId};
 use crate::referral::ladder::RungWhat;
 use crate::referral::plan::{HoldReason, RouteReason};
 use crate::referral::report::Action;
-use crate::referral::retry::{RetrySettings, in_doubt_again, next_attempt};
+use crate::referral::retry::{RetrySettings, in_doubt_again, next_attempt, soon_again};
 use crate::referral::school::{Role, RouteName, Urn};
 use crate::referral::state::{DeliveryState, Duty};
 use jiff::Timestamp;
@@ -149,8 +149,14 @@ pub(super) fn attempt_ended(
     let safe = if safe > now { safe } else { case.act_by };
     // The state, not this outcome alone, decides: a stale "later" after a "250" asks for nothing.
     match (known.state(), result) {
+        (DeliveryState::Queued | DeliveryState::InDoubt, AttemptResult::Later)
+            if known.unspent.contains(&attempt) =>
+        {
+            again(soon_again(now, random))
+        }
         (DeliveryState::Queued | DeliveryState::InDoubt, AttemptResult::Later) => {
-            again(next_attempt(retry, attempt, now, Some(safe), random))
+            let spent = known.spent(attempt);
+            again(next_attempt(retry, spent, now, Some(safe), random))
         }
         (DeliveryState::InDoubt, AttemptResult::Unknown) => {
             again(in_doubt_again(retry, known.repeats(), now, case.act_by))

@@ -1,6 +1,6 @@
-//! The words of facts that are about what people do: tasks, messages, holds.
+//! The closed lists that facts speak in: tasks, messages, and how holds and tasks end.
 
-use super::super::post::words;
+use crate::referral::post::words;
 
 words! {
     /// What a person must do.

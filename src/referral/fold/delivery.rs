@@ -1,6 +1,6 @@
 //! Deliveries as their facts tell them.
 
-use crate::referral::attempt::AttemptResult;
+use crate::referral::attempt::{AttemptResult, AttemptWhy, Phase, met_no_relay};
 use crate::referral::fact::{Fact, Message};
 use crate::referral::id::{ContactId, DeliveryId, InboundId, LetterId};
 use crate::referral::report::Action;
@@ -24,6 +24,9 @@ pub struct DeliveryCase {
     pub step: u32,
     /// Attempts claimed, each with its outcome once it ended.
     pub attempts: BTreeMap<u32, Option<AttemptResult>>,
+    /// Those of them that were not spent on it: they met no relay, or a stop of the daemon cut them short
+    /// before MAIL. They do not count towards its back-off.
+    pub unspent: BTreeSet<u32>,
     /// What delivery reports say of it, with the mails that say so.
     pub reports: BTreeMap<Action, BTreeSet<InboundId>>,
     /// It may be tried from then on: as the decision after its latest attempt says, the soonest of
@@ -95,6 +98,12 @@ impl DeliveryCase {
         self.may_have_arrived() && self.state() != DeliveryState::InDoubt
     }
 
+    /// How many attempts were spent on it, up to this one.
+    pub fn spent(&self, attempt: u32) -> u32 {
+        let unspent = self.unspent.range(..=attempt).count();
+        attempt.saturating_sub(u32::try_from(unspent).unwrap_or(u32::MAX))
+    }
+
     /// Whether its reader has it, or may have.
     pub fn may_have_arrived(&self) -> bool {
         match self.state() {
@@ -140,6 +149,10 @@ fn says_most(known: Option<AttemptResult>, other: AttemptResult) -> AttemptResul
     }
 }
 
+fn was_not_spent(phase: Phase, why: AttemptWhy) -> bool {
+    met_no_relay(phase, why) || why == AttemptWhy::DaemonStopped
+}
+
 /// What a delivery's queueing says: to whom, and from when after which attempt.
 struct Queued {
     letter: LetterId,
@@ -157,6 +170,7 @@ struct Queued {
 pub(super) struct Gathered {
     queued: BTreeMap<DeliveryId, Queued>,
     attempts: BTreeMap<DeliveryId, BTreeMap<u32, Option<AttemptResult>>>,
+    unspent: BTreeMap<DeliveryId, BTreeSet<u32>>,
     reports: BTreeMap<DeliveryId, BTreeMap<Action, BTreeSet<InboundId>>>,
     quarantined: BTreeSet<DeliveryId>,
     cancelled: BTreeSet<DeliveryId>,
@@ -184,8 +198,14 @@ impl Gathered {
                 delivery,
                 attempt,
                 result,
+                phase,
+                why,
                 ..
             } => {
+                if *result == AttemptResult::Later && was_not_spent(*phase, *why) {
+                    let unspent = self.unspent.entry(*delivery).or_default();
+                    unspent.insert(*attempt);
+                }
                 let known = self
                     .attempts
                     .entry(*delivery)
@@ -260,6 +280,7 @@ impl Gathered {
                     not_before: queued.not_before,
                     not_after: queued.not_after,
                     attempts: self.attempts.remove(&id).unwrap_or_default(),
+                    unspent: self.unspent.remove(&id).unwrap_or_default(),
                     reports: self.reports.remove(&id).unwrap_or_default(),
                     quarantined: self.quarantined.contains(&id),
                     cancelled: self.cancelled.contains(&id),

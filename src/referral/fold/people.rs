@@ -1,6 +1,7 @@
 //! What people said and did, as the facts tell it: answers, beliefs, contradictions, tasks.
 
 use crate::referral::answer::{Strength, Verdict};
+use crate::referral::ending::{Ending, EndingReason};
 use crate::referral::fact::{Fact, TaskKind};
 use crate::referral::id::{ContactId, InboundId, LetterId, TaskId};
 use crate::referral::school::Role;
@@ -64,6 +65,24 @@ pub struct TaskCase {
     pub settled: bool,
 }
 
+/// How a person chose that it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EndingCase {
+    /// How.
+    pub closed_as: Ending,
+    /// Why.
+    pub code: EndingReason,
+    /// A second operator agreed.
+    pub countersigned: bool,
+}
+
+impl EndingCase {
+    /// Whether it closes the notification.
+    pub fn counts(self) -> bool {
+        self.countersigned || !self.closed_as.needs_countersigning()
+    }
+}
+
 /// What people said and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct People {
@@ -82,6 +101,8 @@ pub struct People {
     pub blocked: BTreeSet<ContactId>,
     /// Tasks.
     pub tasks: BTreeMap<TaskId, TaskCase>,
+    endings: BTreeMap<u32, EndingCase>,
+    countersigned: BTreeSet<u32>,
     read: BTreeMap<InboundId, Verdict>,
     claimed: BTreeSet<TaskId>,
     settled: BTreeSet<TaskId>,
@@ -124,6 +145,16 @@ impl People {
         } else {
             Duty::Open
         }
+    }
+
+    /// The ending that a person chose last.
+    pub fn ending(&self) -> Option<EndingCase> {
+        self.endings.values().next_back().copied()
+    }
+
+    /// How many endings were chosen: the number of the last one.
+    pub fn endings(&self) -> u32 {
+        self.endings.keys().next_back().copied().unwrap_or(0)
     }
 
     /// Whether a task of this kind is open.
@@ -173,6 +204,23 @@ impl People {
             }
             Fact::Told { role, .. } => {
                 self.told = Some(self.told.map_or(*role, |known| known.min(*role)));
+            }
+            Fact::EndingChosen {
+                ending,
+                closed_as,
+                code,
+                ..
+            } => {
+                let chosen = EndingCase {
+                    closed_as: *closed_as,
+                    code: *code,
+                    countersigned: false,
+                };
+                let known = self.endings.entry(*ending).or_insert(chosen);
+                *known = (*known).min(chosen);
+            }
+            Fact::EndingCountersigned { ending } => {
+                self.countersigned.insert(*ending);
             }
             Fact::AbsenceNoted {
                 contact,
@@ -243,6 +291,9 @@ impl People {
             if let Some(answer) = self.answers.get_mut(inbound) {
                 answer.read = Some(*verdict);
             }
+        }
+        for (number, ending) in &mut self.endings {
+            ending.countersigned = self.countersigned.contains(number);
         }
         for (id, task) in &mut self.tasks {
             task.claimed = self.claimed.contains(id);

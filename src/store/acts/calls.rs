@@ -16,7 +16,7 @@ use crate::referral::school::Role;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
 
-const TASK: &str = "SELECT kind, subject, force, claimed_by, claimed_at, settled_by, settled_at FROM task WHERE id = $1";
+const TASK: &str = "SELECT kind, subject, force, claimed_by, claimed_at, settled_by, settled_at, settlement FROM task WHERE id = $1";
 const MEMBERS: &str = "SELECT notification FROM task_member WHERE task = $1 ORDER BY notification";
 const CLAIM: &str = "UPDATE task SET claimed_by = $2, claimed_at = $3 WHERE id = $1";
 const SETTLE: &str = "UPDATE task SET settled_at = $2, settled_by = $3, settlement = $4 WHERE id = $1 AND settled_at IS NULL";
@@ -41,10 +41,11 @@ pub(crate) const STATEMENTS: &[&str] = &[
 /// caller was called away must not wait for them until it is too late.
 const CLAIM_HOLDS: SignedDuration = SignedDuration::from_mins(15);
 
-const NOT_SPOKEN_OF: &str = "claim the call first: whoever joins it later was not spoken of";
+const NOT_SPOKEN_OF: &str =
+    "the call is not claimed: claim the call first, for whoever joins it later was not spoken of";
 
 /// An open task and the notifications it is about, or why it cannot be worked on.
-async fn open_task(
+pub(super) async fn open_task(
     tx: &mut Tx<'_>,
     task: TaskId,
 ) -> Result<Result<(sqlx::sqlite::SqliteRow, Vec<NotificationId>), NotActed>, Fault> {
@@ -58,9 +59,16 @@ async fn open_task(
     let settled_at: Option<i64> = row.try_get("settled_at")?;
     if let Some(at) = settled_at {
         let who: Option<String> = row.try_get("settled_by")?;
-        return Ok(Err(NotActed::Conflict {
-            who: who.unwrap_or_default(),
-            at: instant(at),
+        let settlement: Option<String> = row.try_get("settlement")?;
+        let by_itself = settlement.is_none_or(|word| word == Settlement::Ended.word());
+        let so = "this task is done already";
+        return Ok(Err(match who {
+            Some(who) if !by_itself => NotActed::Conflict {
+                so,
+                who,
+                at: instant(at),
+            },
+            Some(_) | None => NotActed::NotNow("this task has ended: what it was for has"),
         }));
     }
     let members = sqlx::query(MEMBERS)
@@ -71,7 +79,7 @@ async fn open_task(
 }
 
 /// The other operator who has this task to themselves.
-fn claimed_by_another(
+pub(super) fn claimed_by_another(
     row: &sqlx::sqlite::SqliteRow,
     operator: &str,
     now: Timestamp,
@@ -80,7 +88,8 @@ fn claimed_by_another(
     let at: Option<i64> = row.try_get("claimed_at")?;
     Ok(match (who, at.map(instant)) {
         (Some(who), Some(at)) if who != operator && claim_holds(at, now) => {
-            Some(NotActed::Conflict { who, at })
+            let so = "somebody else has taken it on";
+            Some(NotActed::Conflict { so, who, at })
         }
         _ => None,
     })

@@ -1,12 +1,16 @@
-//! Who was first: an act that comes too late is told by whom and when (`hostile-inputs.md`, 30).
+//! What stands in the way of an act, and who was first: an act that comes too late is told what is so
+//! already, by whom and since when (`hostile-inputs.md`, 30).
 
 use super::super::cases::{read_fact, stream_of};
+use super::super::superseded::SUPERSEDED;
 use super::super::tx::{Fault, Tx};
 use super::super::views::instant;
 use super::NotActed;
 use crate::referral::answer::Verdict;
 use crate::referral::fact::Fact;
+use crate::referral::fold::Case;
 use crate::referral::id::NotificationId;
+use crate::referral::state::Duty;
 use jiff::Timestamp;
 use sqlx::Row;
 
@@ -24,47 +28,92 @@ pub(super) fn actor(operator: &str) -> String {
 }
 
 /// Why nothing more can be done about a notification that has ended.
-pub(super) async fn ended(tx: &mut Tx<'_>, id: NotificationId) -> Result<NotActed, Fault> {
+pub(super) async fn ended(tx: &mut Tx<'_>, case: &Case) -> Result<NotActed, Fault> {
+    let duty = case.duty();
+    if case.closed_as.as_deref() == Some(SUPERSEDED) {
+        let so = "it is closed already: a later referral replaces it";
+        return Ok(NotActed::NotNow(so));
+    }
+    let facts = facts(tx, case.notification).await?;
+    let so = match duty {
+        Duty::Told => "it is told already",
+        Duty::Acknowledged => "it is acknowledged already",
+        Duty::Refused => "it was refused as not theirs, and another notification carries it on",
+        Duty::Closed if case.rerouted_to.is_some() => {
+            "it is closed already, and another notification carries it on"
+        }
+        Duty::Closed => "it is closed already",
+        Duty::Open | Duty::Contradicted => "it is live",
+    };
+    Ok(refused(facts.iter().filter(|k| ends(&k.fact, duty)), so))
+}
+
+/// Why a hold cannot be set: it is held already.
+pub(super) async fn held(tx: &mut Tx<'_>, id: NotificationId) -> Result<NotActed, Fault> {
     let facts = facts(tx, id).await?;
-    let by_itself = facts
-        .iter()
-        .any(|known| matches!(known.fact, Fact::Closed { .. }) && known.operator.is_none());
-    let ended = facts.iter().filter(|known| ends(&known.fact));
-    let words = "it has ended already";
-    Ok(if by_itself {
-        NotActed::NotNow(words)
-    } else {
-        refused(ended, words)
+    let held = |known: &&Known| matches!(known.fact, Fact::Held { .. });
+    let last = facts.iter().rfind(held);
+    Ok(refused(last.into_iter(), "it is held already"))
+}
+
+/// Why a hold cannot be released: there is none.
+pub(super) async fn not_held(tx: &mut Tx<'_>, id: NotificationId) -> Result<NotActed, Fault> {
+    let facts = facts(tx, id).await?;
+    let released = |known: &&Known| matches!(known.fact, Fact::Released { .. });
+    Ok(match facts.iter().rfind(released) {
+        Some(known) => refused([known].into_iter(), "it is not held: released already"),
+        None => NotActed::NotNow("it is not held"),
     })
 }
 
-/// Why a hold cannot be set, or released.
-pub(super) async fn held(
+/// The operator who wrote the last fact of this kind about a notification, and when.
+pub(super) async fn last_by(
     tx: &mut Tx<'_>,
     id: NotificationId,
-    words: &'static str,
-) -> Result<NotActed, Fault> {
+    which: fn(&Fact) -> bool,
+) -> Result<Option<(String, Timestamp)>, Fault> {
     let facts = facts(tx, id).await?;
-    let mut held = facts
-        .iter()
-        .filter(|known| matches!(known.fact, Fact::Held { .. } | Fact::Released { .. }));
-    Ok(refused(held.next_back().into_iter(), words))
+    let last = facts.into_iter().rfind(|known| which(&known.fact));
+    Ok(last.and_then(|known| known.operator.map(|who| (who, known.at))))
 }
 
-/// Whether an operator ends a notification by what this fact says.
-fn ends(fact: &Fact) -> bool {
-    matches!(
-        fact,
-        Fact::Told { .. }
-            | Fact::AnswerBelieved { .. }
-            | Fact::AnswerRead {
-                verdict: Verdict::Received | Verdict::NotOurs,
-                ..
-            }
-            | Fact::ContradictionSettled { .. }
-            | Fact::Rerouted { .. }
-            | Fact::Closed { .. }
-    )
+/// Whether an operator has written this very fact about a notification.
+pub(super) async fn wrote(
+    tx: &mut Tx<'_>,
+    id: NotificationId,
+    fact: &Fact,
+    operator: &str,
+) -> Result<bool, Fault> {
+    let facts = facts(tx, id).await?;
+    let mut own = facts
+        .iter()
+        .filter(|k| k.operator.as_deref() == Some(operator));
+    Ok(own.any(|known| known.fact == *fact))
+}
+
+/// Whether an operator brings a duty to where it stands by what this fact says.
+fn ends(fact: &Fact, duty: Duty) -> bool {
+    let said = |wanted| {
+        matches!(
+            fact,
+            Fact::AnswerBelieved { verdict, .. }
+                | Fact::AnswerRead { verdict, .. }
+                | Fact::ContradictionSettled { verdict, .. } if *verdict == wanted
+        )
+    };
+    match duty {
+        Duty::Told => matches!(fact, Fact::Told { .. }),
+        Duty::Acknowledged => said(Verdict::Received),
+        Duty::Refused => said(Verdict::NotOurs),
+        Duty::Closed => matches!(
+            fact,
+            Fact::EndingChosen { .. }
+                | Fact::EndingCountersigned { .. }
+                | Fact::Rerouted { .. }
+                | Fact::Closed { .. }
+        ),
+        Duty::Open | Duty::Contradicted => false,
+    }
 }
 
 struct Known {
@@ -73,12 +122,12 @@ struct Known {
     at: Timestamp,
 }
 
-/// A conflict with the last operator who did it; otherwise it makes no sense now.
-fn refused<'a>(facts: impl Iterator<Item = &'a Known>, words: &'static str) -> NotActed {
+/// A conflict with the last operator who brought it about; otherwise what is so and no more.
+fn refused<'a>(facts: impl Iterator<Item = &'a Known>, so: &'static str) -> NotActed {
     let by_people = facts.filter_map(|known| known.operator.clone().map(|who| (who, known.at)));
     match by_people.last() {
-        Some((who, at)) => NotActed::Conflict { who, at },
-        None => NotActed::NotNow(words),
+        Some((who, at)) => NotActed::Conflict { so, who, at },
+        None => NotActed::NotNow(so),
     }
 }
 

@@ -36,19 +36,22 @@ pub(super) async fn found(tx: &mut Tx<'_>, id: NotificationId) -> Result<Option<
 }
 
 /// A notification that is there and live.
-async fn live(tx: &mut Tx<'_>, id: NotificationId) -> Result<Result<Case, NotActed>, Fault> {
+pub(super) async fn live(
+    tx: &mut Tx<'_>,
+    id: NotificationId,
+) -> Result<Result<Case, NotActed>, Fault> {
     let Some(case) = found(tx, id).await? else {
         return Ok(Err(NotActed::NotThere("notification")));
     };
     if case.live() {
         Ok(Ok(case))
     } else {
-        Ok(Err(first::ended(tx, id).await?))
+        Ok(Err(first::ended(tx, &case).await?))
     }
 }
 
 /// What an operator typed is sealed as an item of the notification's child.
-async fn sealed_reason(
+pub(super) async fn sealed_reason(
     tx: &mut Tx<'_>,
     notification: NotificationId,
     reason: &str,
@@ -132,13 +135,13 @@ pub(super) async fn tell(
     match case.duty() {
         // Told by voice after a written answer says more; after an operator's word, somebody was first.
         Duty::Acknowledged => {
-            let refused = first::ended(tx, notification).await?;
+            let refused = first::ended(tx, &case).await?;
             if matches!(refused, NotActed::Conflict { .. }) {
                 return Ok(Err(refused));
             }
         }
         Duty::Closed | Duty::Told | Duty::Refused => {
-            return Ok(Err(first::ended(tx, notification).await?));
+            return Ok(Err(first::ended(tx, &case).await?));
         }
         Duty::Open | Duty::Contradicted => {}
     }
@@ -193,9 +196,7 @@ pub(super) async fn hold(
         Err(refused) => return Ok(Err(refused)),
     };
     if case.hold.is_some() {
-        return Ok(Err(
-            first::held(tx, notification, "it is held already").await?
-        ));
+        return Ok(Err(first::held(tx, notification).await?));
     }
     let said = sealed_reason(tx, notification, reason).await?;
     let fact = Fact::Held {
@@ -220,7 +221,7 @@ pub(super) async fn release(
         Err(refused) => return Ok(Err(refused)),
     };
     let Some(hold) = case.hold else {
-        return Ok(Err(first::held(tx, notification, "it is not held").await?));
+        return Ok(Err(first::not_held(tx, notification).await?));
     };
     if case.contacts.is_empty() {
         let words = "nobody could be sent the letter: choose the school, or ring it";

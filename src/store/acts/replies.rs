@@ -168,7 +168,8 @@ async fn unread(
     if let Some(who) = who {
         let at: Option<i64> = row.try_get("read_at")?;
         let at = instant(at.unwrap_or(0));
-        return Ok(Err(NotActed::Conflict { who, at }));
+        let so = "this reply is read already";
+        return Ok(Err(NotActed::Conflict { so, who, at }));
     }
     // What it brings is recorded first, so that nothing of it waits unread afterwards.
     if row.try_get::<Option<i64>, _>("settled_at")?.is_none() {

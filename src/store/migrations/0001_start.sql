@@ -380,6 +380,9 @@ CREATE TABLE block(
   since INTEGER NOT NULL,
   until INTEGER,
   by_whom TEXT NOT NULL,
+  -- An operator's reason, a word; and what they typed.
+  reason TEXT,
+  note TEXT REFERENCES item(id),
   lifted_at INTEGER
 ) STRICT;
 CREATE INDEX block_live ON block(what, target) WHERE lifted_at IS NULL;

@@ -2,27 +2,28 @@
 
 use crate::relays::relay::Relay;
 use crate::relays::{READY, RESET, Scene, TAKEN};
-use crate::store_rules::{Opened, document, open_with, policy, post};
+use crate::store_rules::{Opened, database, document, open_with, policy, post};
 use firstbell::clock::Clock;
 use firstbell::delivery::carrier::SmtpCarrier;
 use firstbell::delivery::making::Maker;
-use firstbell::delivery::stage::Stage;
+use firstbell::delivery::stage;
 use firstbell::delivery::{self, Route};
 use firstbell::directory::read_folder;
 use firstbell::letter::{self, SignatureProfile, Signer, Templates};
-use firstbell::referral::answer::{CallOutcome, SchoolWord, Strength};
+use firstbell::referral::answer::{CallOutcome, SchoolWord};
 use firstbell::referral::attempt::AttemptResult;
 use firstbell::referral::fact::{Fact, TaskKind};
 use firstbell::referral::fold::fold;
-use firstbell::referral::id::{ContactId, LetterId, NotificationId};
+use firstbell::referral::id::{ContactId, LetterId, NotificationId, TaskId};
 use firstbell::referral::london;
-use firstbell::referral::report::{Action, Kind};
 use firstbell::referral::retry::RetrySettings;
 use firstbell::referral::school::{Address, Role};
-use firstbell::store::{Accepted, Act, Came, InboundMail, Matched, Settled, Store, Trace};
+use firstbell::replies::stage::Stage;
+use firstbell::store::{Accepted, Act, InboundMail, Store, Trace};
 use firstbell::watch::Watch;
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
+use sqlx::Row as _;
 use std::collections::HashMap;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -46,6 +47,8 @@ pub(super) struct Night {
     /// The letter that is still to be reported on.
     report: Option<LetterId>,
     rung: bool,
+    /// Whoever rings does so again each time that the call is wanted.
+    rings_on: bool,
     _folder: tempfile::TempDir,
     _scene: Scene,
 }
@@ -68,6 +71,7 @@ impl Night {
             stop: watch::channel(false).0,
             report: None,
             rung: false,
+            rings_on: false,
             _folder: folder,
             opened,
             _scene: scene,
@@ -116,7 +120,7 @@ impl Night {
             lease: PATIENCE,
             poll: Duration::from_secs(1),
         };
-        let stage = Stage::new(self.store().clone(), carrier, maker, settings);
+        let stage = stage::Stage::new(self.store().clone(), carrier, maker, settings);
         let watching = Watch::new(self.store().clone(), Duration::from_secs(1));
         let (until, also) = (self.stop.subscribe(), self.stop.subscribe());
         self.stages.spawn(async { stage.run(until).await.unwrap() });
@@ -131,6 +135,11 @@ impl Night {
         let readers = self.store().readers();
         let trace = readers.show_trace(self.notification, self.clock.now());
         trace.await.unwrap().unwrap()
+    }
+
+    /// From now on a call is made again each time that it is wanted, not once.
+    pub(super) fn rings_on(&mut self) {
+        self.rings_on = true;
     }
 
     /// Moves the clock until a supervisor has to choose. Gives what happened, and the letters' subjects.
@@ -153,7 +162,9 @@ impl Night {
             if trace.case.people.has_open(TaskKind::ChooseEnding) {
                 break;
             }
-            if self.nobody_picks_up(&trace).await {
+            let call = self.call(&trace);
+            if let Some((task, _)) = call.filter(|(_, at)| *at <= now) {
+                self.nobody_picks_up(task).await;
                 continue;
             }
             let report = self.report_at(&trace);
@@ -162,7 +173,9 @@ impl Night {
                 continue;
             }
             let mail = queue.iter().map(|line| line.not_before);
-            let next = mail.chain([timer]).chain(report).min().unwrap();
+            let call = call.map(|(_, at)| at);
+            let next = mail.chain([timer]).chain(report).chain(call);
+            let next = next.min().unwrap();
             self.clock.advance_to(next);
         }
         let happened = happened(&self.trace().await);
@@ -177,13 +190,19 @@ impl Night {
         )
     }
 
-    /// Whoever rings first finds that nobody picks up.
-    async fn nobody_picks_up(&mut self, trace: &Trace) -> bool {
+    /// The call to be made, and when: the first at once.
+    fn call(&self, trace: &Trace) -> Option<(TaskId, Timestamp)> {
         let mut calls = trace.case.people.open_tasks();
-        let call = calls.find(|(_, task)| task.kind == TaskKind::RingSchool);
-        let Some((task, _)) = call.filter(|_| !self.rung) else {
-            return false;
-        };
+        let (task, open) = calls.find(|(_, task)| task.kind == TaskKind::RingSchool)?;
+        match (self.rung, self.rings_on) {
+            (false, _) => Some((task, Timestamp::MIN)),
+            (true, true) => Some((task, open.wanted_by)),
+            (true, false) => None,
+        }
+    }
+
+    /// Whoever rings finds that nobody picks up.
+    async fn nobody_picks_up(&mut self, task: TaskId) {
         self.rung = true;
         let act = Act::CallOutcome {
             task,
@@ -193,7 +212,6 @@ impl Night {
             word: SchoolWord::Unverified,
         };
         self.store().act(act, "desk").await.unwrap().unwrap();
-        true
     }
 
     fn report_at(&self, trace: &Trace) -> Option<Timestamp> {
@@ -204,30 +222,38 @@ impl Night {
         taken.map(|line| line.at + REPORT_AFTER)
     }
 
+    /// The relay's report comes back as a mail, and the stage reads it.
     async fn report_delivered(&mut self) {
+        let letter = self.report.take().unwrap().to_string();
+        // A part of it is the reply token: nothing but the relay is told it.
+        let mut database = database(self._folder.path()).await;
+        let row = sqlx::query("SELECT message_id FROM letter WHERE id = $1").bind(letter);
+        let row = row.fetch_one(&mut database).await.unwrap();
+        let message_id: String = row.get(0);
         let mail = InboundMail {
             source: "smtp".to_owned(),
             mail_from: None,
             rcpt_to: vec!["replies@force.test".to_owned()],
-            bytes: b"Subject: delivered\r\n\r\nIt is in the mailbox.\r\n".to_vec(),
+            bytes: report(&message_id).into_bytes(),
         };
-        let inbound = self.store().keep_inbound(mail).await.unwrap();
-        let settled = Settled {
-            inbound,
-            kind: Kind::DeliveryReport,
-            came: Came::Report {
-                action: Action::Delivered,
-                status: Some("2.0.0".to_owned()),
-            },
-            matched: Some(Matched {
-                letter: self.report.take(),
-                notification: self.notification,
-                strength: Strength::Token,
-            }),
-            sender: None,
-        };
-        self.store().settle(settled).await.unwrap();
+        self.store().keep_inbound(mail).await.unwrap();
+        let stage = Stage::new(self.store().clone(), Duration::from_secs(1));
+        stage.step().await.unwrap();
     }
+}
+
+/// A success report (RFC 3464) on the letter of this Message-ID.
+fn report(message_id: &str) -> String {
+    let report = format!(
+        "From: MAILER-DAEMON@relay.test (Mail Delivery System)\nTo: replies@force.test\n\
+         Subject: Successful Mail Delivery Report\nAuto-Submitted: auto-replied\nMIME-Version: 1.0\n\
+         Content-Type: multipart/report; report-type=delivery-status; boundary=\"b\"\n\n\
+         --b\nContent-Type: text/plain\n\nThis is the mail system at host relay.test.\n\
+         --b\nContent-Type: message/delivery-status\n\nReporting-MTA: dns; relay.test\n\n\
+         Final-Recipient: rfc822; dsl@school.test\nAction: delivered\nStatus: 2.0.0\n\
+         --b\nContent-Type: text/rfc822-headers\n\nMessage-ID: <{message_id}>\n--b--\n"
+    );
+    report.replace('\n', "\r\n")
 }
 
 /// What the facts say, each at its minute; what stands at one minute by its name.

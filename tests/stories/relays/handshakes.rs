@@ -9,10 +9,15 @@ use aws_lc_rs::digest::{SHA256, digest};
 use firstbell::delivery::carrier::{RouteFaultWhy, SmtpCarrier};
 use firstbell::delivery::{ClientCertificate, Login, Route, TlsMode};
 use firstbell::referral::attempt::{AttemptResult, AttemptWhy, Phase};
+use firstbell::referral::route::Probed;
+use firstbell::referral::school::RouteName;
 use firstbell::tls::TlsFloor;
 use rustls::version::{TLS12, TLS13};
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+const PATIENCE: Duration = Duration::from_secs(20);
 
 const OFFERS_TLS: [Act; 4] = [
     Act::Say("220 relay.test ESMTP\r\n"),
@@ -275,11 +280,41 @@ async fn the_password_is_said_after_tls_only_and_a_wrong_one_keeps_the_letter_qu
 #[tokio::test]
 async fn a_probe_goes_as_far_as_it_can_without_a_letter() {
     let scene = Scene::new();
-    let relay = scene.relay(READY).await;
-    let tls = carrier(&scene.route(relay.port))
-        .probe(&route_name())
-        .await
-        .unwrap();
+    let offers = [
+        Act::Tls,
+        Act::Say("220 relay.test ESMTP\r\n"),
+        Act::Hear,
+        Act::Say("250-relay.test\r\n250-SIZE 1000000\r\n250-DSN\r\n250 X-ODD\r\n"),
+    ];
+    let relay = scene.relay(offers).await;
+    let carrier = carrier(&scene.route(relay.port));
+    let probed = carrier.probe(&route_name(), PATIENCE).await.unwrap();
+    let Probed::Ready { tls, offers } = probed else {
+        panic!("{probed:?}");
+    };
     assert_eq!(tls.version, "TLSv1.3");
+    let until = tls.peer_until.unwrap();
+    assert_eq!(until.to_string(), "4000-01-01T00:00:00Z");
+    assert_eq!(offers, ["SIZE 1000000", "DSN"]);
     assert_eq!(relay.heard().await, [["[tls]", EHLO, "QUIT"]]);
+    let nobody = RouteName::parse("nobody").unwrap();
+    assert_eq!(carrier.probe(&nobody, PATIENCE).await, None);
+}
+
+#[tokio::test]
+async fn a_probe_that_gets_no_further_says_where_and_why() {
+    let scene = Scene::new();
+    let relay = scene
+        .relay([Act::Tls, Act::Say("421 4.3.2 closed\r\n")])
+        .await;
+    let carrier = carrier(&scene.route(relay.port));
+    let probed = carrier.probe(&route_name(), PATIENCE).await.unwrap();
+    let Probed::Failed {
+        phase, why, code, ..
+    } = probed
+    else {
+        panic!("{probed:?}");
+    };
+    let ended = (phase, why, code);
+    assert_eq!(ended, (Phase::Greeting, AttemptWhy::Reply, Some(421)));
 }

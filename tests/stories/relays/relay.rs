@@ -2,10 +2,11 @@
 
 use rustls::ServerConfig;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
@@ -16,14 +17,18 @@ pub(crate) enum Act {
     Tls,
     /// Sends this at once.
     Say(&'static str),
+    /// Sends these bytes at once.
+    SayBytes(&'static [u8]),
     /// Sends this over and over until the gateway has gone.
-    SayForEver(&'static str),
+    SayForEver(&'static [u8]),
     /// The same, one byte every twenty milliseconds.
     Drip(&'static str),
     /// Hears a line.
     Hear,
     /// Hears a letter with its final dot.
     HearLetter,
+    /// Hears whatever comes until the gateway has gone, and answers nothing.
+    HearTheEnd,
     /// Does nothing until the story opens the gate.
     AwaitGate,
     /// Closes the connection.
@@ -37,32 +42,45 @@ pub(crate) struct Relay {
     pub(crate) port: u16,
     /// Opened once for each [`Act::AwaitGate`].
     pub(crate) gate: Arc<Notify>,
-    playing: JoinSet<Vec<Heard>>,
+    begun: Arc<AtomicUsize>,
+    heard: watch::Sender<Vec<Heard>>,
+    playing: JoinSet<()>,
 }
 
 impl Relay {
     /// Plays one script a connection, one connection after the other. After its script a relay
     /// still listens, and answers QUIT.
     pub(crate) async fn start(tls: Arc<ServerConfig>, scripts: Vec<Vec<Act>>) -> Self {
+        let with_tls = |script| (Arc::clone(&tls), script);
+        Self::start_in_turn(scripts.into_iter().map(with_tls).collect()).await
+    }
+
+    /// The same, each connection with a certificate of its own.
+    pub(crate) async fn start_in_turn(scripts: Vec<(Arc<ServerConfig>, Vec<Act>)>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let gate = Arc::new(Notify::new());
         let opened = Arc::clone(&gate);
+        let heard = watch::channel(Vec::new()).0;
+        let written = heard.clone();
+        let begun = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&begun);
         let mut playing = JoinSet::new();
         playing.spawn(async move {
-            let mut heard = Vec::new();
-            for script in scripts {
+            for (tls, script) in scripts {
                 let (tcp, _) = listener.accept().await.unwrap();
+                counted.fetch_add(1, Ordering::SeqCst);
                 let mut play = Play::new(tcp);
                 // An end in the middle is the gateway's doing, and what the story is about.
                 drop(play.all(&script, &tls, &opened).await);
-                heard.push(play.heard);
+                written.send_modify(|heard| heard.push(play.heard));
             }
-            heard
         });
         Self {
             port,
             gate,
+            begun,
+            heard,
             playing,
         }
     }
@@ -70,11 +88,21 @@ impl Relay {
     /// What was heard, connection by connection, once all are closed.
     pub(crate) async fn heard(mut self) -> Vec<Heard> {
         let joined = tokio::time::timeout(Duration::from_secs(20), self.playing.join_next());
-        joined
-            .await
-            .expect("every connection ends")
-            .unwrap()
-            .unwrap()
+        let ended = joined.await.expect("every connection ends");
+        ended.unwrap().unwrap();
+        self.heard.send_replace(Vec::new())
+    }
+
+    /// What was heard on the connections that there were, once those are closed; whoever would have
+    /// come for the other scripts did not.
+    pub(crate) async fn heard_so_far(mut self) -> Vec<Heard> {
+        let mut closing = self.heard.subscribe();
+        let begun = self.begun.load(Ordering::SeqCst);
+        let while_open = closing.wait_for(|heard| heard.len() >= begun);
+        let closed = tokio::time::timeout(Duration::from_secs(20), while_open);
+        drop(closed.await.expect("every connection ends").unwrap());
+        self.playing.abort_all();
+        self.heard.send_replace(Vec::new())
     }
 }
 
@@ -110,8 +138,9 @@ impl Play {
                     self.heard.push("[tls]".to_owned());
                 }
                 Act::Say(bytes) => self.say(bytes.as_bytes()).await?,
+                Act::SayBytes(bytes) => self.say(bytes).await?,
                 Act::SayForEver(bytes) => loop {
-                    self.say(bytes.as_bytes()).await?;
+                    self.say(bytes).await?;
                 },
                 Act::Drip(bytes) => {
                     let mut pace = tokio::time::interval(Duration::from_millis(20));
@@ -126,6 +155,9 @@ impl Play {
                 Act::HearLetter => {
                     self.hear("\r\n.\r\n").await?;
                 }
+                Act::HearTheEnd => loop {
+                    self.hear("\r\n").await?;
+                },
                 Act::AwaitGate => gate.notified().await,
                 Act::Close => return Ok(()),
             }
@@ -154,7 +186,7 @@ impl Play {
             }
         }
         bytes.truncate(bytes.len() - end.len());
-        let line = String::from_utf8(bytes).unwrap();
+        let line = String::from_utf8_lossy(&bytes).into_owned();
         self.heard.push(line.clone());
         Ok(line)
     }

@@ -103,11 +103,11 @@ async fn what_is_no_reply_ends_the_attempt() {
     let scene = Scene::new();
     let endless = READY
         .into_iter()
-        .chain([Act::Hear, Act::SayForEver("250-more\r\n")]);
+        .chain([Act::Hear, Act::SayForEver(b"250-more\r\n")]);
     let bare_lf = READY.into_iter().chain([Act::Hear, Act::Say("250 ok\n")]);
     let endless_line = READY
         .into_iter()
-        .chain([Act::Hear, Act::SayForEver("250 more ")]);
+        .chain([Act::Hear, Act::SayForEver(b"250 more ")]);
     for script in [
         Vec::from_iter(endless),
         bare_lf.collect(),

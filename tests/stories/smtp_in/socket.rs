@@ -1,4 +1,5 @@
-//! A listener on real sockets with an inbox in memory, and a relay that connects to it.
+//! A listener on real sockets with an inbox in memory or the store's own, and a relay that connects to
+//! it.
 
 use super::script::{Move, Script, printable, summary};
 use super::{GENERAL, TOKEN};
@@ -7,7 +8,7 @@ use firstbell::referral::school::Address;
 use firstbell::replies::smtp::{
     Inbox, Limits, Listeners, Mail, Network, Settings, Unusable, serve,
 };
-use firstbell::store::NotStored;
+use firstbell::store::{NotStored, Store};
 use firstbell::tls::TlsFloor;
 use rustls::RootCertStore;
 use rustls::pki_types::pem::PemObject;
@@ -31,8 +32,6 @@ pub(crate) struct Memory {
     pub(crate) held: Arc<Mutex<Vec<Mail>>>,
     /// Can keep nothing.
     pub(crate) full: bool,
-    /// After a mail is kept and before that is said, waits for ever, and tells that it does.
-    pub(crate) hangs: Option<Arc<Notify>>,
 }
 
 impl Memory {
@@ -46,15 +45,9 @@ impl Inbox for Memory {
         if self.full {
             return Err(NotStored);
         }
-        {
-            let mut mails = self.held.lock().unwrap();
-            if !mails.contains(&mail) {
-                mails.push(mail);
-            }
-        }
-        if let Some(told) = &self.hangs {
-            told.notify_one();
-            std::future::pending::<()>().await;
+        let mut mails = self.held.lock().unwrap();
+        if !mails.contains(&mail) {
+            mails.push(mail);
         }
         Ok(())
     }
@@ -64,10 +57,40 @@ impl Inbox for Memory {
     }
 }
 
-pub(crate) struct Listener {
+/// The store itself.
+#[derive(Clone)]
+pub(crate) struct Kept {
+    pub(crate) store: Store,
+    /// After a mail is on disk and before that is said, waits for ever, and tells that it does.
+    pub(crate) hangs: Option<Arc<Notify>>,
+}
+
+impl Kept {
+    /// How many mails it holds.
+    pub(crate) async fn count(&self) -> usize {
+        self.store.readers().list_inbound(64).await.unwrap().len()
+    }
+}
+
+impl Inbox for Kept {
+    async fn keep(&self, mail: Mail) -> Result<(), NotStored> {
+        self.store.keep(mail).await?;
+        if let Some(told) = &self.hangs {
+            told.notify_one();
+            std::future::pending::<()>().await;
+        }
+        Ok(())
+    }
+
+    async fn knows(&self, token: &str) -> Result<bool, NotStored> {
+        self.store.knows(token).await
+    }
+}
+
+pub(crate) struct Listener<I = Memory> {
     pub(crate) starttls: SocketAddr,
     pub(crate) tls: SocketAddr,
-    pub(crate) inbox: Memory,
+    pub(crate) inbox: I,
     stop: watch::Sender<bool>,
     serving: JoinSet<Result<(), Unusable>>,
 }
@@ -94,8 +117,8 @@ pub(crate) fn settings(pki: &Pki) -> Settings {
     }
 }
 
-impl Listener {
-    pub(crate) async fn start(settings: Settings, inbox: Memory) -> Self {
+impl<I: Inbox> Listener<I> {
+    pub(crate) async fn start(settings: Settings, inbox: I) -> Self {
         let listeners = Listeners::bind(&settings).await.unwrap();
         let (starttls, tls) = (listeners.starttls().unwrap(), listeners.tls().unwrap());
         let (stop, stopping) = watch::channel(false);

@@ -8,6 +8,7 @@ use firstbell::referral::fold::Case;
 use firstbell::referral::id::{InboundId, NotificationId, TaskId};
 use firstbell::referral::report::{Action, Kind};
 use firstbell::referral::school::{Address, Role, Urn};
+use firstbell::store::totals::Listed;
 use firstbell::store::{Accepted, Act, Came, Claim, InboundMail, Matched, NotActed, Settled};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -176,6 +177,7 @@ async fn a_reply_that_was_about_another_child_is_read_once_and_nobody_waits_for_
     assert!(tasks.iter().all(|task| task.kind != "read_reply"));
 
     let first = NotActed::Conflict {
+        so: "this reply is read already",
         who: "Jo".to_owned(),
         at: clock.now(),
     };
@@ -320,6 +322,63 @@ async fn a_kept_mail_is_known_by_a_digest_that_only_the_credential_makes() {
 }
 
 #[tokio::test]
+async fn the_list_of_replies_holds_what_still_asks_for_somebody() {
+    let (_folder, _clock, opened, [one, _]) = two_children().await;
+    let asks = opened.mail(1, KEY_ADULT, Some(one)).await;
+    let stranger = opened.mail(2, STRANGER, None).await;
+    let came = |bytes: &[u8]| InboundMail {
+        source: "smtp".to_owned(),
+        mail_from: None,
+        rcpt_to: Vec::new(),
+        bytes: bytes.to_vec(),
+    };
+    let receipt = opened
+        .store
+        .keep_inbound(came(b"Subject: read\r\n\r\n"))
+        .await;
+    let receipt = receipt.unwrap();
+    let settled = Settled {
+        inbound: receipt,
+        kind: Kind::ReadReceipt,
+        came: Came::Receipt { sub: None },
+        matched: Some(Matched {
+            letter: None,
+            notification: one,
+            strength: Strength::Thread,
+        }),
+        sender: None,
+    };
+    opened.store.settle(settled).await.unwrap();
+    let new = opened
+        .store
+        .keep_inbound(came(b"Subject: new\r\n\r\n"))
+        .await;
+    let new = new.unwrap();
+    let listed = |all| {
+        let readers = opened.store.readers();
+        async move {
+            let lines = readers.list_replies(all).await.unwrap();
+            let more = readers.more(Listed::Replies(all), lines.len()).await;
+            assert_eq!(more.unwrap(), 0);
+            let mut ids: Vec<String> = lines.into_iter().map(|line| line.inbound).collect();
+            ids.sort();
+            ids
+        }
+    };
+    let sorted = |ids: &[InboundId]| {
+        let mut ids: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        ids.sort();
+        ids
+    };
+    assert_eq!(listed(false).await, sorted(&[asks, stranger, new]));
+    assert_eq!(listed(true).await, sorted(&[asks, stranger, receipt, new]));
+    for inbound in [asks, stranger] {
+        assert!(opened.act(Act::Dismiss { inbound }, "Jo").await.is_ok());
+    }
+    assert_eq!(listed(false).await, sorted(&[new]));
+}
+
+#[tokio::test]
 async fn a_mail_that_is_not_classified_yet_waits() {
     let (_folder, _clock, opened, [one, _]) = two_children().await;
     let mail = InboundMail {
@@ -378,6 +437,7 @@ async fn a_claim_lapses_and_a_call_nobody_picked_up_comes_back_in_ten_minutes() 
     let claim = Act::Claim { task };
     assert!(opened.act(claim.clone(), "Jo").await.is_ok());
     let first = NotActed::Conflict {
+        so: "somebody else has taken it on",
         who: "Jo".to_owned(),
         at: begun,
     };

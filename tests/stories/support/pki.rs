@@ -93,6 +93,17 @@ impl Pki {
 
     /// Writes the revocation list anew: exactly these are revoked.
     pub(crate) fn revoke(&self, identities: &[&Identity]) {
+        self.list(identities, (2096, 1, 1));
+    }
+
+    /// Writes the revocation list anew, to be renewed by this day.
+    pub(crate) fn renew_by(&self, day: jiff::civil::Date) {
+        let (month, day_of_month) = (day.month().unsigned_abs(), day.day().unsigned_abs());
+        let by = (day.year().into(), month, day_of_month);
+        self.list(&[&self.revoked], by);
+    }
+
+    fn list(&self, identities: &[&Identity], (year, month, day): (i32, u8, u8)) {
         let revoked = |identity: &&Identity| RevokedCertParams {
             serial_number: SerialNumber::from(identity.serial),
             revocation_time: date_time_ymd(2024, 1, 1),
@@ -101,7 +112,7 @@ impl Pki {
         };
         let crl = CertificateRevocationListParams {
             this_update: date_time_ymd(2024, 1, 1),
-            next_update: date_time_ymd(2096, 1, 1),
+            next_update: date_time_ymd(year, month, day),
             crl_number: SerialNumber::from(1),
             issuing_distribution_point: None,
             revoked_certs: identities.iter().map(revoked).collect(),

@@ -5,6 +5,7 @@ use super::super::*;
 use super::dice::{Dice, id, word};
 use crate::referral::answer::{CallOutcome, Clash, SchoolWord, Strength, Verdict};
 use crate::referral::attempt::{AttemptResult, AttemptWhy, Phase};
+use crate::referral::ending::{Ending, EndingReason};
 use crate::referral::fact::{Message, ReleasedBy, Settlement, TaskKind};
 use crate::referral::field::Digest;
 use crate::referral::id::{InboundId, ItemId, LetterId, TaskId};
@@ -199,6 +200,15 @@ fn of_case(dice: &mut Dice, kind: u8) -> Fact {
         6 => Fact::Rerouted {
             to: id(NotificationId::from_parts, 1 + n),
         },
+        7 => Fact::EndingChosen {
+            ending: u32::from(n) + 1,
+            closed_as: word(Ending::WORDS, Ending::parse, dice.below(3)),
+            code: word(EndingReason::WORDS, EndingReason::parse, n),
+            note: None,
+        },
+        8 => Fact::EndingCountersigned {
+            ending: u32::from(n) + 1,
+        },
         _ => Fact::Closed {
             closed_as: ["rerouted", "superseded", "withdrawn"][usize::from(n)].to_owned(),
         },
@@ -220,7 +230,7 @@ fn set(dice: &mut Dice) -> Vec<Fact> {
                 of_people(dice, kind)
             }
             _ => {
-                let kind = dice.below(8);
+                let kind = dice.below(10);
                 of_case(dice, kind)
             }
         };
@@ -259,7 +269,7 @@ fn ten_thousand_shuffles_of_facts_give_one_case() {
         assert_eq!(fold(facts.iter().chain(&facts)).unwrap(), straight);
     }
     assert_eq!(shuffles, 10_000);
-    assert_eq!(kinds.len(), 27, "{kinds:?}");
+    assert_eq!(kinds.len(), 29, "{kinds:?}");
     assert_eq!(duties.len(), Duty::WORDS.len(), "{duties:?}");
     assert!(held > SETS / 10);
     println!(

@@ -1,0 +1,228 @@
+//! The breaker of a route: when its relay cannot be reached, letters are left alone until it can.
+//!
+//! It opens on failures to connect and of the handshake only. What a relay answers (4xx, 5xx,
+//! greylisting) concerns a letter, or passes, and never opens it. While it is open the relay is tried
+//! by a *knock*: a connection as for a letter, and none sent, so that no letter's attempt is spent on
+//! finding out. When that gets through, one letter goes alone; then all.
+
+use crate::referral::route::BreakerState;
+use std::time::Duration;
+
+/// So many failures in a row, none of them between two attempts that met the relay.
+const FAILURES_UNTIL_OPEN: u32 = 3;
+/// The wait before the first knock at most, doubled each time.
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// No wait is longer: a relay that is back for a quarter of a minute is found. A knock a relay every
+/// ten seconds, while something is to be sent, burdens nobody.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Kept per route. Times are monotonic, since any fixed instant.
+#[derive(Debug)]
+pub(super) struct Breaker {
+    state: State,
+    /// Failures in a row: attempts while it is closed, knocks and single letters since.
+    failures: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Closed,
+    Open {
+        until: Duration,
+    },
+    /// A knock is under way.
+    Knocking,
+    /// The knock got through; one letter may go.
+    HalfOpen,
+    /// That letter is on its way.
+    Trying,
+}
+
+/// What may be done for a route now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum May {
+    /// Claim as there are places.
+    ClaimAll,
+    /// Claim one letter, and say [`Breaker::tried`].
+    ClaimOne,
+    /// Knock, and say [`Breaker::knocking`].
+    Knock,
+    /// Nothing, for so long.
+    Wait(Duration),
+    /// Nothing, until what is under way has ended.
+    Await,
+}
+
+impl Breaker {
+    pub(super) fn new() -> Self {
+        Self {
+            state: State::Closed,
+            failures: 0,
+        }
+    }
+
+    pub(super) fn may(&self, now: Duration) -> May {
+        match self.state {
+            State::Closed => May::ClaimAll,
+            State::Open { until } if until <= now => May::Knock,
+            State::Open { until } => May::Wait(until.saturating_sub(now)),
+            State::HalfOpen => May::ClaimOne,
+            State::Knocking | State::Trying => May::Await,
+        }
+    }
+
+    pub(super) fn state(&self) -> BreakerState {
+        match self.state {
+            State::Closed => BreakerState::Closed,
+            State::Open { .. } => BreakerState::Open,
+            State::Knocking | State::HalfOpen | State::Trying => BreakerState::HalfOpen,
+        }
+    }
+
+    /// A knock has begun.
+    pub(super) fn knocking(&mut self) {
+        self.state = State::Knocking;
+    }
+
+    /// The one letter was claimed.
+    pub(super) fn tried(&mut self) {
+        self.state = State::Trying;
+    }
+
+    /// A knock ended.
+    pub(super) fn knocked(&mut self, met: bool, now: Duration, random: u64) {
+        if met {
+            self.state = State::HalfOpen;
+        } else {
+            self.open(now, random);
+        }
+    }
+
+    /// An attempt ended; `alone` is the one letter that tries the relay out. Others that were begun
+    /// before it opened prove nothing about now.
+    pub(super) fn ended(&mut self, alone: bool, met: bool, now: Duration, random: u64) {
+        match (self.state, alone, met) {
+            (State::Closed, _, true) | (State::Trying, true, true) => {
+                self.failures = 0;
+                self.state = State::Closed;
+            }
+            (State::Closed, _, false) => {
+                self.failures = self.failures.saturating_add(1);
+                if self.failures >= FAILURES_UNTIL_OPEN {
+                    self.failures = 0;
+                    self.open(now, random);
+                }
+            }
+            (State::Trying, true, false) => self.open(now, random),
+            (
+                State::Open { .. } | State::Knocking | State::HalfOpen | State::Trying,
+                true | false,
+                true | false,
+            ) => {}
+        }
+    }
+
+    /// At least half of a wait, so that knocks are never a stampede, and the rest by chance, so that
+    /// gateways that share a relay do not knock together.
+    fn open(&mut self, now: Duration, random: u64) {
+        let wait = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(self.failures));
+        let half = wait.min(LONGEST_WAIT) / 2;
+        self.failures = self.failures.saturating_add(1);
+        let until = now.saturating_add(half).saturating_add(part(half, random));
+        self.state = State::Open { until };
+    }
+}
+
+/// A point of `whole` that a number drawn evenly from all of `u64` falls on.
+pub(super) fn part(whole: Duration, random: u64) -> Duration {
+    let micros = (whole.as_micros().saturating_mul(u128::from(random))) >> 64;
+    Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: f64) -> Duration {
+        Duration::from_secs_f64(seconds)
+    }
+
+    fn opened() -> Breaker {
+        let mut breaker = Breaker::new();
+        for _ in 0..FAILURES_UNTIL_OPEN {
+            assert_eq!(breaker.may(at(100.0)), May::ClaimAll);
+            breaker.ended(false, false, at(100.0), 0);
+        }
+        assert_eq!(breaker.state(), BreakerState::Open);
+        breaker
+    }
+
+    #[test]
+    fn failures_in_a_row_open_it_and_a_relay_met_between_them_does_not() {
+        let mut breaker = Breaker::new();
+        for _ in 0..10 {
+            breaker.ended(false, false, at(0.0), 0);
+            breaker.ended(false, false, at(0.0), 0);
+            breaker.ended(false, true, at(0.0), 0);
+        }
+        assert_eq!(breaker.state(), BreakerState::Closed);
+        opened();
+    }
+
+    #[test]
+    fn one_knock_then_one_letter_then_all() {
+        let mut breaker = opened();
+        assert_eq!(breaker.may(at(100.0)), May::Wait(at(0.5)));
+        assert_eq!(breaker.may(at(100.5)), May::Knock);
+        breaker.knocking();
+        assert_eq!(breaker.may(at(200.0)), May::Await);
+        breaker.knocked(true, at(200.0), 0);
+        assert_eq!(breaker.may(at(200.0)), May::ClaimOne);
+        breaker.tried();
+        assert_eq!(breaker.may(at(200.0)), May::Await);
+        assert_eq!(breaker.state(), BreakerState::HalfOpen);
+        breaker.ended(true, true, at(200.0), 0);
+        assert_eq!(breaker.may(at(200.0)), May::ClaimAll);
+        assert_eq!(breaker.state(), BreakerState::Closed);
+    }
+
+    #[test]
+    fn what_was_begun_before_it_opened_changes_nothing() {
+        let mut breaker = opened();
+        breaker.ended(false, true, at(100.0), 0);
+        breaker.ended(false, false, at(100.0), u64::MAX);
+        assert_eq!(breaker.may(at(100.0)), May::Wait(at(0.5)));
+        breaker.knocking();
+        breaker.ended(false, true, at(101.0), 0);
+        assert_eq!(breaker.may(at(101.0)), May::Await);
+        breaker.knocked(true, at(101.0), 0);
+        breaker.tried();
+        breaker.ended(false, true, at(101.0), 0);
+        assert_eq!(breaker.may(at(101.0)), May::Await);
+        breaker.ended(true, false, at(101.0), 0);
+        assert_eq!(breaker.state(), BreakerState::Open);
+    }
+
+    #[test]
+    fn waits_double_up_to_the_longest_and_are_drawn_from_their_second_half() {
+        let waits = |random| {
+            let mut breaker = Breaker::new();
+            let mut waits = Vec::new();
+            for _ in 0..FAILURES_UNTIL_OPEN {
+                breaker.ended(false, false, at(0.0), random);
+            }
+            for _ in 0..7 {
+                let May::Wait(wait) = breaker.may(at(0.0)) else {
+                    panic!("it is open");
+                };
+                waits.push(wait.as_secs_f64());
+                breaker.knocking();
+                breaker.knocked(false, at(0.0), random);
+            }
+            waits
+        };
+        assert_eq!(waits(0), [0.5, 1.0, 2.0, 4.0, 5.0, 5.0, 5.0]);
+        let longest: Vec<f64> = waits(u64::MAX).iter().map(|wait| wait.round()).collect();
+        assert_eq!(longest, [1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 10.0]);
+    }
+}

@@ -1,0 +1,238 @@
+//! Routes: which are suspended, what waits on each, and when the next of it is due.
+//!
+//! A suspension narrows, so it stands outside the directory's versions and takes effect at once. It ends
+//! by itself when its time is up: nobody has to be there for that.
+
+use super::carrying::LANE_LETTERS;
+use super::tx::{By, Fault, Stream, Tx};
+use super::views::instant;
+use super::{NotStored, Readers, Room, Store, stored};
+use crate::referral::fact::Fact;
+use crate::referral::id::ItemId;
+use crate::referral::route::SuspendReason;
+use crate::referral::school::RouteName;
+use jiff::Timestamp;
+use sqlx::Row;
+
+const SUSPENDED: &str = "SELECT 1 FROM block WHERE what = 'route' AND target = $1 AND lifted_at IS NULL AND since <= $2 AND (until IS NULL OR until > $2) LIMIT 1";
+const NEXT_DUE: &str = "SELECT d.not_before FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND (n.hold IS NULL OR l.kind <> 'notification') AND d.lane <= $3 AND d.last_safe_at < $4 AND NOT EXISTS (SELECT 1 FROM block b WHERE b.what = 'route' AND b.target = $1 AND b.lifted_at IS NULL AND b.since <= $2 AND (b.until IS NULL OR b.until > $2)) ORDER BY d.not_before LIMIT 1";
+const WAITING: &str = "SELECT route, COUNT(*), MIN(last_safe_at) FROM delivery WHERE state IN ('queued','in_doubt') AND quarantined = 0 GROUP BY route";
+const BLOCKS: &str = "SELECT target, since, until, by_whom, reason FROM block WHERE what = 'route' AND lifted_at IS NULL AND (until IS NULL OR until > $1) ORDER BY target, since, id LIMIT $2";
+const BLOCK_ADD: &str = "INSERT INTO block(id, what, target, since, until, by_whom, reason, note) VALUES ($1, 'route', $2, $3, $4, $5, $6, $7)";
+const OPEN: &str = "SELECT COUNT(*) FROM block WHERE what = 'route' AND target = $1 AND lifted_at IS NULL AND (until IS NULL OR until > $2)";
+const LIFT: &str = "UPDATE block SET lifted_at = $2 WHERE what = 'route' AND target = $1 AND lifted_at IS NULL AND (until IS NULL OR until > $2) AND (since <= $2 OR $3)";
+const FACTS: &str = "SELECT COALESCE(MAX(n), 0) FROM fact WHERE stream = 'route'";
+
+#[cfg(test)]
+pub(super) const STATEMENTS: &[&str] = &[
+    SUSPENDED, NEXT_DUE, WAITING, BLOCKS, BLOCK_ADD, OPEN, LIFT, FACTS,
+];
+
+/// Suspensions of one route that stand or are planned, at most: more is a mistake of a script.
+const OPEN_MAX: i64 = 32;
+/// Suspensions that are listed.
+const LINES_MAX: i64 = 1_000;
+
+/// A suspension of a route, in force or planned.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouteBlock {
+    /// Which route.
+    pub route: String,
+    /// From then on.
+    pub from: Timestamp,
+    /// Until then, when it ends by itself.
+    pub until: Option<Timestamp>,
+    /// The operator.
+    pub by_whom: String,
+    /// Why.
+    pub reason: Option<SuspendReason>,
+}
+
+/// Whether nothing may be claimed for a route now.
+pub(super) async fn is_suspended(tx: &mut Tx<'_>, route: &RouteName) -> Result<bool, Fault> {
+    let row = sqlx::query(SUSPENDED)
+        .bind(route.as_str())
+        .bind(tx.now.as_microsecond())
+        .fetch_optional(tx.flushed().await?)
+        .await?;
+    Ok(row.is_some())
+}
+
+/// A suspension as an operator wishes it.
+pub(super) struct NewBlock<'a> {
+    pub(super) route: &'a RouteName,
+    pub(super) reason: SuspendReason,
+    pub(super) from: Timestamp,
+    pub(super) until: Option<Timestamp>,
+    pub(super) note: Option<&'a str>,
+}
+
+/// Adds a suspension; false: the route has too many.
+pub(super) async fn suspend(
+    tx: &mut Tx<'_>,
+    new: &NewBlock<'_>,
+    operator: &str,
+    actor: &str,
+) -> Result<bool, Fault> {
+    let open = sqlx::query(OPEN)
+        .bind(new.route.as_str())
+        .bind(tx.now.as_microsecond())
+        .fetch_one(tx.flushed().await?)
+        .await?;
+    if open.try_get::<i64, _>(0)? >= OPEN_MAX {
+        return Ok(false);
+    }
+    let note = sealed(tx, new).await?;
+    let fact = Fact::RouteSuspended {
+        route: new.route.clone(),
+        reason: new.reason,
+        from: new.from,
+        until: new.until,
+        note,
+    };
+    let nth = append(tx, &fact, actor).await?;
+    sqlx::query(BLOCK_ADD)
+        .bind(format!("blk_{}_{nth}", new.route))
+        .bind(new.route.as_str())
+        .bind(new.from.as_microsecond())
+        .bind(new.until.map(Timestamp::as_microsecond))
+        .bind(operator)
+        .bind(new.reason.word())
+        .bind(note.map(|item| item.to_string()))
+        .execute(tx.flushed().await?)
+        .await?;
+    Ok(true)
+}
+
+/// Lifts what is in force, and with `planned` what is to come; false: there was nothing.
+pub(super) async fn resume(
+    tx: &mut Tx<'_>,
+    route: &RouteName,
+    reason: SuspendReason,
+    planned: bool,
+    actor: &str,
+) -> Result<bool, Fault> {
+    let lifted = sqlx::query(LIFT)
+        .bind(route.as_str())
+        .bind(tx.now.as_microsecond())
+        .bind(planned)
+        .execute(tx.flushed().await?)
+        .await?;
+    if lifted.rows_affected() == 0 {
+        return Ok(false);
+    }
+    let fact = Fact::RouteResumed {
+        route: route.clone(),
+        reason,
+        planned,
+    };
+    append(tx, &fact, actor).await?;
+    Ok(true)
+}
+
+/// What an operator types may name somebody: it is sealed under a key of its own.
+async fn sealed(tx: &mut Tx<'_>, new: &NewBlock<'_>) -> Result<Option<ItemId>, Fault> {
+    let Some(note) = new.note else {
+        return Ok(None);
+    };
+    let key = tx.new_content_key("note")?;
+    let owner = format!("route:{}", new.route);
+    let (item, _) = tx.new_item(&key, "note", &owner, note.as_bytes())?;
+    Ok(Some(item))
+}
+
+/// Facts about routes are one stream; gives the fact's place in it.
+async fn append(tx: &mut Tx<'_>, fact: &Fact, actor: &str) -> Result<i64, Fault> {
+    let row = sqlx::query(FACTS).fetch_one(tx.flushed().await?).await?;
+    let mut stream = Stream {
+        name: "route".to_owned(),
+        count: row.try_get(0)?,
+    };
+    let by = By {
+        actor: actor.to_owned(),
+        force: None,
+        basis: tx.basis(None).await?,
+    };
+    tx.append(&mut stream, fact, &by, None);
+    Ok(stream.count)
+}
+
+impl Store {
+    /// When the next delivery of a route is due; none when nothing waits, or the route is suspended.
+    pub async fn next_due(&self, route: &RouteName) -> Result<Option<Timestamp>, NotStored> {
+        let (now, room) = (self.clock().now(), Room::of(1));
+        stored(self.readers().next_due(route, room, now).await)
+    }
+
+    /// Whether anything could be claimed now into this room.
+    pub async fn is_due(&self, route: &RouteName, room: Room) -> Result<bool, NotStored> {
+        let now = self.clock().now();
+        let next = stored(self.readers().next_due(route, room, now).await)?;
+        Ok(next.is_some_and(|due| due <= now))
+    }
+}
+
+impl Readers {
+    /// Suspensions of routes, in force and planned.
+    pub async fn list_route_blocks(&self, now: Timestamp) -> Result<Vec<RouteBlock>, NotStored> {
+        stored(self.route_blocks(now).await)
+    }
+
+    /// How much waits on each route, and the soonest last safe moment of it.
+    pub async fn count_waiting(&self) -> Result<Vec<(String, i64, Option<Timestamp>)>, NotStored> {
+        stored(self.waiting().await)
+    }
+
+    async fn next_due(
+        &self,
+        route: &RouteName,
+        room: Room,
+        now: Timestamp,
+    ) -> Result<Option<Timestamp>, Fault> {
+        let lanes = if room.others > 0 {
+            i64::MAX
+        } else {
+            LANE_LETTERS
+        };
+        let row = sqlx::query(NEXT_DUE)
+            .bind(route.as_str())
+            .bind(now.as_microsecond())
+            .bind(lanes)
+            .bind(room.safe_before.map_or(i64::MAX, Timestamp::as_microsecond))
+            .fetch_optional(&self.pool)
+            .await?;
+        let due = row.map(|row| row.try_get(0)).transpose()?;
+        Ok(due.map(instant))
+    }
+
+    async fn route_blocks(&self, now: Timestamp) -> Result<Vec<RouteBlock>, Fault> {
+        let rows = sqlx::query(BLOCKS)
+            .bind(now.as_microsecond())
+            .bind(LINES_MAX)
+            .fetch_all(&self.pool)
+            .await?;
+        rows.iter()
+            .map(|row| {
+                let until: Option<i64> = row.try_get("until")?;
+                let reason: Option<String> = row.try_get("reason")?;
+                Ok(RouteBlock {
+                    route: row.try_get("target")?,
+                    from: instant(row.try_get("since")?),
+                    until: until.map(instant),
+                    by_whom: row.try_get("by_whom")?,
+                    reason: reason.as_deref().and_then(SuspendReason::parse),
+                })
+            })
+            .collect()
+    }
+
+    async fn waiting(&self) -> Result<Vec<(String, i64, Option<Timestamp>)>, Fault> {
+        let rows = sqlx::query(WAITING).fetch_all(&self.pool).await?;
+        rows.iter()
+            .map(|row| {
+                let safe: Option<i64> = row.try_get(2)?;
+                Ok((row.try_get(0)?, row.try_get(1)?, safe.map(instant)))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,270 @@
+//! Nudges: each ordinary mailbox gets one a day, about everything that waits, and only of what lies in
+//! the secure one.
+
+use super::{Opened, document, open_with, post};
+use firstbell::clock::Clock;
+use firstbell::directory::read_folder;
+use firstbell::referral::attempt::AttemptResult;
+use firstbell::referral::fact::{Fact, Message};
+use firstbell::referral::id::{ContactId, NotificationId};
+use firstbell::referral::london;
+use firstbell::referral::school::{Role, RouteName};
+use firstbell::store::{Act, Claim, Job, NoteSays};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use serde_json::{Value, json};
+use std::fs;
+use std::path::Path;
+use tempfile::TempDir;
+
+const CONTACTS: &str = "\
+urn,role,order,name,address,route,phone,valid_from,valid_to,nudge_to
+990011,key_adult,1,Grace Amadi,dsl@marshend.test.cjsm.net,cjsm,01621 000011,,,gamadi@marshend.test
+990011,deputy,1,Piotr Zielinski,pzielinski@marshend.test.cjsm.net,cjsm,01621 000011,,,pz@marshend.test
+990011,office,1,Office,office@marshend.test,cjsm,01621 000011,,,
+";
+
+struct Morning {
+    clock: Clock,
+    opened: Opened,
+    _folder: TempDir,
+}
+
+/// What a clock on a wall in London shows.
+fn wall(text: &str) -> Timestamp {
+    let civil: DateTime = text.parse().unwrap();
+    london::instant(civil.date(), civil.time())
+}
+
+impl Morning {
+    async fn begin(at: &str) -> Self {
+        let (folder, clock) = (TempDir::new().unwrap(), Clock::manual(wall(at)));
+        let hub = RouteName::parse("hub");
+        let opened = open_with(folder.path(), &clock, |_, options| {
+            options.nudge_route = hub;
+        });
+        let opened = opened.await.unwrap();
+        let files = folder.path().join("directory");
+        fs::create_dir(&files).unwrap();
+        let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/directory-of-ladder");
+        for entry in fs::read_dir(known).unwrap() {
+            let entry = entry.unwrap();
+            fs::copy(entry.path(), files.join(entry.file_name())).unwrap();
+        }
+        fs::write(files.join("contacts.csv"), CONTACTS).unwrap();
+        let mut count = 0;
+        let mut new_id = || {
+            count += 1;
+            ContactId::from_parts(0, [count; 10])
+        };
+        let (directory, _) = read_folder(&files, "england-and-wales", &mut new_id).unwrap();
+        let imported = opened.store.import_directory(directory, "tester").await;
+        assert_eq!(imported, Ok(Some(1)));
+        Self {
+            clock,
+            opened,
+            _folder: folder,
+        }
+    }
+
+    async fn posts(&self, document: &Value, key: &str) {
+        let now = self.clock.now();
+        self.opened
+            .store
+            .accept(post(document, key, now))
+            .await
+            .unwrap();
+    }
+
+    async fn posted(&self, number: u32) {
+        let document = document(number, self.clock.now());
+        self.posts(&document, &format!("key-{number}")).await;
+    }
+
+    /// The clock comes to this time, and what falls due on the way happens at its own.
+    async fn comes_to(&self, text: &str) {
+        let end = wall(text);
+        while let Some(timer) = self.opened.store.next_timer().await.unwrap() {
+            if timer > end {
+                break;
+            }
+            self.clock.advance_to(timer.max(self.clock.now()));
+            self.opened.store.fire_timers(100).await.unwrap();
+        }
+        self.clock.advance_to(end);
+    }
+
+    async fn next(&self, route: &str) -> Option<Claim> {
+        let route = RouteName::parse(route).unwrap();
+        self.opened.store.claim(&route, 1).await.unwrap().pop()
+    }
+
+    /// Hands every letter over that waits; says how many.
+    async fn letters_go(&self) -> usize {
+        let mut count = 0;
+        while let Some(letter) = self.next("cjsm").await {
+            self.opened.sign(&letter, b"a letter").await;
+            self.opened.end(&letter, AttemptResult::Done).await;
+            count += 1;
+        }
+        count
+    }
+
+    /// The nudges that wait, made and handed over: to whom, and what each says.
+    async fn nudges_go(&self) -> Vec<(String, NoteSays)> {
+        let mut nudges = Vec::new();
+        while let Some(claim) = self.next("hub").await {
+            assert!(self.opened.store.wanted(&claim).await.unwrap());
+            let work = self.opened.store.letter_work(&claim).await.unwrap();
+            assert!(matches!(
+                work.message,
+                Message::Nudge | Message::OfficeNudge
+            ));
+            let Some(Job::Note(job)) = work.job else {
+                panic!("a nudge is made without what was posted");
+            };
+            nudges.push((work.contact.address.as_str().to_owned(), job.says));
+            self.opened.sign(&claim, b"a nudge").await;
+            self.opened.end(&claim, AttemptResult::Done).await;
+        }
+        nudges.sort_by(|a, b| a.0.cmp(&b.0));
+        nudges
+    }
+
+    async fn live(&self) -> Vec<NotificationId> {
+        let live = self
+            .opened
+            .store
+            .readers()
+            .list_live(self.clock.now())
+            .await;
+        live.unwrap().iter().map(|line| line.notification).collect()
+    }
+}
+
+fn nudge(office: bool, count: u32, at: &str, act_by: &str) -> NoteSays {
+    NoteSays::Nudge {
+        office,
+        count,
+        at: wall(at),
+        act_by: wall(act_by),
+    }
+}
+
+#[tokio::test]
+async fn several_children_of_a_school_are_one_nudge_to_each_mailbox_a_day() {
+    let morning = Morning::begin("2020-11-24T19:05").await;
+    for number in 1..=3 {
+        morning.posted(number).await;
+    }
+    assert_eq!(morning.letters_go().await, 3);
+    assert_eq!(morning.nudges_go().await, [], "nobody is nudged at night");
+
+    morning.comes_to("2020-11-25T06:45").await;
+    let (put, by) = ("2020-11-24T19:05", "2020-11-25T08:30");
+    assert_eq!(
+        morning.nudges_go().await,
+        [
+            ("gamadi@marshend.test".to_owned(), nudge(false, 3, put, by)),
+            ("office@marshend.test".to_owned(), nudge(true, 3, put, by)),
+        ]
+    );
+    for notification in morning.live().await {
+        let readers = morning.opened.store.readers();
+        let trace = readers.show_trace(notification, morning.clock.now()).await;
+        let facts = trace.unwrap().unwrap().facts;
+        let told = facts.iter().filter(|line| match &line.fact {
+            Fact::DeliveryQueued { message, .. } => *message != Message::Letter,
+            fact => matches!(fact, Fact::NudgeShared { .. }),
+        });
+        assert_eq!(told.count(), 2, "each case says that it was nudged about");
+    }
+
+    morning.comes_to("2020-11-25T07:50").await;
+    assert_eq!(
+        morning.nudges_go().await,
+        [],
+        "not before the deputy has a letter"
+    );
+    assert_eq!(morning.letters_go().await, 3);
+    let deputy = morning.nudges_go().await;
+    assert_eq!(deputy.len(), 1, "the others had theirs today: {deputy:?}");
+    assert_eq!(deputy[0].0, "pz@marshend.test");
+}
+
+#[tokio::test]
+async fn a_nudge_that_waits_is_not_sent_once_everybody_it_is_about_is_told_or_its_day_is_over() {
+    for told in [true, false] {
+        let morning = Morning::begin("2020-11-24T19:05").await;
+        morning.posted(1).await;
+        assert_eq!(morning.letters_go().await, 1);
+        morning.comes_to("2020-11-25T06:45").await;
+        let claim = morning.next("hub").await.unwrap();
+        assert!(morning.opened.store.wanted(&claim).await.unwrap());
+        if told {
+            let tell = Act::Tell {
+                notification: claim.notification,
+                role: Role::Deputy,
+                word: firstbell::referral::answer::SchoolWord::Unverified,
+            };
+            morning
+                .opened
+                .store
+                .act(tell, "desk")
+                .await
+                .unwrap()
+                .unwrap();
+        } else {
+            morning.comes_to("2020-11-25T18:00").await;
+        }
+        assert!(
+            !morning.opened.store.wanted(&claim).await.unwrap(),
+            "{told}"
+        );
+        morning.opened.end(&claim, AttemptResult::Later).await;
+        morning.comes_to("2020-11-25T19:00").await;
+        assert_eq!(morning.nudges_go().await, [], "{told}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_nudged_whom_the_referral_withholds_or_who_has_no_letter_yet() {
+    let morning = Morning::begin("2020-11-24T19:05").await;
+    let mut withheld = document(1, morning.clock.now());
+    withheld["withhold_from"] = json!(["GAmadi@marshend.test", "office@marshend.test"]);
+    morning.posts(&withheld, "key-1").await;
+    assert_eq!(morning.letters_go().await, 1);
+    morning.posted(2).await;
+    morning.comes_to("2020-11-25T06:45").await;
+    assert_eq!(
+        morning.nudges_go().await,
+        [],
+        "one withheld, one not handed over"
+    );
+    morning.clock.advance_to(wall("2020-11-25T07:00"));
+    assert_eq!(morning.letters_go().await, 1);
+    let late = morning.nudges_go().await;
+    let to: Vec<&str> = late.iter().map(|(to, _)| to.as_str()).collect();
+    assert_eq!(to, ["gamadi@marshend.test", "office@marshend.test"]);
+    let by = "2020-11-25T08:30";
+    assert_eq!(late[0].1, nudge(false, 1, "2020-11-25T07:00", by));
+}
+
+#[tokio::test]
+async fn in_august_an_absence_moves_nobody_on_and_nobody_is_nudged_until_staff_are_back() {
+    let morning = Morning::begin("2020-08-11T10:00").await;
+    morning.posted(1).await;
+    assert_eq!(morning.letters_go().await, 1);
+    morning.comes_to("2020-08-31T23:00").await;
+    assert_eq!(morning.letters_go().await, 0, "no deputy in a holiday");
+    assert_eq!(morning.nudges_go().await, []);
+    morning.comes_to("2020-09-01T08:30").await;
+    let (put, by) = ("2020-08-11T10:00", "2020-09-03T08:30");
+    assert_eq!(morning.nudges_go().await[0].1, nudge(false, 1, put, by));
+    morning.comes_to("2020-09-01T13:00").await;
+    assert_eq!(
+        morning.letters_go().await,
+        1,
+        "the deputy, once staff are back"
+    );
+}
