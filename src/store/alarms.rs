@@ -184,7 +184,11 @@ pub(super) async fn claim(
     }
     match line.claimed {
         Some((who, _)) if who == operator => Ok(Ok(Vec::new())),
-        Some((who, at)) => Ok(Err(NotActed::Conflict { who, at })),
+        Some((who, at)) => Ok(Err(NotActed::Conflict {
+            so: "somebody has taken it on",
+            who,
+            at,
+        })),
         None => {
             sqlx::query(CLAIM)
                 .bind(alarm.to_string())

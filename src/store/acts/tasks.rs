@@ -94,6 +94,7 @@ fn ended_otherwise(kind: TaskKind) -> Option<&'static str> {
         | TaskKind::CompleteRefusedPost
         | TaskKind::ReadQuarantined
         | TaskKind::CheckSender
+        | TaskKind::CheckSenderQuiet
         | TaskKind::CallUnclaimed => None,
     }
 }
