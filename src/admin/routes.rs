@@ -180,7 +180,12 @@ impl Ways {
             | Act::Claim { .. }
             | Act::CallOutcome { .. }
             | Act::Attach { .. }
-            | Act::Dismiss { .. } => true,
+            | Act::Dismiss { .. }
+            | Act::Close { .. }
+            | Act::Countersign { .. }
+            | Act::TaskDone { .. }
+            | Act::Reveal { .. }
+            | Act::ClaimAlarm { .. } => true,
         }
     }
 
