@@ -204,7 +204,7 @@ impl Looks {
             }
             seq = next;
         }
-        let waiting = readers.waiting(now).await?;
+        let waiting = readers.letters_waiting(now).await?;
         Ok(self.roads.conditions(&waiting, now))
     }
 

@@ -96,6 +96,7 @@ fn next(kind: TaskKind, line: &Value) -> String {
             let force = of(line, "/force");
             format!("firstbell referral refused list --force {force}, then {done}")
         }
+        TaskKind::CheckSenderQuiet => format!("ring the force's control room, then {done}"),
         TaskKind::NameChild => format!("{}, then {done}", of_notification("show")),
         TaskKind::ReadQuarantined => format!("{}, then {done}", of_notification("trace")),
         TaskKind::CallUnclaimed => format!("firstbell call next, then {done}"),

@@ -185,7 +185,7 @@ pub(super) async fn claim(
     match line.claimed {
         Some((who, _)) if who == operator => Ok(Ok(Vec::new())),
         Some((who, at)) => Ok(Err(NotActed::Conflict {
-            so: "already taken on",
+            so: "somebody has taken it on",
             who,
             at,
         })),

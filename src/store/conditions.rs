@@ -87,7 +87,7 @@ impl Readers {
     }
 
     /// Letters that are due and wait, by route.
-    pub async fn waiting(&self, now: Timestamp) -> Result<Vec<Waiting>, NotStored> {
+    pub async fn letters_waiting(&self, now: Timestamp) -> Result<Vec<Waiting>, NotStored> {
         let read = async {
             let query = sqlx::query(WAITING).bind(now.as_microsecond());
             let rows = query.fetch_all(&self.pool).await?;

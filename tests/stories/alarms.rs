@@ -38,8 +38,8 @@ const TELLING: [&str; 10] = [
     "amelia",
     "okafor",
     "marsh end",
-    "hill top",
-    "990014",
+    "marshend",
+    "990011",
     "domestic",
     "abuse",
     "incident",
@@ -228,7 +228,8 @@ async fn the_first_person_by_mail_at_any_hour_the_second_by_the_webhook_and_an_e
     for line in [claim.as_str(), "firstbell queue", "restart the daemon once"] {
         assert!(mail.contains(line), "{line}: {mail}");
     }
-    assert!(mail.lines().all(|line| line.len() <= 78), "{mail}");
+    let (_, body) = mail.split_once("\r\n\r\n").unwrap();
+    assert!(body.lines().all(|line| line.len() <= 78), "{mail}");
     assert_eq!(
         scene.step("2026-01-13T02:15").await,
         (1, 0),
@@ -355,12 +356,11 @@ async fn a_school_that_nobody_can_be_told_at_waits_for_the_desk() {
     scene.import().await;
     scene
         .accept(1, |document| {
-            let school = json!({
-                "urn": "990014",
-                "urn_source": "picked",
-                "name_recorded": "Hill Top Primary School",
-            });
-            document["children"][0]["schools"][0] = school;
+            // Everybody whom the directory names there must not be told.
+            document["withhold_from"] = json!([
+                "dsl@marshend.test.cjsm.net",
+                "pzielinski@marshend.test.cjsm.net",
+            ]);
         })
         .await;
     assert_eq!(scene.step("2026-01-13T19:06").await, (0, 0));
