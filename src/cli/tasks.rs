@@ -100,7 +100,7 @@ fn next(kind: TaskKind, line: &Value) -> String {
         TaskKind::NameChild => format!("{}, then {done}", of_notification("show")),
         TaskKind::ReadQuarantined => format!("{}, then {done}", of_notification("trace")),
         TaskKind::CallUnclaimed => format!("firstbell call next, then {done}"),
-        TaskKind::TellHomeForce | TaskKind::CheckSenderQuiet => done,
+        TaskKind::TellHomeForce => done,
     }
 }
 

@@ -160,10 +160,12 @@ mod tests {
             };
             totals.take(attempt, &Snapshot::default());
         }
+        let listed = |code: &&&str| (0..1_000).any(|n| **code == format!("4.{n}.{n}"));
+        let listed = ENHANCED.iter().filter(listed).count();
         assert_eq!(
             totals.attempts.len(),
-            2,
-            "4.0.0 and other, of no known route"
+            listed + 1,
+            "those of the list and other, of no known route"
         );
     }
 }

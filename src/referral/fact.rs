@@ -5,6 +5,7 @@
 //! a fact's fields is a new version `v` of its kind, never an edit.
 
 mod kinds;
+mod table;
 
 pub use kinds::{Message, ReleasedBy, Settlement, TaskKind};
 
@@ -22,55 +23,7 @@ use super::route::SuspendReason;
 use super::school::{Role, RouteName, Urn};
 use super::tree::Tree;
 use jiff::Timestamp;
-
-macro_rules! facts {
-    ($($(#[$doc:meta])* $name:ident = $word:literal v $version:literal {
-        $($(#[$fdoc:meta])* $field:ident: $type:ty,)*
-    })+) => {
-        /// What a fact says.
-        #[derive(Debug, Clone, PartialEq, Eq)]
-        pub enum Fact {
-            $($(#[$doc])* $name { $($(#[$fdoc])* $field: $type,)* },)+
-        }
-
-        impl Fact {
-            /// Every kind, in the vocabulary that facts, feed, metrics and console share.
-            pub const KINDS: &'static [&'static str] = &[$($word),+];
-
-            /// The kind's word.
-            pub fn kind(&self) -> &'static str {
-                match self { $(Self::$name { .. } => $word,)+ }
-            }
-
-            /// The version of the kind's fields.
-            pub fn version(&self) -> u16 {
-                match self { $(Self::$name { .. } => $version,)+ }
-            }
-
-            /// The body, to be written canonically.
-            pub fn write(&self) -> Tree {
-                match self {
-                    $(Self::$name { $($field),* } => Tree::Map(vec![
-                        $((stringify!($field).to_owned(), Field::write($field)),)*
-                    ]),)+
-                }
-            }
-
-            /// Reads a body back; none if the kind, version or a field is not known.
-            pub fn read(kind: &str, version: u16, body: &Tree) -> Option<Self> {
-                if let Some((version, body)) = renewed(kind, version, body) {
-                    return Self::read(kind, version, &body);
-                }
-                match (kind, version) {
-                    $(($word, $version) => Some(Self::$name {
-                        $($field: Field::read(body.get(stringify!($field))?)?,)*
-                    }),)+
-                    _ => None,
-                }
-            }
-        }
-    };
-}
+use table::{facts, renewed};
 
 facts! {
     /// A referral was accepted: it is on disk and its 201 was answered after that.
@@ -529,21 +482,6 @@ facts! {
     DaemonStopped = "daemon_stopped" v 1 {
         /// Its number.
         incarnation: u32,
-    }
-}
-
-/// A body of an earlier version as the next one has it.
-fn renewed(kind: &str, version: u16, body: &Tree) -> Option<(u16, Tree)> {
-    match (kind, version, body) {
-        // What the person said was sealed, and not named.
-        ("held", 1, Tree::Map(members)) => {
-            let said = ("said".to_owned(), Tree::Null);
-            Some((
-                2,
-                Tree::Map(members.iter().cloned().chain([said]).collect()),
-            ))
-        }
-        _ => None,
     }
 }
 

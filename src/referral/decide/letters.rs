@@ -134,7 +134,8 @@ pub(super) fn attempt_ended(
     if known.is_letter() && known.waits() && case.people.blocked.contains(&known.contact) {
         return suspended(case, known.contact, now);
     }
-    if known.not_after.is_some_and(|end| end <= now) {
+    let over = known.not_after.is_some_and(|end| end <= now);
+    if over || (known.unwanted && !known.is_letter()) {
         let cancel = Decision::Cancel { delivery };
         return known.waits().then_some(cancel).into_iter().collect();
     }

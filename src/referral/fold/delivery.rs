@@ -27,6 +27,8 @@ pub struct DeliveryCase {
     /// Those of them that were not spent on it: they met no relay, or a stop of the daemon cut them short
     /// before MAIL. They do not count towards its back-off.
     pub unspent: BTreeSet<u32>,
+    /// When it was about to be sent nobody needed it any more.
+    pub unwanted: bool,
     /// What delivery reports say of it, with the mails that say so.
     pub reports: BTreeMap<Action, BTreeSet<InboundId>>,
     /// It may be tried from then on: as the decision after its latest attempt says, the soonest of
@@ -171,6 +173,7 @@ pub(super) struct Gathered {
     queued: BTreeMap<DeliveryId, Queued>,
     attempts: BTreeMap<DeliveryId, BTreeMap<u32, Option<AttemptResult>>>,
     unspent: BTreeMap<DeliveryId, BTreeSet<u32>>,
+    unwanted: BTreeSet<DeliveryId>,
     reports: BTreeMap<DeliveryId, BTreeMap<Action, BTreeSet<InboundId>>>,
     quarantined: BTreeSet<DeliveryId>,
     cancelled: BTreeSet<DeliveryId>,
@@ -202,6 +205,9 @@ impl Gathered {
                 why,
                 ..
             } => {
+                if *why == AttemptWhy::CaseEnded {
+                    self.unwanted.insert(*delivery);
+                }
                 if *result == AttemptResult::Later && was_not_spent(*phase, *why) {
                     let unspent = self.unspent.entry(*delivery).or_default();
                     unspent.insert(*attempt);
@@ -281,6 +287,7 @@ impl Gathered {
                     not_after: queued.not_after,
                     attempts: self.attempts.remove(&id).unwrap_or_default(),
                     unspent: self.unspent.remove(&id).unwrap_or_default(),
+                    unwanted: self.unwanted.contains(&id),
                     reports: self.reports.remove(&id).unwrap_or_default(),
                     quarantined: self.quarantined.contains(&id),
                     cancelled: self.cancelled.contains(&id),

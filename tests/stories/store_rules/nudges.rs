@@ -4,12 +4,12 @@
 use super::{Opened, document, open_with, post};
 use firstbell::clock::Clock;
 use firstbell::directory::read_folder;
-use firstbell::referral::attempt::AttemptResult;
+use firstbell::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
 use firstbell::referral::fact::{Fact, Message};
 use firstbell::referral::id::{ContactId, NotificationId};
 use firstbell::referral::london;
 use firstbell::referral::school::{Role, RouteName};
-use firstbell::store::{Act, Claim, Job, NoteSays};
+use firstbell::store::{Act, Claim, Ended, Job, NoteSays};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde_json::{Value, json};
@@ -131,6 +131,25 @@ impl Morning {
         nudges
     }
 
+    /// As the stage ends what it finds no longer wanted.
+    async fn ends_as_no_longer_wanted(&self, claim: &Claim) {
+        let attempted = Attempted {
+            result: AttemptResult::Later,
+            phase: Phase::Daemon,
+            why: AttemptWhy::CaseEnded,
+            code: None,
+            enhanced: None,
+            tls: None,
+            words: Vec::new(),
+        };
+        let ended = Ended {
+            delivery: claim.delivery,
+            attempt: claim.attempt,
+            attempted,
+        };
+        self.opened.store.ended(ended).await.unwrap();
+    }
+
     async fn live(&self) -> Vec<NotificationId> {
         let live = self
             .opened
@@ -221,7 +240,7 @@ async fn a_nudge_that_waits_is_not_sent_once_everybody_it_is_about_is_told_or_it
             !morning.opened.store.wanted(&claim).await.unwrap(),
             "{told}"
         );
-        morning.opened.end(&claim, AttemptResult::Later).await;
+        morning.ends_as_no_longer_wanted(&claim).await;
         morning.comes_to("2020-11-25T19:00").await;
         assert_eq!(morning.nudges_go().await, [], "{told}");
     }
