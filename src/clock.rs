@@ -80,6 +80,17 @@ impl Clock {
             .send_modify(|count| *count = count.wrapping_add(1));
     }
 
+    /// Puts a standing manual clock to `to`, backward too: a host whose clock is stepped.
+    pub fn step_to(&self, to: Timestamp) {
+        if let Source::Manual(manual) = &self.0 {
+            let mut state = manual.state.lock().unwrap_or_else(PoisonError::into_inner);
+            if let ManualState::Standing(at) = &mut *state {
+                *at = to;
+            }
+        }
+        self.advance_to(to);
+    }
+
     /// Lets a manual clock run with real time from here on.
     pub fn run_on(&self) {
         self.advance_to(system_now());

@@ -14,7 +14,7 @@ use crate::letter::{Signer, Templates};
 use crate::referral::directory::Directory;
 use crate::replies::smtp;
 use crate::seal::epoch::read_credential;
-use crate::store::{Basis, OpenFault, Options, Store, Stuck, VaultFault};
+use crate::store::{Basis, Footing, OpenFault, Options, Store, Stuck, VaultFault};
 use crate::watch::{Watch, sweeper};
 use crate::{admin, intake};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
@@ -274,6 +274,7 @@ fn options(config: &Config, maker: &Maker, clock: Clock) -> Options {
         retry: config.delivery.retries,
         message_id_host: config.letter.host_name.clone(),
         policies: config.policies.clone(),
+        footing: Footing::default(),
         basis: Basis {
             templates_digest: maker.templates.digest(),
             tzdb: crate::clock::zone_data_version(),

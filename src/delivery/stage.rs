@@ -41,6 +41,15 @@ struct World<C> {
     made_alone: Mutex<()>,
 }
 
+/// What a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stepped {
+    /// Attempts begun.
+    pub begun: usize,
+    /// When the next delivery is due that could be claimed.
+    pub next: Option<Timestamp>,
+}
+
 /// An attempt panicked: a fault of ours that must stop the process, not lose a letter's outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an attempt panicked")]
@@ -74,7 +83,7 @@ impl<C: Carrier> Stage<C> {
             while let Some(ended) = self.running.try_join_next() {
                 self.settle(ended)?;
             }
-            let due = self.step(clock.now()).await;
+            let due = self.step(clock.now(), usize::MAX).await.next;
             let due = async {
                 match due {
                     Some(due) => clock.wait_until(due).await,
@@ -96,35 +105,52 @@ impl<C: Carrier> Stage<C> {
         Ok(())
     }
 
-    /// Claims what is due at `now` as far as routes have connections free, and begins the attempts.
-    /// Says when the next delivery is due; one that failed to be claimed is found by the poll.
-    pub async fn step(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let mut next: Option<Timestamp> = None;
+    /// Waits until an attempt ends; false when none is under way. For whoever drives the stage by its
+    /// steps.
+    pub async fn one_ends(&mut self) -> Result<bool, AttemptPanicked> {
+        match self.running.join_next().await {
+            Some(ended) => self.settle(ended).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Attempts under way.
+    pub fn under_way(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Claims what is due at `now`, at most so many, as far as routes have connections free, and begins
+    /// the attempts. Says when the next delivery is due; one that failed to be claimed is found by the
+    /// poll.
+    pub async fn step(&mut self, now: Timestamp, most: usize) -> Stepped {
+        let (mut next, mut begun): (Option<Timestamp>, usize) = (None, 0);
         for place in 0..self.settings.routes.len() {
             let Some(route) = self.settings.routes.get(place) else {
                 continue;
             };
             let busy = self.busy.get(&route.name).copied().unwrap_or(0);
-            let free = route.connections.saturating_sub(busy);
+            let free = route.connections.saturating_sub(busy).min(most - begun);
             if free == 0 {
                 continue;
             }
             match self.world.store.next_due(&route.name).await {
                 Ok(Some(due)) if due <= now => {
                     let route = route.clone();
-                    self.claim(&route, free).await;
+                    begun += self.claim(&route, free).await;
                 }
                 Ok(Some(due)) => next = Some(next.map_or(due, |next| next.min(due))),
                 Ok(None) | Err(NotStored) => {}
             }
         }
-        next
+        Stepped { begun, next }
     }
 
-    async fn claim(&mut self, route: &Route, free: usize) {
+    /// Gives how many attempts were begun.
+    async fn claim(&mut self, route: &Route, free: usize) -> usize {
         let Ok(claims) = self.world.store.claim(&route.name, free).await else {
-            return;
+            return 0;
         };
+        let begun = claims.len();
         for claim in claims {
             *self.busy.entry(route.name.clone()).or_default() += 1;
             let world = Arc::clone(&self.world);
@@ -134,6 +160,7 @@ impl<C: Carrier> Stage<C> {
                 route.name
             });
         }
+        begun
     }
 
     fn settle(
@@ -179,7 +206,17 @@ impl<C: Carrier> World<C> {
             attempted,
         };
         while self.store.ended(ended.clone()).await.is_err() {
-            sleep(RECORD_AGAIN).await;
+            self.wait_to_record_again().await;
+        }
+    }
+
+    /// Real time passes while a moved clock stands, and a moved clock moves while no real time passes.
+    async fn wait_to_record_again(&self) {
+        let clock = self.store.clock();
+        let again = clock.now().checked_add(RECORD_AGAIN);
+        tokio::select! {
+            () = sleep(RECORD_AGAIN) => {}
+            () = clock.wait_until(again.unwrap_or(Timestamp::MAX)) => {}
         }
     }
 

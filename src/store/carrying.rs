@@ -7,7 +7,6 @@ use crate::referral::fact::{Fact, Message, TaskKind};
 use crate::referral::fold::Case;
 use crate::referral::id::{ContactId, DeliveryId, LetterId, NotificationId, TaskId};
 use crate::referral::school::RouteName;
-use crate::seal::random;
 use jiff::Timestamp;
 use sqlx::Row;
 
@@ -290,7 +289,7 @@ pub(super) async fn others_of(
 
 async fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) -> Result<(), Fault> {
     let notification = case.notification.to_string();
-    let token = token()?;
+    let token = token(tx)?;
     let message_id = format!("{token}@{}", tx.state.message_id_host);
     let (kind, lane) = match new.message {
         Message::Letter => ("notification", LANE_LETTERS),
@@ -324,8 +323,8 @@ async fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) ->
 }
 
 /// A reply token: 130 random bits as 26 lower-case base32 characters. Secret; never printed.
-fn token() -> Result<String, Fault> {
-    let bytes: [u8; 26] = random()?;
+fn token(tx: &Tx<'_>) -> Result<String, Fault> {
+    let bytes: [u8; 26] = tx.state.footing.randomness.draw()?;
     let alphabet: Vec<char> = "0123456789abcdefghjkmnpqrstvwxyz".chars().collect();
     Ok(bytes
         .iter()

@@ -5,7 +5,7 @@ use super::carrying::{carry_out, others_of, write_rows};
 use super::json;
 use super::opening::successor;
 use super::tx::{By, Fault, Stream, Tx};
-use crate::referral::decide::{Observation, decide};
+use crate::referral::decide::Observation;
 use crate::referral::fact::Fact;
 use crate::referral::fold::{Case, fold};
 use crate::referral::id::NotificationId;
@@ -98,7 +98,7 @@ pub(super) async fn open_case(
     let random = tx.random_u64()?;
     // One that was replaced before it came asks for nothing.
     let decisions = if case.live() {
-        decide(&case, Observation::Opened, &tx.state.retry, tx.now, random)
+        (tx.state.footing.decides)(&case, Observation::Opened, &tx.state.retry, tx.now, random)
     } else {
         Vec::new()
     };
@@ -170,7 +170,9 @@ pub(super) async fn apply(
     let case = folded(tx, &facts)?;
     let random = tx.random_u64()?;
     let decisions = match observation {
-        Some(observation) => decide(&case, observation, &tx.state.retry, tx.now, random),
+        Some(observation) => {
+            (tx.state.footing.decides)(&case, observation, &tx.state.retry, tx.now, random)
+        }
         None => Vec::new(),
     };
     let carried = carry_out(tx, &case, decisions, &mut facts, &daemon).await?;

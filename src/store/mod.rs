@@ -14,6 +14,7 @@ mod directory_load;
 mod directory_rows;
 mod directory_tables;
 mod disk;
+mod footing;
 mod inbound;
 mod inbound_views;
 pub mod json;
@@ -36,6 +37,7 @@ mod views;
 mod writer;
 
 pub use acts::{Act, CallMember, EarlierCall, NotActed, OpenCall};
+pub use footing::{Decides, Footing};
 pub use inbound_views::ReplyLine;
 pub use lines::{LetterLine, LiveLine, QueueLine, ReferralLine, Stuck, TaskLine, Trace, TraceLine};
 pub use open::{OpenFault, Options};
