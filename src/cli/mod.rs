@@ -14,6 +14,7 @@ mod reading;
 mod replies;
 mod running;
 mod setup;
+mod simulate;
 mod submit;
 mod texts;
 
@@ -73,6 +74,7 @@ async fn perform(arguments: Arguments, output: Output) -> Result<Exit, Stop> {
     match arguments.command {
         Command::Serve => running::serve(files, &load(files, Look::AtFiles)?).await,
         Command::Demo(demo) => night::demo(&demo, output).await,
+        Command::Simulate(asked) => simulate::simulate(&asked, output),
         Command::CheckConfig => running::check_config(&load(files, Look::AtFiles)?, output).await,
         Command::Submit(submit) => submit::submit(&submit, output).await,
         Command::Referral(command) => reading::referral(files, command, output).await,
