@@ -17,6 +17,8 @@ const FROM: Time = Time::constant(6, 30, 0, 0);
 const TO: Time = Time::constant(17, 0, 0, 0);
 /// It looks at its list again after this long.
 const LOOKS_AGAIN: SignedDuration = SignedDuration::from_mins(5);
+/// Who was not reached, or what was refused, is tried again after this long.
+const TRIES_AGAIN: SignedDuration = SignedDuration::from_mins(90);
 /// A call takes so long.
 pub(super) const CALL: SignedDuration = SignedDuration::from_mins(4);
 /// Who rings.
@@ -58,29 +60,44 @@ pub(super) async fn look(
             continue;
         };
         if kind == TaskKind::RingSchool {
-            let can = county.answers_telephone(now) && looked.calls.len() < callers;
             let task = TaskId::parse(&line.task).map_err(Fault::other)?;
-            if line.wanted_by > now || !can {
-                wanted.push(line.wanted_by);
-            } else if line.claimed.is_none() {
-                if acted(store, Act::Claim { task }).await?.is_some() {
-                    looked.calls.push(task);
-                }
-                wanted.push(now);
+            let rung_at = line.wanted_by.max(now);
+            // Calls that wait for a caller, or are being made, are looked for when one ends.
+            if rung_at > now || !county.answers_telephone(now) {
+                wanted.extend(county.telephone_from(rung_at));
+            } else if looked.calls.len() < callers
+                && line.claimed.is_none()
+                && acted(store, Act::Claim { task }).await?.is_some()
+            {
+                looked.calls.push(task);
             }
             continue;
         }
         let Some(act) = act_for(kind, &line, county, now, dice) else {
+            if needs_the_school(kind) {
+                wanted.push(now + TRIES_AGAIN);
+            }
             continue;
         };
-        if let Some(about) = acted(store, act).await? {
-            looked.about.extend(about);
-        }
-        wanted.push(now);
+        // What was refused now is refused five minutes later too.
+        let about = acted(store, act).await?;
+        let again = if about.is_some() { LOOKS_AGAIN } else { TRIES_AGAIN };
+        wanted.push(now + again);
+        looked.about.extend(about.into_iter().flatten());
     }
     let soonest = wanted.into_iter().min();
-    looked.again = soonest.map(|at| staffed(county, at.max(now + LOOKS_AGAIN)));
+    looked.again = soonest.map(|at| staffed(county, at.max(now)));
     Ok(looked)
+}
+
+fn needs_the_school(kind: TaskKind) -> bool {
+    matches!(
+        kind,
+        TaskKind::SettleContradiction
+            | TaskKind::ChooseEnding
+            | TaskKind::RecordWhoTold
+            | TaskKind::NameChild
+    )
 }
 
 /// What the desk does about a task that is no call; none for one that only tells, and for what must wait

@@ -120,6 +120,11 @@ impl County {
         self.is_between(at, PHONE_FROM, PHONE_TO)
     }
 
+    /// From when on the telephone is answered, at `at` or after it.
+    pub(super) fn telephone_from(&self, at: Timestamp) -> Option<Timestamp> {
+        self.next_staffed(at, PHONE_FROM, PHONE_TO)
+    }
+
     /// Whether a school may be nudged.
     pub(super) fn may_be_nudged(&self, at: Timestamp) -> bool {
         self.is_between(at, NUDGE_FROM, NUDGE_TO)

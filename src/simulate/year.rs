@@ -34,8 +34,9 @@ const RUNS_ON_DAYS: i64 = 12;
 const CALLERS: usize = 2;
 /// Turns given to a task that was woken, until it has asked the store.
 const TURNS: usize = 8;
-/// The desk hears of something new after this long.
+/// The desk hears of a post and of a call's end after this long, and of a mail.
 const HEARS_AFTER: SignedDuration = SignedDuration::from_mins(2);
+const READS_AFTER: SignedDuration = SignedDuration::from_mins(20);
 
 /// Something that the world does.
 #[derive(Debug)]
@@ -69,6 +70,10 @@ pub(super) struct Year {
     /// An attempt has ended and could not be recorded.
     in_limbo: bool,
     mail_waits: bool,
+    /// Something was written since everything due was done.
+    touched: bool,
+    /// When something is due next, as long as nothing is written.
+    due_next: Option<Timestamp>,
     desk_at: Option<Timestamp>,
     on_the_phone: usize,
     ends: Timestamp,
@@ -111,6 +116,8 @@ impl Year {
             full: false,
             in_limbo: false,
             mail_waits: false,
+            touched: true,
+            due_next: None,
             desk_at: None,
             on_the_phone: 0,
             ends: begins + SignedDuration::from_hours(hours),
@@ -211,7 +218,8 @@ impl Year {
                 let ids: Vec<NotificationId> = ids.filter_map(Result::ok).collect();
                 self.tally.referrals += 1;
                 self.follow(ids);
-                self.desk_hears();
+                self.touched = true;
+                self.desk_hears(HEARS_AFTER);
             }
             Err(_) => {
                 self.tally.does("post_refused_for_now");
@@ -246,6 +254,7 @@ impl Year {
             self.at(later, Event::Ends(number, attempted));
             return Ok(());
         }
+        self.touched = true;
         if !self.site.quay.release(number, *attempted) || !self.full {
             return Ok(());
         }
@@ -267,8 +276,8 @@ impl Year {
         Ok(())
     }
 
-    fn desk_hears(&mut self) {
-        let hears = desk::staffed(&self.county, self.now() + HEARS_AFTER);
+    fn desk_hears(&mut self, after: SignedDuration) {
+        let hears = desk::staffed(&self.county, self.now() + after);
         self.desk_at_latest(hears);
     }
 
@@ -287,6 +296,7 @@ impl Year {
         let callers = CALLERS.saturating_sub(self.on_the_phone);
         let store = self.gateway()?.store.clone();
         let looked = desk::look(&store, &self.county, callers, &self.dice).await?;
+        self.touched |= !(looked.about.is_empty() && looked.calls.is_empty());
         self.follow(looked.about);
         for task in looked.calls {
             self.on_the_phone += 1;
@@ -305,12 +315,14 @@ impl Year {
         let (about, word) = desk::end_call(&store, task, &self.dice).await?;
         self.follow(about);
         self.tally.does(format!("call_{word}"));
-        self.desk_hears();
+        self.touched = true;
+        self.desk_hears(HEARS_AFTER);
         Ok(())
     }
 
     async fn blow(&mut self, blow: Blow, from: Timestamp, to: Timestamp) -> Result<(), Fault> {
         self.tally.strikes(blow.word());
+        self.touched = true;
         match blow {
             Blow::Restart { in_order } => {
                 if let Some(gateway) = self.gateway.take() {
@@ -335,6 +347,7 @@ impl Year {
     /// What waits to be recorded is offered again as soon as the clock moves.
     async fn has_room(&mut self) -> Result<(), Fault> {
         self.full = false;
+        self.touched = true;
         self.gateway()?.set_full(false);
         if self.in_limbo {
             self.in_limbo = false;
@@ -348,14 +361,23 @@ impl Year {
     async fn do_what_is_due(&mut self) -> Result<Option<Timestamp>, Fault> {
         let now = self.now();
         let full = self.full;
+        let nothing = !self.touched && !self.mail_waits && !full;
+        if nothing && self.due_next.is_none_or(|next| next > now) {
+            return Ok(self.due_next);
+        }
+        self.touched = false;
         loop {
             let before = self.tally.attempts;
-            let gateway = self.gateway()?;
-            let mut next = gateway.watch.step(now).await;
             if self.mail_waits {
                 self.mail_waits = self.gateway()?.replies.step().await.is_err();
-                self.desk_hears();
+                self.desk_hears(READS_AFTER);
             }
+            let mut next = self.gateway()?.watch.step(now).await;
+            if self.due_next.is_some_and(|due| due <= now) {
+                // A timer may have opened something for the desk.
+                self.desk_hears(HEARS_AFTER);
+            }
+            self.due_next = None;
             if full {
                 self.at(now + STORES_AGAIN, Event::Nothing);
                 return Ok(None);
@@ -370,9 +392,7 @@ impl Year {
                 self.tally.attempts += 1;
             }
             if self.tally.attempts == before {
-                if next.is_some_and(|next| next <= now) {
-                    self.desk_hears();
-                }
+                self.due_next = next;
                 return Ok(next);
             }
         }
