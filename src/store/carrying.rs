@@ -88,6 +88,7 @@ pub(super) async fn carry_out(
                 not_before,
             } => queued_again(case, delivery, after_attempt, not_before)?,
             Decision::OpenTask { kind, wanted_by } => {
+                let wanted_by = tasks::can_be_done_from(tx, case, kind, wanted_by);
                 let task = tasks::open_or_new(tx, case, kind, by).await?;
                 carried.rows.push(NewRow::Task {
                     task,

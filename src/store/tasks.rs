@@ -5,8 +5,10 @@ use super::tx::{By, Fault, Tx};
 use crate::referral::fact::TaskKind;
 use crate::referral::fold::Case;
 use crate::referral::id::{NotificationId, TaskId};
+use crate::referral::ladder::LadderHours;
 use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
+use crate::referral::pupil_day::{SchoolDays, Whose};
 use jiff::Timestamp;
 use sqlx::Row;
 
@@ -26,6 +28,23 @@ fn subject(case: &Case, kind: TaskKind, force: Option<&ForceName>) -> String {
         (TaskKind::RingSchool, Target::School(urn)) => format!("{force}:urn:{urn}"),
         (TaskKind::RingSchool, Target::Authority(code)) => format!("{force}:la:{code}"),
         _ => case.notification.to_string(),
+    }
+}
+
+/// When a task is wanted at the soonest: nobody at a school is rung outside its hours.
+pub(super) fn can_be_done_from(
+    tx: &Tx<'_>,
+    case: &Case,
+    kind: TaskKind,
+    wanted_by: Timestamp,
+) -> Timestamp {
+    match (kind, case.target) {
+        (TaskKind::RingSchool, Target::School(urn)) => {
+            let directory = &tx.state.directory;
+            let days = SchoolDays::of(directory, Whose::school(directory, urn));
+            days.rung_from(&LadderHours::default(), wanted_by)
+        }
+        _ => wanted_by,
     }
 }
 

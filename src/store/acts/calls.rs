@@ -1,6 +1,7 @@
 //! Tasks taken on, and what came of calls.
 
 use super::super::cases::{Observed, apply, case_of};
+use super::super::tasks::can_be_done_from;
 use super::super::tx::{Fault, Tx};
 use super::super::views::instant;
 use super::notifications::{not_told, record, told};
@@ -278,7 +279,11 @@ async fn comes_back(
             case.due_at,
         ));
     }
-    let wanted_by = tx.now.checked_add(after).unwrap_or(tx.now);
+    let mut wanted_by = tx.now.checked_add(after).unwrap_or(tx.now);
+    if let Some(member) = members.first() {
+        let case = case_of(tx, *member).await?;
+        wanted_by = can_be_done_from(tx, &case, TaskKind::RingSchool, wanted_by);
+    }
     sqlx::query(SETTLE)
         .bind(call.task.to_string())
         .bind(tx.now.as_microsecond())
