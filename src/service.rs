@@ -273,6 +273,7 @@ fn options(config: &Config, maker: &Maker, clock: Clock) -> Options {
         clock,
         retry: config.delivery.retries,
         message_id_host: config.letter.host_name.clone(),
+        nudge_route: config.nudge_route.clone(),
         policies: config.policies.clone(),
         footing: Footing::default(),
         basis: Basis {

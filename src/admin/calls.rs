@@ -4,8 +4,8 @@
 use super::reads::Answer;
 use crate::referral::decide::call_comes_first;
 use crate::referral::directory::{ContactOf, Directory};
-use crate::referral::plan::Target;
-use crate::referral::school::Contact;
+use crate::referral::plan::{HoldReason, Target};
+use crate::referral::school::{Contact, Role};
 use crate::store::totals::Listed;
 use crate::store::{CallMember, NotStored, OpenCall, Readers, TaskLine};
 use jiff::Timestamp;
@@ -54,7 +54,8 @@ fn act_by(call: &OpenCall) -> Option<Timestamp> {
 
 fn shown(call: &OpenCall, directory: &Directory, now: Timestamp, reveal: bool) -> Value {
     let target = call.members.first().map(|member| member.case.target);
-    let (school, contacts) = place(directory, target, reveal);
+    let (school, contacts) = place(directory, target);
+    let contacts = contacts.iter().map(|known| asked_for(known, call, reveal));
     json!({
         "task": call.task,
         "force": call.force,
@@ -64,7 +65,7 @@ fn shown(call: &OpenCall, directory: &Directory, now: Timestamp, reveal: bool) -
         "due": call.wanted_by <= now,
         "act_by": act_by(call).map(|at| at.to_string()),
         "school": school,
-        "contacts": contacts,
+        "contacts": contacts.collect::<Vec<_>>(),
         "children": call.members.iter().map(|member| child(member, now)).collect::<Vec<_>>(),
         "earlier": call.earlier.iter().map(|earlier| json!({
             "at": earlier.at.to_string(),
@@ -89,7 +90,7 @@ fn child(member: &CallMember, now: Timestamp) -> Value {
 }
 
 /// Whom to ring and at which numbers: only those of the directory and the register are dialled.
-fn place(directory: &Directory, target: Option<Target>, reveal: bool) -> (Value, Vec<Value>) {
+fn place(directory: &Directory, target: Option<Target>) -> (Value, &[Contact]) {
     let (school, whose) = match target {
         Some(Target::School(urn)) => {
             let school = directory.schools.get(&urn);
@@ -108,13 +109,35 @@ fn place(directory: &Directory, target: Option<Target>, reveal: bool) -> (Value,
             let shown = json!({ "la_code": code.to_string() });
             (shown, ContactOf::Authority(code))
         }
-        Some(Target::Unrouted) | None => return (Value::Null, Vec::new()),
+        Some(Target::Unrouted) | None => return (Value::Null, &[]),
     };
-    let contacts = directory.contacts_of(whose).iter();
-    (school, contacts.map(|c| contact(c, reveal)).collect())
+    (school, directory.contacts_of(whose))
 }
 
-/// A contact to be asked for.
+/// A contact on the call's screen: to be asked for, or not to be spoken to.
+fn asked_for(known: &Contact, call: &OpenCall, reveal: bool) -> Value {
+    let mut shown = contact(known, reveal);
+    if let Some(members) = shown.as_object_mut() {
+        let not = call.members.iter().any(|member| not_to(known, member));
+        members.insert("do_not_speak_to".to_owned(), Value::Bool(not));
+    }
+    shown
+}
+
+/// Whether this contact must not be told of this child: whoever was passed over when its letter was
+/// planned, whose address is suspended since, and under a conflict everybody at the school. An office is
+/// told of nobody, and may be asked who is in.
+fn not_to(known: &Contact, member: &CallMember) -> bool {
+    let case = &member.case;
+    let conflict = case
+        .hold
+        .is_some_and(|hold| hold.reason == HoldReason::Conflict);
+    let named = case.contacts.iter().any(|(id, ..)| *id == known.id);
+    let blocked = case.people.blocked.contains(&known.id);
+    conflict || (known.role != Role::Office && (!named || blocked))
+}
+
+/// A contact.
 pub(super) fn contact(contact: &Contact, reveal: bool) -> Value {
     let name = if reveal {
         contact.name.clone()

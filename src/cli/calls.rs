@@ -84,7 +84,11 @@ fn one(text: &mut String, call: &Value) -> std::fmt::Result {
     writeln!(text, "  the register's number: {register}")?;
     for contact in list(call, "/contacts") {
         let (role, name) = (of(contact, "/role"), of(contact, "/name"));
-        writeln!(text, "  {role}: {name}  {}", of(contact, "/phone"))?;
+        if contact.get("do_not_speak_to").and_then(Value::as_bool) == Some(true) {
+            writeln!(text, "  do not speak to {role}: {name}")?;
+        } else {
+            writeln!(text, "  {role}: {name}  {}", of(contact, "/phone"))?;
+        }
     }
     for child in list(call, "/children") {
         let (child_ref, reference) = (of(child, "/child_ref"), of(child, "/reference"));

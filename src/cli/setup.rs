@@ -159,6 +159,7 @@ pub(super) async fn import_directory(
         clock,
         retry: config.delivery.retries,
         message_id_host: config.letter.host_name.clone(),
+        nudge_route: None,
         policies: config.policies.clone(),
         footing: Footing::default(),
         basis: Basis {

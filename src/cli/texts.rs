@@ -271,7 +271,7 @@ pub(super) fn queue(found: &Value) -> String {
 fn stuck(text: &mut String, found: &Value) -> std::fmt::Result {
     for (name, what) in [
         ("timers", "notification(s) whose timer is past"),
-        ("deliveries", "letter(s) that were never tried"),
+        ("deliveries", "message(s) that are due and not tried"),
         ("attempts", "attempt(s) that do not end"),
         ("inbound", "mail(s) that nobody has classified"),
     ] {

@@ -59,6 +59,7 @@ pub(super) fn assemble(
         listens: sources.listens(&intake, replies.as_ref()),
         letter,
         intake,
+        nudge_route: retries.nudge_route.clone(),
         delivery: delivery_settings(retries, routes?, &gateway),
         replies,
         policies,

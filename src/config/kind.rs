@@ -1,7 +1,8 @@
 //! What a key admits: one rule for each kind of value, in code and in words.
 
-use crate::referral::school::{Address, LaCode};
+use crate::referral::school::{Address, LaCode, RouteName};
 use crate::replies::smtp::Network;
+use jiff::civil::Time;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use toml::de::DeValue;
@@ -71,6 +72,10 @@ pub(super) enum Kind {
     LaCode,
     /// A login name.
     UnixUser,
+    /// A time of day.
+    Clock,
+    /// A route's name.
+    Route,
 }
 
 /// Longest path a setting may hold: Linux's PATH_MAX.
@@ -116,6 +121,8 @@ impl Kind {
             }
             Self::LaCode => "a local authority's three-digit code".to_owned(),
             Self::UnixUser => "a login name".to_owned(),
+            Self::Clock => "a time of day in London, such as \"06:30\"".to_owned(),
+            Self::Route => "the name of a route".to_owned(),
         }
     }
 
@@ -157,6 +164,8 @@ impl Kind {
             Self::LogFilter => text(&|text| EnvFilter::builder().parse(text).is_ok()),
             Self::LaCode => text(&|text| LaCode::parse(text).is_some()),
             Self::UnixUser => text(&unix_user),
+            Self::Clock => text(&|text| clock(text).is_some()),
+            Self::Route => text(&|text| RouteName::parse(text).is_some()),
         }
     }
 
@@ -221,6 +230,16 @@ impl Given {
             Self::Integer(_) | Self::Flag(_) | Self::Other => &[],
         }
     }
+}
+
+/// Reads `06:30`.
+pub(super) fn clock(text: &str) -> Option<Time> {
+    let (hour, minute) = text.split_once(':')?;
+    let two = |digits: &str| digits.len() == 2 && digits.bytes().all(|b| b.is_ascii_digit());
+    if !two(hour) || !two(minute) {
+        return None;
+    }
+    Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
 }
 
 /// Reads 64 hexadecimal digits.

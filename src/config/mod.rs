@@ -33,6 +33,7 @@ use crate::admin::Operator;
 
 use crate::referral::policy::Policy;
 use crate::referral::post::{ForceName, words};
+use crate::referral::school::RouteName;
 use crate::replies::smtp;
 use crate::{delivery, intake, letter, store};
 use std::collections::HashMap;
@@ -53,6 +54,8 @@ pub struct Config {
     pub intake: intake::Settings,
     /// Out.
     pub delivery: delivery::Settings,
+    /// The way out that nudges take; none: nobody is nudged.
+    pub nudge_route: Option<RouteName>,
     /// SMTP in, if it listens.
     pub replies: Option<smtp::Settings>,
     /// The policy of each force that may post.

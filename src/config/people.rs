@@ -6,6 +6,7 @@ use super::fault::ConfigWarning;
 use super::keys::{Force, OperatorRow, Operators, PolicyRow};
 use crate::admin::Operator;
 use crate::intake::ForceIdentity;
+use crate::referral::ladder::LadderHours;
 use crate::referral::policy::{Desk, ParentLine, Policy};
 use crate::referral::post::ForceName;
 use std::collections::HashMap;
@@ -68,6 +69,26 @@ impl Sources<'_> {
         if row.parent_line == ParentLine::Own && row.parent_text.is_none() {
             view.fault("parent_line", "needs parent_text when it is \"own\"");
         }
+        if row.desk_from >= row.desk_to {
+            view.fault_order("desk_from", "desk_to");
+        }
+        if row.nudges_from >= row.nudges_to {
+            view.fault_order("nudges_from", "nudges_to");
+        }
+        let ladder = LadderHours {
+            desk_from: row.desk_from,
+            desk_to: row.desk_to,
+            nudges_from: row.nudges_from,
+            nudges_to: row.nudges_to,
+            deputies_before: row.deputies_before_min,
+            call_first_before: row.call_first_before_min,
+            call_before: row.call_before_min,
+            supervisor_before: row.supervisor_before_min,
+            choose_after: row.choose_after_min,
+            callers: row.callers,
+            call_takes: row.call_min,
+            ..LadderHours::default()
+        };
         let policy = Policy {
             force: ForceName::parse(name)?,
             display_name: force?.display_name.clone(),
@@ -90,6 +111,7 @@ impl Sources<'_> {
             },
             duty_ends_on: row.duty_ends_on,
             default_la: row.default_la,
+            ladder,
         };
         if policy.narrower_than_the_act() {
             warnings.push(view.remark(

@@ -17,6 +17,12 @@ impl Sources<'_> {
             view.fault_order("retry_first_s", "retry_longest_s");
         }
         let longer = |route: &&delivery::Route| route.limits.whole >= delivery.lease_s;
+        if let Some(nudges) = &delivery.nudge_route
+            && !routes.is_empty()
+            && !routes.iter().any(|route| route.name == *nudges)
+        {
+            view.fault("nudge_route", "names a route that has no section");
+        }
         for route in routes.iter().filter(longer) {
             let name = route.name.as_str();
             let given = self.view(&["route", name]);

@@ -126,6 +126,7 @@ mod tests {
         for key in every_section().flat_map(|section| section.keys) {
             match key.kind.unit() {
                 Some("seconds") => assert!(key.name.ends_with("_s"), "{}", key.name),
+                Some("minutes") => assert!(key.name.ends_with("_min"), "{}", key.name),
                 Some("bytes") => assert!(key.name.contains("_bytes"), "{}", key.name),
                 Some(_) | None => assert!(!key.name.ends_with("_s"), "{}", key.name),
             }

@@ -1,15 +1,17 @@
 //! The types that settings have, made from values that their kind has admitted.
 
-use super::kind::{Given, digest};
+use super::kind::{Given, clock, digest};
 use crate::admin::Role as OperatorRole;
 use crate::config::LogFormat;
 use crate::delivery::{Roots, TlsMode};
 use crate::letter::SignatureProfile;
 use crate::referral::policy::{DutyEndsOn, ParentLine, Profile};
 use crate::referral::post::{Connection, RiskGrade};
-use crate::referral::school::{Address, LaCode};
+use crate::referral::school::{Address, LaCode, RouteName};
 use crate::replies::smtp::Network;
 use crate::tls::TlsFloor;
+use jiff::SignedDuration;
+use jiff::civil::Time;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -55,6 +57,8 @@ from_text! {
     SocketAddr = |text| text.parse().ok();
     Address = |text| Address::parse(text);
     LaCode = |text| LaCode::parse(text);
+    RouteName = |text| Self::parse(text);
+    Time = |text| clock(text);
     Roots = |text| Some(match text.as_str() {
         SYSTEM_ROOTS => Self::System,
         path => Self::Private(PathBuf::from(path)),
@@ -123,6 +127,7 @@ from_integer! {
     u64 = |integer| Self::try_from(*integer).ok();
     usize = |integer| Self::try_from(*integer).ok();
     Duration = |integer| u64::try_from(*integer).ok().map(Self::from_secs);
+    SignedDuration = |integer| Some(Self::from_mins(*integer));
 }
 
 impl Setting for bool {

@@ -1,13 +1,10 @@
 //! Making a claimed letter or note: from what the store opened to signed bytes.
 
 use crate::letter::{self, LetterFault, LetterInput, NoteInput, ReplyToken, Signer, Templates};
-use crate::referral::deadline::{Deadline, Whose};
-use crate::referral::directory::Directory;
+use crate::referral::deadline::Deadline;
 use crate::referral::london;
-use crate::referral::plan::Target;
 use crate::referral::policy::Policy;
 use crate::referral::post::ForceName;
-use crate::referral::pupil_day::{in_holiday, next_staff_day};
 use crate::seal::random;
 use crate::store::{Claim, Job, LetterJob, LetterWork, NoteJob, SignedLetter};
 use jiff::Timestamp;
@@ -50,12 +47,11 @@ impl Maker {
         claim: &Claim,
         work: &LetterWork,
         job: &Job,
-        directory: &Directory,
         plus_addressing: bool,
         now: Timestamp,
     ) -> Result<SignedLetter, NotMade> {
         let (made, profile) = match job {
-            Job::Letter(job) => self.letter(work, job, directory, plus_addressing, now)?,
+            Job::Letter(job) => self.letter(work, job, plus_addressing, now)?,
             Job::Note(job) => (self.note(work, job, plus_addressing, now)?, NOTE),
         };
         Ok(SignedLetter {
@@ -71,7 +67,6 @@ impl Maker {
         &self,
         work: &LetterWork,
         job: &LetterJob,
-        directory: &Directory,
         plus_addressing: bool,
         now: Timestamp,
     ) -> Result<(letter::SignedLetter, &'static str), NotMade> {
@@ -91,7 +86,7 @@ impl Maker {
             reference: &job.reference,
             n_of_m: (small(n_of_m.0), small(n_of_m.1)),
             deadline: &deadline,
-            staff_back_on: staff_back_on(job, directory, now),
+            staff_back_on: staff_back_on(job, now),
             token: &ReplyToken(work.token.clone()),
             plus_addressing,
             message_id: &job.message_id,
@@ -148,23 +143,9 @@ fn deadline_of(job: &LetterJob) -> Deadline {
 }
 
 /// In a holiday the subject asks for an answer when staff are back.
-fn staff_back_on(
-    job: &LetterJob,
-    directory: &Directory,
-    now: Timestamp,
-) -> Option<jiff::civil::Date> {
-    let urn = match job.case.target {
-        Target::School(urn) => Some(urn),
-        Target::Authority(_) | Target::Unrouted => None,
-    };
-    let whose = Whose {
-        urn,
-        la_code: job.la_code,
-    };
-    if !in_holiday(directory, whose, now) {
-        return None;
-    }
-    next_staff_day(directory, whose, london::civil(now).date())
+fn staff_back_on(job: &LetterJob, now: Timestamp) -> Option<jiff::civil::Date> {
+    let back = job.case.staff_back_at.filter(|back| now < *back)?;
+    Some(london::civil(back).date())
 }
 
 fn small(number: u32) -> u16 {

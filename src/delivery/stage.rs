@@ -240,9 +240,8 @@ impl<C: Carrier> World<C> {
                     None
                 };
                 let now = self.store.clock().now();
-                let directory = self.store.directory();
                 let plus = route.plus_addressing;
-                let made = self.maker.make(claim, &work, job, &directory, plus, now);
+                let made = self.maker.make(claim, &work, job, plus, now);
                 let letter = made.map_err(|fault| {
                     tracing::error!(letter = %claim.letter, fault = %fault, "letter not made");
                     ours(AttemptResult::Later, AttemptWhy::LetterNotMade)
@@ -276,7 +275,11 @@ impl<C: Carrier> World<C> {
         let tagged = if route.plus_addressing { tagged } else { None };
         let mail_from = match work.message {
             Message::Letter => Some(tagged.unwrap_or_else(|| reply_to.clone())),
-            Message::Receipt | Message::AfterCall | Message::NotCounted => None,
+            Message::Receipt
+            | Message::AfterCall
+            | Message::NotCounted
+            | Message::Nudge
+            | Message::OfficeNudge => None,
         };
         Envelope {
             mail_from,

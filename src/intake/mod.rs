@@ -175,6 +175,7 @@ mod tests {
             },
             duty_ends_on: DutyEndsOn::Answered,
             default_la: None,
+            ladder: crate::referral::ladder::LadderHours::default(),
         })
     }
 

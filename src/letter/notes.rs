@@ -4,7 +4,9 @@
 use super::mime::What;
 use super::rules::{self, Rule};
 use super::sample::Sample;
-use super::templates::{AFTER_CALL, NOT_COUNTED, NOTE_SUBJECT, RECEIPT, Words};
+use super::templates::{
+    AFTER_CALL, NOT_COUNTED, NOTE_SUBJECT, NUDGE, OFFICE_NUDGE, RECEIPT, Words,
+};
 use super::wording::{Civil, one_line};
 use super::{
     LetterFault, Outside, ReplyToken, Settings, SignedLetter, Signer, TemplateFault, Templates,
@@ -51,7 +53,13 @@ pub fn make_note(
     input: &NoteInput<'_>,
     random: [u8; 16],
 ) -> Result<SignedLetter, LetterFault> {
-    refuse_office(input.role)?;
+    match input.says {
+        NoteSays::Nudge { office: true, .. } => {}
+        NoteSays::Receipt { .. }
+        | NoteSays::AfterCall { .. }
+        | NoteSays::NotCounted { .. }
+        | NoteSays::Nudge { office: false, .. } => refuse_office(input.role)?,
+    }
     let civil = Civil::london()?;
     let words = checked(templates, input, &civil)?;
     let outside = Outside {
@@ -76,8 +84,14 @@ pub(super) fn checked(
     let (reference, token) = (input.reference.to_string(), input.token.0.as_str());
     let broken = |name| move |rule| TemplateFault::Broken { name, rule };
     rules::subject(&words.subject, &reference, token).map_err(broken(NOTE_SUBJECT))?;
-    let phone = one_line(&input.policy.desk.phone);
-    rules::note(&words.text, &reference, token, &phone).map_err(broken(template))?;
+    let held = match input.says {
+        NoteSays::Nudge { .. } => rules::nudge(&words.text, &reference, token),
+        NoteSays::Receipt { .. } | NoteSays::AfterCall { .. } | NoteSays::NotCounted { .. } => {
+            let phone = one_line(&input.policy.desk.phone);
+            rules::note(&words.text, &reference, token, &phone)
+        }
+    };
+    held.map_err(broken(template))?;
     Ok(words)
 }
 
@@ -88,6 +102,8 @@ struct Said {
     /// A role's word; empty where there is none.
     who: &'static str,
     at: Timestamp,
+    /// So many messages wait, and by when the first is to be answered.
+    waiting: (u32, Timestamp),
 }
 
 impl Said {
@@ -98,18 +114,37 @@ impl Said {
                 template: RECEIPT,
                 who: role.map_or("", |role| role.word()),
                 at,
+                waiting: (0, at),
             },
             NoteSays::AfterCall { role, at } => Self {
                 message: Message::AfterCall,
                 template: AFTER_CALL,
                 who: role.word(),
                 at,
+                waiting: (0, at),
             },
             NoteSays::NotCounted { at } => Self {
                 message: Message::NotCounted,
                 template: NOT_COUNTED,
                 who: "",
                 at,
+                waiting: (0, at),
+            },
+            NoteSays::Nudge {
+                office,
+                count,
+                at,
+                act_by,
+            } => Self {
+                message: if office {
+                    Message::OfficeNudge
+                } else {
+                    Message::Nudge
+                },
+                template: if office { OFFICE_NUDGE } else { NUDGE },
+                who: "",
+                at,
+                waiting: (count, act_by),
             },
         }
     }
@@ -128,6 +163,9 @@ pub(super) fn values(input: &NoteInput<'_>, civil: &Civil) -> Value {
         who => said.who,
         time => civil.hour(said.at),
         day => civil.at(said.at).strftime("%A %-d %B %Y").to_string(),
+        count => said.waiting.0,
+        by => civil.at(said.waiting.1).strftime("%H:%M on %A %-d %B").to_string(),
+        overdue => said.waiting.1 <= input.at,
         desk => context! {
             name => one_line(&desk.name),
             phone => one_line(&desk.phone),
@@ -172,7 +210,16 @@ fn every(at: Timestamp) -> Vec<NoteSays> {
         [receipt, NoteSays::AfterCall { role, at }]
     });
     let none = NoteSays::Receipt { role: None, at };
-    some.chain([none, NoteSays::NotCounted { at }]).collect()
+    let nudges =
+        [(false, 1), (false, 44), (true, 1), (true, 44)].map(|(office, count)| NoteSays::Nudge {
+            office,
+            count,
+            at,
+            act_by: at,
+        });
+    some.chain([none, NoteSays::NotCounted { at }])
+        .chain(nudges)
+        .collect()
 }
 
 /// What holds for made-up data and cannot be asked of a real note: a school may be called anything.

@@ -94,6 +94,20 @@ pub(super) fn note(text: &str, reference: &str, token: &str, phone: &str) -> Res
     .try_for_each(|must| holds(text, must))
 }
 
+/// Holds a nudge's body against the rules. It prints no number to ring and no link: whoever forges one
+/// would.
+pub(super) fn nudge(text: &str, reference: &str, token: &str) -> Result<(), Rule> {
+    shape(text, token)?;
+    holds(text, (reference, "its reference"))?;
+    holds(
+        text,
+        (
+            "We never send links or ask for passwords.",
+            "what we never do",
+        ),
+    )
+}
+
 fn holds(text: &str, (words, name): (&str, &'static str)) -> Result<(), Rule> {
     let held = text.contains(words);
     held.then_some(()).ok_or(Rule::Missing(name))

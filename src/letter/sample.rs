@@ -2,6 +2,7 @@
 
 use super::{LetterInput, NoteInput, ReplyToken};
 use crate::referral::deadline::{Deadline, DueReason};
+use crate::referral::ladder::LadderHours;
 use crate::referral::policy::{Desk, DutyEndsOn, ParentLine, Policy, Profile};
 use crate::referral::post::{
     AskCall, Born, Child, Classification, Connection, Education, ForceName, Incident, Made, Party,
@@ -209,6 +210,7 @@ impl Sample {
             },
             duty_ends_on: DutyEndsOn::Delivered,
             default_la: None,
+            ladder: LadderHours::default(),
         }
     }
 }

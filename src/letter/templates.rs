@@ -14,23 +14,27 @@ use std::fs;
 use std::path::Path;
 
 /// Every template: its file name and the text that ships.
-const EMBEDDED: [(&str, &str); 6] = [
+const EMBEDDED: [(&str, &str); 8] = [
     (SUBJECT, include_str!("templates/subject.txt")),
     (LETTER, include_str!("templates/letter.txt")),
     (NOTE_SUBJECT, include_str!("templates/note_subject.txt")),
     (RECEIPT, include_str!("templates/receipt.txt")),
     (AFTER_CALL, include_str!("templates/after_call.txt")),
     (NOT_COUNTED, include_str!("templates/not_counted.txt")),
+    (NUDGE, include_str!("templates/nudge.txt")),
+    (OFFICE_NUDGE, include_str!("templates/office_nudge.txt")),
 ];
 /// The names, in the order of `docs/letters.md`.
 #[cfg(test)]
-pub(super) const NAMES: [&str; 6] = [
+pub(super) const NAMES: [&str; 8] = [
     SUBJECT,
     LETTER,
     NOTE_SUBJECT,
     RECEIPT,
     AFTER_CALL,
     NOT_COUNTED,
+    NUDGE,
+    OFFICE_NUDGE,
 ];
 const SUBJECT: &str = "subject.txt";
 const LETTER: &str = "letter.txt";
@@ -38,6 +42,8 @@ pub(super) const NOTE_SUBJECT: &str = "note_subject.txt";
 pub(super) const RECEIPT: &str = "receipt.txt";
 pub(super) const AFTER_CALL: &str = "after_call.txt";
 pub(super) const NOT_COUNTED: &str = "not_counted.txt";
+pub(super) const NUDGE: &str = "nudge.txt";
+pub(super) const OFFICE_NUDGE: &str = "office_nudge.txt";
 
 /// A template is a page of text; a file beyond this is not one.
 const TEMPLATE_BYTES_MAX: u64 = 64 * 1024;

@@ -110,6 +110,11 @@ pub enum Decision {
         /// Not before.
         not_before: Timestamp,
     },
+    /// Nudge the ordinary mailboxes of some who have a letter, and the office's; each once a day.
+    Nudge {
+        /// Whose.
+        contacts: Vec<ContactId>,
+    },
     /// Try a delivery again.
     QueueAgain {
         /// The delivery.

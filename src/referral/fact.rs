@@ -57,6 +57,10 @@ words! {
         AfterCall = "after_call",
         /// To listed contacts: somebody answered from an address we do not hold.
         NotCounted = "not_counted",
+        /// To the ordinary mailbox of somebody who has a letter: a secure message waits.
+        Nudge = "nudge",
+        /// To the school's office: please tell those who have it.
+        OfficeNudge = "office_nudge",
     }
     /// How a hold ended.
     ReleasedBy {
@@ -109,6 +113,9 @@ macro_rules! facts {
 
             /// Reads a body back; none if the kind, version or a field is not known.
             pub fn read(kind: &str, version: u16, body: &Tree) -> Option<Self> {
+                if let Some((version, body)) = renewed(kind, version, body) {
+                    return Self::read(kind, version, &body);
+                }
                 match (kind, version) {
                     $(($word, $version) => Some(Self::$name {
                         $($field: Field::read(body.get(stringify!($field))?)?,)*
@@ -174,6 +181,8 @@ facts! {
         roles: Vec<Role>,
         /// Their routes.
         routes: Vec<RouteName>,
+        /// Whether they read their mailbox in holidays.
+        holidays: Vec<bool>,
         /// The directory version.
         directory_version: u32,
         /// Letter n to this school about this event.
@@ -199,13 +208,17 @@ facts! {
         steps_at: Vec<Timestamp>,
         /// Those whose hours allowed no time before `act_by`.
         steps_lost: Vec<bool>,
+        /// Accepted in a holiday: when staff are back.
+        staff_back_at: Option<Timestamp>,
     }
     /// It waits for a person or its default.
-    Held = "held" v 1 {
+    Held = "held" v 2 {
         /// Which hold of this notification, from 1; the highest is the one that counts.
         hold: u32,
         /// Why.
         reason: HoldReason,
+        /// What the person who holds it said about it, sealed.
+        said: Option<ItemId>,
         /// What happens by itself.
         will_happen: WillHappen,
         /// When.
@@ -378,6 +391,15 @@ facts! {
         after_attempt: u32,
         /// Not before.
         not_before: Timestamp,
+        /// Not after: a nudge is for its day.
+        not_after: Option<Timestamp>,
+    }
+    /// A mailbox is nudged once a day: this case is told of in another's nudge.
+    NudgeShared = "nudge_shared" v 1 {
+        /// The nudge.
+        letter: LetterId,
+        /// To this contact.
+        contact: ContactId,
     }
     /// A delivery will not be tried again: what it was for has ended.
     DeliveryCancelled = "delivery_cancelled" v 1 {
@@ -469,6 +491,21 @@ facts! {
     DaemonStopped = "daemon_stopped" v 1 {
         /// Its number.
         incarnation: u32,
+    }
+}
+
+/// A body of an earlier version as the next one has it.
+fn renewed(kind: &str, version: u16, body: &Tree) -> Option<(u16, Tree)> {
+    match (kind, version, body) {
+        // What the person said was sealed, and not named.
+        ("held", 1, Tree::Map(members)) => {
+            let said = ("said".to_owned(), Tree::Null);
+            Some((
+                2,
+                Tree::Map(members.iter().cloned().chain([said]).collect()),
+            ))
+        }
+        _ => None,
     }
 }
 

@@ -44,6 +44,10 @@ pub struct Case {
     pub due_at: Timestamp,
     /// What the ladder is built backward from.
     pub act_by: Timestamp,
+    /// Accepted in a holiday, staff are away until then: whoever says so is not passed over.
+    pub staff_back_at: Option<Timestamp>,
+    /// Contacts who read their mailbox in holidays too.
+    pub holiday_readers: BTreeSet<ContactId>,
     /// Rests on no calendar.
     pub assumed: bool,
     /// Late on arrival.
@@ -126,7 +130,11 @@ impl Case {
     pub fn last_safe_mail(&self) -> Timestamp {
         let calls = self.rungs.iter().filter(|rung| match rung.what {
             RungWhat::CallFirst | RungWhat::Call => !rung.lost,
-            RungWhat::Deputies | RungWhat::Supervisor | RungWhat::Hour | RungWhat::Choose => false,
+            RungWhat::Deputies
+            | RungWhat::Nudge
+            | RungWhat::Supervisor
+            | RungWhat::Hour
+            | RungWhat::Choose => false,
         });
         calls
             .map(|rung| rung.at)
@@ -140,7 +148,7 @@ impl Case {
     pub fn step(&self) -> u32 {
         let mailed = self.letters().map(|(_, letter)| letter.step.min(1)).max();
         let fired = self.fired.iter().map(|(_, what)| match what {
-            RungWhat::Deputies | RungWhat::Hour => 0,
+            RungWhat::Deputies | RungWhat::Nudge | RungWhat::Hour => 0,
             RungWhat::CallFirst | RungWhat::Call => 2,
             RungWhat::Supervisor => 3,
             RungWhat::Choose => 4,
@@ -169,7 +177,7 @@ impl Case {
             .iter()
             .filter(|rung| !self.fired.contains(&(rung.at, rung.what)))
             .filter(move |rung| match rung.what {
-                RungWhat::Deputies => !reading,
+                RungWhat::Deputies | RungWhat::Nudge => !reading,
                 RungWhat::CallFirst | RungWhat::Call => rings,
                 RungWhat::Supervisor | RungWhat::Hour | RungWhat::Choose => true,
             })
@@ -244,6 +252,7 @@ pub fn fold<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Result<Case, NotAC
             | Fact::LetterSigned { .. }
             | Fact::LateNoted { .. }
             | Fact::ReceiptReceived { .. }
+            | Fact::NudgeShared { .. }
             | Fact::DirectoryApproved { .. }
             | Fact::DaemonStarted { .. }
             | Fact::DaemonStopped { .. } => {}
@@ -285,6 +294,7 @@ fn build(opened: &Fact, deadline: &Fact, rest: Rest) -> Result<Case, NotACase> {
                 directory_version,
                 n,
                 m,
+                holidays,
                 suggestions: _,
             },
             Fact::DeadlineSet {
@@ -296,6 +306,7 @@ fn build(opened: &Fact, deadline: &Fact, rest: Rest) -> Result<Case, NotACase> {
                 steps,
                 steps_at,
                 steps_lost,
+                staff_back_at,
             },
         ) => Ok(Case {
             notification: *notification,
@@ -313,6 +324,12 @@ fn build(opened: &Fact, deadline: &Fact, rest: Rest) -> Result<Case, NotACase> {
             n_of_m: (*n, *m),
             due_at: *due_at,
             act_by: *act_by,
+            staff_back_at: *staff_back_at,
+            holiday_readers: contacts
+                .iter()
+                .zip(holidays)
+                .filter_map(|(contact, reads)| reads.then_some(*contact))
+                .collect(),
             assumed: *assumed,
             late_on_arrival: *late_on_arrival,
             due_reasons: due.clone(),
@@ -364,6 +381,7 @@ impl Rest {
             Fact::Held {
                 hold,
                 reason,
+                said: _,
                 will_happen,
                 will_happen_at,
             } => {

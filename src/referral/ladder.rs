@@ -4,11 +4,13 @@
 //!
 //! A schedule says only *when*. Whether a rung still has to be climbed (nobody has answered, there
 //! is no proof of delivery, a call is not claimed, a contact reads mail in holidays) is decided
-//! when it comes due. The first letter is no rung, as it goes at once. Not here: nudges to schools,
-//! the 06:30 list with its forecast of calls against callers, the coordinator's weekend line, and
-//! the second ladder, up to the next pupil day, of a child who went home before anybody was told.
+//! when it comes due. The first letter is no rung, as it goes at once. For a child in school the
+//! schedule holds two ladders, one behind the other: up to the way home, and, should the child go
+//! home before anybody was told, up to the start of the next pupil day.
 
+mod calls;
 mod hours;
+mod nudges;
 #[cfg(test)]
 mod tests;
 
@@ -16,9 +18,12 @@ use super::deadline::{Deadline, earlier, later};
 use super::directory::Directory;
 use super::london;
 use super::post::words;
-use super::pupil_day::{DAYS_AHEAD_MAX, SchoolDays, Whose, days_ahead_end};
+use super::pupil_day::{
+    DAYS_AHEAD_MAX, SchoolDays, Whose, days_ahead_end, in_holiday, next_staff_day,
+};
+pub use calls::next_call_at;
 pub use hours::LadderHours;
-use jiff::civil::{Date, Time};
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
 /// A call nobody picked up is made again after this long.
@@ -31,6 +36,8 @@ words! {
     RungWhat {
         /// The letter to the deputies.
         Deputies = "deputies",
+        /// A nudge to the ordinary mailboxes of those who have a letter, and to the office.
+        Nudge = "nudge",
         /// The call where mail alone cannot be trusted: no proof of delivery, no working contact, a
         /// conflict, the police ask for a call, a school with a single contact.
         CallFirst = "call_first",
@@ -70,6 +77,21 @@ pub fn ladder(
     SchoolDays::of(directory, whose).ladder(hours, at, deadline)
 }
 
+/// While the school's staff are away: when they are first nudged, once they are back.
+pub fn staff_back_at(
+    directory: &Directory,
+    whose: Whose,
+    hours: &LadderHours,
+    at: Timestamp,
+) -> Option<Timestamp> {
+    if !in_holiday(directory, whose, at) {
+        return None;
+    }
+    let tomorrow = london::civil(at).date().tomorrow().ok()?;
+    let back = next_staff_day(directory, whose, tomorrow)?;
+    Some(london::instant(back, hours.staff_nudges))
+}
+
 /// How long after a call that nobody picked up the next is made.
 pub fn call_again_after(
     late_on_arrival: bool,
@@ -95,18 +117,13 @@ impl SchoolDays<'_> {
             due_at: deadline.due_at,
             in_school: self.in_school(at, deadline.act_by),
         };
-        let mut rungs = ladder.for_staff();
-        if !rungs.iter().any(|rung| rung.what == RungWhat::Deputies) {
-            rungs.push(ladder.deputies());
+        let mut rungs = ladder.rungs();
+        rungs.push(rung(RungWhat::Hour, ladder.act_by.max(at)));
+        if let Some(again) = ladder.for_the_next_day() {
+            rungs.extend(again.rungs());
         }
-        rungs.extend([
-            ladder.voice(RungWhat::CallFirst, hours.call_first_before),
-            ladder.voice(RungWhat::Call, hours.call_before),
-            ladder.supervisor(),
-            rung(RungWhat::Hour, ladder.act_by.max(at)),
-            ladder.choose(),
-        ]);
         rungs.sort_unstable_by_key(|rung| (rung.at, rung.what));
+        rungs.dedup();
         rungs
     }
 
@@ -139,7 +156,8 @@ impl SchoolDays<'_> {
     }
 }
 
-/// What one schedule is made from.
+/// What one ladder of a schedule is made from.
+#[derive(Clone, Copy)]
 struct Ladder<'l> {
     days: &'l SchoolDays<'l>,
     hours: &'l LadderHours,
@@ -150,7 +168,37 @@ struct Ladder<'l> {
     in_school: bool,
 }
 
-impl Ladder<'_> {
+impl<'l> Ladder<'l> {
+    /// Every step but the hour itself, which comes once.
+    fn rungs(&self) -> Vec<Rung> {
+        let hours = self.hours;
+        let mut rungs = self.for_staff();
+        if !rungs.iter().any(|rung| rung.what == RungWhat::Deputies) {
+            rungs.push(self.deputies());
+        }
+        rungs.extend([
+            self.voice(RungWhat::CallFirst, hours.call_first_before),
+            self.voice(RungWhat::Call, hours.call_before),
+            self.supervisor(),
+            self.choose(),
+        ]);
+        rungs.extend(self.nudges(&rungs));
+        rungs
+    }
+
+    /// The ladder of a child who was in school and has gone home: built anew from home time, on the
+    /// start of the next pupil day.
+    fn for_the_next_day(&self) -> Option<Ladder<'l>> {
+        let today = london::civil(self.at).date();
+        let home = london::instant(today, self.days.hours().home_time);
+        (self.in_school && home < self.due_at).then_some(Ladder {
+            at: home,
+            act_by: self.due_at,
+            in_school: false,
+            ..*self
+        })
+    }
+
     /// The steps for the days on which staff are back from a holiday and pupils are not. There are
     /// none without a holiday, and none for a time gone by: the same steps follow on the pupils'
     /// first morning. The letter goes on the first such day and the calls on the last, which
@@ -169,7 +217,7 @@ impl Ladder<'_> {
         let deputies = day.map(|day| rung(RungWhat::Deputies, afternoon(day)));
 
         let called = self.days.last_staff_day(first, last).and_then(|day| {
-            let (open, close) = self.telephone(day);
+            let (open, close) = self.days.telephone(self.hours, day);
             let call = london::instant(day, self.hours.staff_calls).max(open);
             let supervisor = self.desk_from(london::instant(day, self.hours.staff_supervisor));
             (self.at < call && call < close).then_some((day, call, supervisor))
@@ -223,7 +271,7 @@ impl Ladder<'_> {
     /// Why not at 60 % of a short slack? The prose of the design says so, its table rings earlier
     /// (07:50 for 08:30 is rung at 08:00, 10:15 for 10:45 at once), and the earlier one is safe.
     fn voice(&self, what: RungWhat, before: SignedDuration) -> Rung {
-        let (open, close) = self.telephone(self.calling_day());
+        let (open, close) = self.days.telephone(self.hours, self.calling_day());
         let at = earlier(self.act_by.min(close), before)
             .max(self.at)
             .max(open);
@@ -240,7 +288,7 @@ impl Ladder<'_> {
             return london::civil(self.act_by).date();
         }
         let today = london::civil(self.at).date();
-        let (_, close) = self.telephone(today);
+        let (_, close) = self.days.telephone(self.hours, today);
         let first = if self.at < close {
             today
         } else {
@@ -287,16 +335,6 @@ impl Ladder<'_> {
         };
         let wanted = wanted.max(self.at);
         rung(RungWhat::Choose, self.desk_from(wanted).unwrap_or(wanted))
-    }
-
-    /// From when until when the desk can ring the school on a day; the end is past it.
-    fn telephone(&self, day: Date) -> (Timestamp, Timestamp) {
-        let school = self.days.hours();
-        let instant = |time: Time| london::instant(day, time);
-        (
-            instant(school.phone_from.max(self.hours.desk_from)),
-            instant(school.phone_to.min(self.hours.desk_to)),
-        )
     }
 
     /// The first moment at or after `at` in the desk's hours; none if it has none.

@@ -34,5 +34,6 @@ pub mod field;
 pub mod fact;
 pub mod state;
 pub mod fold;
+pub mod forecast;
 pub mod retry;
 pub mod decide;

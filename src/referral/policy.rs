@@ -1,6 +1,7 @@
 //! A force's policy: what the Act leaves to be decided locally. Data, never a constant in code.
 //! The shipped default is the Act (Domestic Abuse Act 2021 s.49A): every grade, 0-17, every connection.
 
+use super::ladder::LadderHours;
 use super::post::{Connection, ForceName, RiskGrade, words};
 use super::school::LaCode;
 use super::tree::Tree;
@@ -81,6 +82,8 @@ pub struct Policy {
     pub duty_ends_on: DutyEndsOn,
     /// The authority used for a child without one.
     pub default_la: Option<LaCode>,
+    /// The hours and spans of the ladder.
+    pub ladder: LadderHours,
 }
 
 impl Policy {
@@ -128,6 +131,7 @@ impl Policy {
             desk,
             duty_ends_on,
             default_la,
+            ladder,
         } = self;
         let Desk {
             name,
@@ -169,6 +173,7 @@ impl Policy {
                 "default_la",
                 default_la.map_or(Tree::Null, |la| text(&la.to_string())),
             ),
+            ("ladder", ladder.tree()),
         ];
         Tree::Map(
             members

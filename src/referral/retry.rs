@@ -6,6 +6,11 @@ use std::time::Duration;
 /// Attempts that fit before the last safe moment at least (`design.md`, retries).
 const ATTEMPTS_BEFORE_LAST_SAFE: u32 = 3;
 
+/// After those the wait is at most one part in so many of what is left ...
+const QUARTER: u32 = 4;
+/// ... but drawn from no less than this: the last seconds are not filled with attempts.
+const SHORTEST: Duration = Duration::from_secs(10);
+
 /// With less left until `act_by`, a letter in doubt is first repeated at once.
 const SHORT_SLACK: SignedDuration = SignedDuration::from_hours(1);
 
@@ -22,8 +27,9 @@ pub struct RetrySettings {
 
 /// When to try again after a temporary failure: exponential with full jitter. Until the third
 /// attempt the wait is also kept to an even share of what is left, so that three attempts fit
-/// before the last safe moment whatever is drawn. Past that moment the letter is still tried: late
-/// is better than never.
+/// before the last safe moment whatever is drawn; from then on to a quarter of it, so that a relay
+/// which comes back shortly before that moment is tried again in time. Past that moment the letter is
+/// still tried: late is better than never.
 ///
 /// `attempts_so_far` counts those that ended, the one just now included; `random` is drawn evenly
 /// from all of `u64`.
@@ -38,8 +44,11 @@ pub fn next_attempt(
     let still_to_fit = ATTEMPTS_BEFORE_LAST_SAFE.saturating_sub(attempts_so_far);
     let share = last_safe_at
         .and_then(|last_safe| Duration::try_from(last_safe.duration_since(now)).ok())
-        .filter(|left| !left.is_zero() && still_to_fit > 0)
-        .and_then(|left| left.checked_div(still_to_fit.saturating_add(1)));
+        .filter(|left| !left.is_zero())
+        .and_then(|left| match still_to_fit {
+            0 => left.checked_div(QUARTER).map(|share| share.max(SHORTEST)),
+            still_to_fit => left.checked_div(still_to_fit.saturating_add(1)),
+        });
     let at_most = share.map_or(longest, |share| share.min(longest));
     later(now, drawn_below(at_most, random))
 }

@@ -223,6 +223,14 @@ pub struct Contact {
     pub briefed_on: Option<Date>,
 }
 
+impl Contact {
+    /// Whether it may be used on a day.
+    pub fn is_valid_on(&self, day: Date) -> bool {
+        self.valid_from.is_none_or(|first| first <= day)
+            && self.valid_to.is_none_or(|last| day <= last)
+    }
+}
+
 impl fmt::Debug for Contact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Contact")
@@ -281,9 +289,7 @@ impl Recipient {
         if withheld.contains(&contact.address) {
             return Err(NotARecipient::Withheld);
         }
-        let begun = contact.valid_from.is_none_or(|first| first <= today);
-        let running = contact.valid_to.is_none_or(|last| today <= last);
-        if begun && running {
+        if contact.is_valid_on(today) {
             Ok(Self {
                 contact: contact.clone(),
             })

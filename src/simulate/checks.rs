@@ -19,8 +19,6 @@ use std::collections::HashSet;
 const GRACE: SignedDuration = SignedDuration::from_mins(2);
 /// Less slack than this is near.
 const NEAR: SignedDuration = SignedDuration::from_mins(10);
-/// The word of a nudge's message.
-const NUDGE: &str = "nudge";
 
 /// What of a notification's record counts.
 #[derive(Debug, Default)]
@@ -209,7 +207,7 @@ impl<'r> Record<'r> {
                     "the choice of an ending",
                 )
             }
-            RungWhat::Supervisor | RungWhat::Hour => return None,
+            RungWhat::Nudge | RungWhat::Supervisor | RungWhat::Hour => return None,
         };
         (!done).then(|| format!("{what} of {} did not come by {limit}", rung.at))
     }
@@ -252,8 +250,10 @@ fn letter_queued(line: &TraceLine) -> Option<DeliveryId> {
 fn nudge_queued(line: &TraceLine) -> Option<DeliveryId> {
     match &line.fact {
         Fact::DeliveryQueued {
-            delivery, message, ..
-        } if message.word() == NUDGE => Some(*delivery),
+            delivery,
+            message: Message::Nudge | Message::OfficeNudge,
+            ..
+        } => Some(*delivery),
         _ => None,
     }
 }

@@ -81,7 +81,11 @@ pub(super) async fn look(
         };
         // What was refused now is refused five minutes later too.
         let about = acted(store, act).await?;
-        let again = if about.is_some() { LOOKS_AGAIN } else { TRIES_AGAIN };
+        let again = if about.is_some() {
+            LOOKS_AGAIN
+        } else {
+            TRIES_AGAIN
+        };
         wanted.push(now + again);
         looked.about.extend(about.into_iter().flatten());
     }

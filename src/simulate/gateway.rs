@@ -2,6 +2,7 @@
 
 use super::Fault;
 use super::carrier::Quay;
+use super::places::HUB;
 use crate::clock::{Clock, zone_data_version};
 use crate::delivery::making::Maker;
 use crate::delivery::stage::Stage;
@@ -116,6 +117,7 @@ impl Site {
             clock: self.clock.clone(),
             retry: retries(),
             message_id_host: HOST.to_owned(),
+            nudge_route: RouteName::parse(HUB),
             policies: policies.clone(),
             basis: Basis {
                 templates_digest: templates.digest(),

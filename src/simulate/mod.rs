@@ -25,6 +25,8 @@ pub use tally::{Failure, Tally};
 
 use crate::clock::Clock;
 use crate::letter::Signer;
+use crate::referral::attempt::Phase;
+use crate::referral::fact::Fact;
 use crate::referral::id::NotificationId;
 use crate::referral::london;
 use crate::store::{Trace, sha256};
@@ -175,7 +177,17 @@ async fn play(asked: &Asked, number: u64, folder: &Path, signer: &Signer) -> Res
 
 /// Looks at every notification's record.
 async fn conclude(asked: &Asked, number: u64, year: &mut Year) -> Result<Played, Fault> {
+    year.sweep().await?;
     let mut tally = std::mem::take(&mut year.tally);
+    if tally.stuck > 0 {
+        tally.failures.push(Failure {
+            seed: asked.seed,
+            year: number,
+            build: env!("CARGO_PKG_VERSION").to_owned(),
+            notification: None,
+            what: format!("stuck: {} pieces of work were past their time", tally.stuck),
+        });
+    }
     let (readers, now) = (year.gateway()?.store.readers().clone(), year.now());
     let mut digest: Vec<u8> = Vec::new();
     let mut drawn: Option<(usize, Trace)> = None;
@@ -222,6 +234,16 @@ fn count(asked: &Asked, number: u64, year: &Year, trace: &Trace, tally: &mut Tal
         tally.unachievable += 1;
     }
     tally.near += u64::from(checked.near);
+    for line in &trace.facts {
+        if let Fact::AttemptEnded {
+            phase: Phase::Daemon,
+            why,
+            ..
+        } = &line.fact
+        {
+            tally.strikes(format!("ours_{}", why.word()));
+        }
+    }
     let mut fails = |counted: &mut u64, kind: &str, what: String| {
         *counted += 1;
         tally.failures.push(Failure {

@@ -22,6 +22,8 @@ const WITH_ONE_CONTACT: usize = 7;
 const URN_FIRST: u32 = 990_101;
 /// The way most letters take.
 const CJSM: &str = "cjsm";
+/// The force's own hub, which takes nudges.
+pub(super) const HUB: &str = "hub";
 /// The way of schools with a relay of their own.
 const RELAY: &str = "relay";
 
@@ -57,7 +59,7 @@ pub(super) struct County {
 impl County {
     /// The county in the school year that begins in September of `year`, and in the autumn after it.
     pub(super) fn of(year: i16) -> Option<Self> {
-        let routes: Vec<RouteName> = [CJSM, RELAY]
+        let routes: Vec<RouteName> = [CJSM, HUB, RELAY]
             .into_iter()
             .filter_map(RouteName::parse)
             .collect();

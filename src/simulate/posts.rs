@@ -3,6 +3,7 @@
 use super::Fault;
 use super::dice::{Dice, mixed};
 use super::places::{County, Place};
+use crate::referral::ladder::LadderHours;
 use crate::referral::london;
 use crate::referral::policy::{Desk, DutyEndsOn, ParentLine, Policy, Profile};
 use crate::referral::post::{Connection, ForceName, RiskGrade};
@@ -65,6 +66,7 @@ pub(super) fn policy() -> Option<Policy> {
         },
         duty_ends_on: DutyEndsOn::Answered,
         default_la: None,
+        ladder: LadderHours::default(),
     })
 }
 

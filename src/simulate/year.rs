@@ -30,6 +30,9 @@ const MAILS_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 const STORES_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 /// After its last day a year runs on, so that every deadline of it passes.
 const RUNS_ON_DAYS: i64 = 12;
+/// What the sweeper gives a timer, and an attempt.
+const PAST_ITS_TIME: SignedDuration = SignedDuration::from_mins(2);
+const LEASE: SignedDuration = SignedDuration::from_mins(15);
 /// Who rings.
 const CALLERS: usize = 2;
 /// Turns given to a task that was woken, until it has asked the store.
@@ -262,17 +265,20 @@ impl Year {
         for _ in 0..TURNS {
             yield_now().await;
         }
+        let quay = self.site.quay.clone();
         let gateway = self.gateway()?;
         // Whatever it says: what was asked before it has been answered by then.
         gateway.store.heartbeat().await.unwrap_or_default();
         for _ in 0..TURNS {
             yield_now().await;
         }
-        let ended = timeout(Duration::ZERO, gateway.stage.one_ends()).await;
-        if let Ok(ended) = ended {
+        while gateway.stage.under_way() > quay.waiting() {
+            let Ok(ended) = timeout(Duration::ZERO, gateway.stage.one_ends()).await else {
+                return Ok(());
+            };
             ended.map_err(Fault::other)?;
-            self.in_limbo = false;
         }
+        self.in_limbo = false;
         Ok(())
     }
 
@@ -325,6 +331,7 @@ impl Year {
         self.touched = true;
         match blow {
             Blow::Restart { in_order } => {
+                self.sweep().await?;
                 if let Some(gateway) = self.gateway.take() {
                     gateway.stop(in_order).await;
                 }
@@ -341,6 +348,23 @@ impl Year {
             Blow::ClockForward => self.site.clock.advance_to(to),
             Blow::ClockBack => self.site.clock.step_to(from),
         }
+        Ok(())
+    }
+
+    /// Asks what the sweeper asks: whether any work is past its time.
+    pub(super) async fn sweep(&mut self) -> Result<(), Fault> {
+        let now = self.now();
+        let readers = self.gateway()?.store.readers().clone();
+        let stuck = readers.find_stuck(now - PAST_ITS_TIME, now - LEASE).await;
+        let stuck = stuck.map_err(Fault::other)?;
+        let counts = [
+            stuck.timers,
+            stuck.deliveries,
+            stuck.attempts,
+            stuck.inbound,
+        ];
+        let found: i64 = counts.into_iter().sum();
+        self.tally.stuck += u64::try_from(found).unwrap_or(0);
         Ok(())
     }
 

@@ -15,22 +15,20 @@ use crate::referral::post::{Born, Child};
 use crate::referral::tree::Tree;
 use sqlx::Row;
 
-const BY_KEY: &str =
-    "SELECT body_digest, answer FROM intake_key WHERE force = $1 AND key_digest = $2";
-const BY_REFERRAL_ID: &str = "SELECT r.id, k.body_digest, k.answer FROM referral r JOIN intake_key k ON k.referral = r.id WHERE r.force = $1 AND r.referral_id = $2 LIMIT 1";
+// By the key first: it binds whatever the body says.
+const KNOWN: &str = "SELECT * FROM (SELECT 1 AS by_key, referral, body_digest, answer FROM intake_key WHERE force = $1 AND key_digest = $2) UNION ALL SELECT * FROM (SELECT 0, r.id, k.body_digest, k.answer FROM referral r JOIN intake_key k ON k.referral = r.id WHERE r.force = $1 AND r.referral_id = $3 LIMIT 1)";
 const DUPLICATE: &str = "SELECT r.id, r.content_key FROM blind b JOIN referral r ON r.id = b.owner WHERE b.digest = $1 AND b.kind = 'duplicate' AND r.ended IS NULL ORDER BY r.received_at LIMIT 1";
 const REPEATED: &str = "SELECT 1 FROM blind WHERE digest = $1 AND kind = 'duplicate' LIMIT 1";
-const KEY_ADD: &str = "INSERT INTO intake_key(force, key_digest, body_digest, referral, answer, created_at) VALUES ($1, $2, $3, $4, $5, $6)";
-const REFERRAL_ADD: &str = "INSERT INTO referral(id, force, referral_id, kind, source_system, submitted_at, received_at, content_key, supersedes, supersedes_id, duplicate_of) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
+const KEY_ADD: &str = "INSERT INTO intake_key(force, key_digest, body_digest, referral, answer, created_at) VALUES (?, ?, ?, ?, ?, ?)";
+const REFERRAL_ADD: &str = "INSERT INTO referral(id, force, referral_id, kind, source_system, submitted_at, received_at, content_key, supersedes, supersedes_id, duplicate_of) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const CHILD_ADD: &str =
-    "INSERT INTO child(id, referral, child_ref, content_key) VALUES ($1, $2, $3, $4)";
+    "INSERT INTO child(id, referral, child_ref, content_key) VALUES (?, ?, ?, ?)";
 const BLIND_ADD: &str =
-    "INSERT INTO blind(digest, kind, owner) VALUES ($1, 'duplicate', $2) ON CONFLICT DO NOTHING";
+    "INSERT INTO blind(digest, kind, owner) VALUES (?, 'duplicate', ?) ON CONFLICT DO NOTHING";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
-    BY_KEY,
-    BY_REFERRAL_ID,
+    KNOWN,
     DUPLICATE,
     REPEATED,
     KEY_ADD,
@@ -62,7 +60,7 @@ pub(super) async fn accept(tx: &mut Tx<'_>, post: &Post) -> Result<Answer, Fault
         Some(_) => None,
         None => {
             let live = sqlx::query(DUPLICATE).bind(digests.duplicate.as_slice());
-            live.fetch_optional(&mut *tx.connection).await?
+            live.fetch_optional(tx.flushed().await?).await?
         }
     };
     let view = match duplicate {
@@ -76,7 +74,7 @@ pub(super) async fn accept(tx: &mut Tx<'_>, post: &Post) -> Result<Answer, Fault
         end(tx, id, successor, &by).await?;
     }
     let answer = (post.answer)(&view);
-    bind_key(tx, post, &digests, id, &answer).await?;
+    bind_key(tx, post, &digests, id, &answer);
     Ok(Ok(Accepted::New(answer)))
 }
 
@@ -97,33 +95,26 @@ fn digests(tx: &Tx<'_>, post: &Post) -> Digests {
 async fn known(tx: &mut Tx<'_>, post: &Post, digests: &Digests) -> Result<Option<Answer>, Fault> {
     let force = post.referral.force.as_str();
     let same = |digest: &[u8]| digest == digests.body.as_slice();
-    let by_key = sqlx::query(BY_KEY)
+    let known = sqlx::query(KNOWN)
         .bind(force)
         .bind(digests.key.as_slice())
-        .fetch_optional(&mut *tx.connection)
-        .await?;
-    if let Some(row) = by_key {
-        let body: Option<Vec<u8>> = row.try_get(0)?;
-        return Ok(Some(if body.is_none_or(|body| same(&body)) {
-            Ok(Accepted::Replayed(row.try_get(1)?))
-        } else {
-            Err(NotAccepted::KeyReused)
-        }));
-    }
-    let by_id = sqlx::query(BY_REFERRAL_ID)
-        .bind(force)
         .bind(&post.referral.referral_id)
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
-    let Some(row) = by_id else { return Ok(None) };
-    let body: Option<Vec<u8>> = row.try_get(1)?;
-    if body.is_none_or(|body| same(&body)) {
-        let answer: Vec<u8> = row.try_get(2)?;
-        bind_key(tx, post, digests, referral_id(row.try_get(0)?)?, &answer).await?;
-        Ok(Some(Ok(Accepted::Replayed(answer))))
-    } else {
-        Ok(Some(Err(NotAccepted::ReferralIdReused)))
-    }
+    let Some(row) = known else { return Ok(None) };
+    let by_key: bool = row.try_get("by_key")?;
+    let body: Option<Vec<u8>> = row.try_get("body_digest")?;
+    let answer: Vec<u8> = row.try_get("answer")?;
+    Ok(Some(match (body.is_none_or(|body| same(&body)), by_key) {
+        (true, true) => Ok(Accepted::Replayed(answer)),
+        (true, false) => {
+            let referral = referral_id(row.try_get("referral")?)?;
+            bind_key(tx, post, digests, referral, &answer);
+            Ok(Accepted::Replayed(answer))
+        }
+        (false, true) => Err(NotAccepted::KeyReused),
+        (false, false) => Err(NotAccepted::ReferralIdReused),
+    }))
 }
 
 /// Identical content under another id: linked to the first at once, no second letter.
@@ -134,7 +125,7 @@ async fn link(
     original: ReferralId,
     content_key: String,
 ) -> Result<ReferralView, Fault> {
-    insert_referral(tx, post, (id, place), &content_key, Some(original)).await?;
+    insert_referral(tx, post, (id, place), &content_key, Some(original));
     let fact = Fact::ReferralAccepted {
         referral: id,
         referral_id: post.referral.referral_id.clone(),
@@ -144,8 +135,9 @@ async fn link(
         incident: None,
         commitment: None,
     };
-    append_accepted(tx, post, id, &fact, by).await?;
-    let first = referral_view(tx.connection, None, original, tx.now).await?;
+    append_accepted(tx, post, id, &fact, by);
+    let now = tx.now;
+    let first = referral_view(tx.flushed().await?, None, original, now).await?;
     let mut notifications = first.map(|view| view.notifications).unwrap_or_default();
     if place.is_unknown {
         // Said to this sender only: the notifications are the first one's.
@@ -169,19 +161,18 @@ async fn open(
     (id, place, by): (ReferralId, &Succession, &By),
     digests: &Digests,
 ) -> Result<ReferralView, Fault> {
-    let key = tx.new_content_key("incident").await?;
+    // Read before anything is written: see `Script`.
+    let repeated = repeated(tx, post).await?;
+    let key = tx.new_content_key("incident")?;
     let owner = id.to_string();
-    insert_referral(tx, post, (id, place), &key.id, None).await?;
+    insert_referral(tx, post, (id, place), &key.id, None);
     let incident = post.tree.without(&["children", "police_reference"]);
-    let (item, commitment) = tx
-        .new_item(&key, "incident", &owner, &json::canonical(&incident))
-        .await?;
+    let (item, commitment) = tx.new_item(&key, "incident", &owner, &json::canonical(&incident))?;
     // The police reference has a key of its own: it is kept longer than the content.
-    let longer = tx.new_content_key("incident").await?;
+    let longer = tx.new_content_key("incident")?;
     let reference = post.referral.police_reference.0.as_bytes();
-    tx.new_item(&longer, "police_reference", &owner, reference)
-        .await?;
-    add_blind(tx, digests.duplicate, &owner).await?;
+    tx.new_item(&longer, "police_reference", &owner, reference)?;
+    add_blind(tx, digests.duplicate, &owner);
     let fact = Fact::ReferralAccepted {
         referral: id,
         referral_id: post.referral.referral_id.clone(),
@@ -191,8 +182,8 @@ async fn open(
         incident: Some(item),
         commitment: Some(Digest(commitment)),
     };
-    append_accepted(tx, post, id, &fact, by).await?;
-    let children = insert_children(tx, post, id).await?;
+    append_accepted(tx, post, id, &fact, by);
+    let children = insert_children(tx, post, id, repeated)?;
     let directory = tx.state.directory.clone();
     let plan = plan(&post.referral, &directory, &post.policy, tx.now);
     let mut notifications = Vec::new();
@@ -228,34 +219,43 @@ async fn open(
     })
 }
 
+/// Each child's digest, and whether the same child came before under the same police reference.
+async fn repeated(tx: &mut Tx<'_>, post: &Post) -> Result<Vec<([u8; 32], bool)>, Fault> {
+    let mut children: Vec<([u8; 32], bool)> = Vec::new();
+    for child in &post.referral.children {
+        let digest = child_digest(tx, post, child);
+        let twice = children.iter().any(|(other, _)| *other == digest);
+        let before = sqlx::query(REPEATED).bind(digest.as_slice());
+        let before = before.fetch_optional(tx.flushed().await?).await?.is_some();
+        children.push((digest, before || twice));
+    }
+    Ok(children)
+}
+
 /// Children's rows and sealed content; with each, whether the same child came before under the
 /// same police reference.
-async fn insert_children(
+fn insert_children(
     tx: &mut Tx<'_>,
     post: &Post,
     referral: ReferralId,
+    repeated: Vec<([u8; 32], bool)>,
 ) -> Result<Vec<(ChildId, bool)>, Fault> {
     let trees = match post.tree.get("children") {
         Some(Tree::List(trees)) => trees.clone(),
         _ => return Err(Fault::Damaged("a post without children")),
     };
     let mut children = Vec::new();
-    for (child, tree) in post.referral.children.iter().zip(trees) {
+    for ((child, tree), (digest, before)) in post.referral.children.iter().zip(trees).zip(repeated)
+    {
         let id = tx.new_id(ChildId::from_parts)?;
-        let key = tx.new_content_key("child").await?;
-        sqlx::query(CHILD_ADD)
+        let key = tx.new_content_key("child")?;
+        tx.later(CHILD_ADD)
             .bind(id.to_string())
             .bind(referral.to_string())
             .bind(&child.child_ref)
-            .bind(&key.id)
-            .execute(&mut *tx.connection)
-            .await?;
-        tx.new_item(&key, "child", &id.to_string(), &json::canonical(&tree))
-            .await?;
-        let digest = child_digest(tx, post, child);
-        let before = sqlx::query(REPEATED).bind(digest.as_slice());
-        let before = before.fetch_optional(&mut *tx.connection).await?.is_some();
-        add_blind(tx, digest, &id.to_string()).await?;
+            .bind(&key.id);
+        tx.new_item(&key, "child", &id.to_string(), &json::canonical(&tree))?;
+        add_blind(tx, digest, &id.to_string());
         children.push((id, before));
     }
     Ok(children)
@@ -289,13 +289,7 @@ async fn by(tx: &mut Tx<'_>, post: &Post) -> Result<By, Fault> {
     })
 }
 
-async fn append_accepted(
-    tx: &mut Tx<'_>,
-    post: &Post,
-    id: ReferralId,
-    fact: &Fact,
-    by: &By,
-) -> Result<(), Fault> {
+fn append_accepted(tx: &mut Tx<'_>, post: &Post, id: ReferralId, fact: &Fact, by: &By) {
     let cause = format!(
         "accept:{}:{}",
         post.referral.force, post.referral.referral_id
@@ -304,59 +298,44 @@ async fn append_accepted(
         name: id.to_string(),
         count: 0,
     };
-    tx.append(&mut stream, fact, by, Some(&cause)).await
+    tx.append(&mut stream, fact, by, Some(&cause));
 }
 
-async fn insert_referral(
+fn insert_referral(
     tx: &mut Tx<'_>,
     post: &Post,
     (id, place): (ReferralId, &Succession),
     content_key: &str,
     duplicate_of: Option<ReferralId>,
-) -> Result<(), Fault> {
-    sqlx::query(REFERRAL_ADD)
+) {
+    let received_at = tx.now.as_microsecond();
+    tx.later(REFERRAL_ADD)
         .bind(id.to_string())
         .bind(post.referral.force.as_str())
         .bind(&post.referral.referral_id)
         .bind(&post.referral.kind)
         .bind(&post.referral.source_system)
         .bind(post.referral.submitted_at.as_microsecond())
-        .bind(tx.now.as_microsecond())
+        .bind(received_at)
         .bind(content_key)
         .bind(place.replaced.map(|id| id.to_string()))
         .bind(&post.referral.supersedes)
-        .bind(duplicate_of.map(|id| id.to_string()))
-        .execute(&mut *tx.connection)
-        .await?;
-    Ok(())
+        .bind(duplicate_of.map(|id| id.to_string()));
 }
 
-async fn bind_key(
-    tx: &mut Tx<'_>,
-    post: &Post,
-    digests: &Digests,
-    referral: ReferralId,
-    answer: &[u8],
-) -> Result<(), Fault> {
-    sqlx::query(KEY_ADD)
+fn bind_key(tx: &mut Tx<'_>, post: &Post, digests: &Digests, referral: ReferralId, answer: &[u8]) {
+    let created_at = tx.now.as_microsecond();
+    tx.later(KEY_ADD)
         .bind(post.referral.force.as_str())
         .bind(digests.key.as_slice())
         .bind(digests.body.as_slice())
         .bind(referral.to_string())
         .bind(answer)
-        .bind(tx.now.as_microsecond())
-        .execute(&mut *tx.connection)
-        .await?;
-    Ok(())
+        .bind(created_at);
 }
 
-async fn add_blind(tx: &mut Tx<'_>, digest: [u8; 32], owner: &str) -> Result<(), Fault> {
-    sqlx::query(BLIND_ADD)
-        .bind(digest.as_slice())
-        .bind(owner)
-        .execute(&mut *tx.connection)
-        .await?;
-    Ok(())
+fn add_blind(tx: &mut Tx<'_>, digest: [u8; 32], owner: &str) {
+    tx.later(BLIND_ADD).bind(digest.as_slice()).bind(owner);
 }
 
 pub(super) fn referral_id(text: String) -> Result<ReferralId, Fault> {

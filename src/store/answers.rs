@@ -2,6 +2,7 @@
 
 use super::cases::{Observed, apply, case_of};
 use super::inbound::for_a_person;
+use super::rows::notification_ids;
 use super::tx::{Fault, Tx};
 use super::{Came, Matched, Settled};
 use crate::referral::answer::Strength;
@@ -33,13 +34,18 @@ pub(super) async fn carry(
     received_at: Timestamp,
 ) -> Result<Option<ContactId>, Fault> {
     let Some(matched) = settled.matched else {
-        // A report about nothing of ours closes nothing; what a person may have written is read.
-        match settled.came {
-            Came::Answer { .. } | Came::Unclassified => for_a_person(tx, settled.inbound).await?,
-            Came::Report { .. } | Came::Receipt { .. } | Came::Absence { .. } => {}
+        // A report about nothing of ours closes nothing; what a person may have written is read, and
+        // whatever else a contact's own address sends: it may be a person's word that looks like a machine's.
+        let contact = anywhere(tx, settled.sender.as_ref()).await?;
+        let read = match settled.came {
+            Came::Answer { .. } | Came::Unclassified => true,
+            Came::Report { .. } | Came::Receipt { .. } | Came::Absence { .. } => contact.is_some(),
+        };
+        if read {
+            for_a_person(tx, settled.inbound).await?;
         }
         // Whoever reads it is told whose address it came from.
-        return anywhere(tx, settled.sender.as_ref()).await;
+        return Ok(contact);
     };
     let case = case_of(tx, matched.notification).await?;
     let contact = listed(tx, &case, matched, settled.sender.as_ref()).await?;
@@ -103,21 +109,26 @@ async fn listed(
     let rows = sqlx::query(LISTED)
         .bind(digest.as_slice())
         .bind(whose)
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
     let listed = rows.iter().map(contact_id).collect::<Result<Vec<_>, _>>()?;
-    let may_answer = |contact: &&ContactId| {
-        case.contacts.iter().any(|(known, ..)| known == *contact)
-            && !case.people.blocked.contains(contact)
-            && !tx.state.directory.suspended.contains(contact)
-    };
     // Two people may share a mailbox: whoever had the letter that is answered goes first.
     let addressed = addressed(case, matched);
-    let mut may_answer = listed.iter().filter(may_answer);
+    let mut may_answer = listed
+        .iter()
+        .filter(|contact| may_answer(tx, case, **contact));
     let first = may_answer
         .clone()
         .find(|contact| Some(**contact) == addressed);
     Ok(first.or_else(|| may_answer.next()).copied())
+}
+
+/// Whether this contact may answer for the case: it was named when the case was opened, so that nobody
+/// who was passed over is among them, and its address is not suspended.
+pub(super) fn may_answer(tx: &Tx<'_>, case: &Case, contact: ContactId) -> bool {
+    case.contacts.iter().any(|(known, ..)| *known == contact)
+        && !case.people.blocked.contains(&contact)
+        && !tx.state.directory.suspended.contains(&contact)
 }
 
 /// To whom the letter went that a mail belongs to.
@@ -152,7 +163,7 @@ async fn anywhere(tx: &mut Tx<'_>, sender: Option<&Address>) -> Result<Option<Co
     let digest = digest(tx, sender);
     let row = sqlx::query(ANYWHERE)
         .bind(digest.as_slice())
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     row.as_ref().map(contact_id).transpose()
 }
@@ -207,14 +218,9 @@ async fn siblings(
 ) -> Result<Vec<NotificationId>, Fault> {
     let rows = sqlx::query(SIBLINGS)
         .bind(notification.to_string())
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
-    rows.iter()
-        .map(|row| {
-            let id: String = row.try_get(0)?;
-            NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))
-        })
-        .collect()
+    notification_ids(&rows)
 }
 
 /// A report names its letter, and so its delivery. Without one it proves nothing.
@@ -231,7 +237,7 @@ async fn report(
     };
     let row = sqlx::query(DELIVERY)
         .bind(letter.to_string())
-        .fetch_one(&mut *tx.connection)
+        .fetch_one(tx.flushed().await?)
         .await?;
     let delivery: String = row.try_get(0)?;
     let delivery = DeliveryId::parse(&delivery).map_err(|_| Fault::Damaged("a delivery's id"))?;

@@ -1,25 +1,32 @@
 //! Carrying decisions out: each gets its ids and becomes facts and rows.
 
+use super::addresses::sharing;
+use super::nudges::{add_member, nudges};
+use super::rows::notification_ids;
 use super::tasks;
 use super::tx::{By, Fault, Tx};
 use crate::referral::decide::{Decision, RerouteTo};
 use crate::referral::fact::{Fact, Message, TaskKind};
 use crate::referral::fold::Case;
 use crate::referral::id::{ContactId, DeliveryId, LetterId, NotificationId, TaskId};
+use crate::referral::london;
 use crate::referral::school::RouteName;
 use jiff::Timestamp;
-use sqlx::Row;
 
-const LETTER_ADD: &str = "INSERT INTO letter(id, kind, message, notification, contact, directory_version, token, message_id, basis) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
-const DELIVERY_ADD: &str = "INSERT INTO delivery(id, letter, notification, cause, lane, route, state, last_safe_at, not_before) VALUES ($1, $2, $3, $4, $5, $6, 'queued', $7, $8)";
+const LETTER_ADD: &str = "INSERT INTO letter(id, kind, message, notification, contact, directory_version, token, message_id, basis) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const DELIVERY_ADD: &str = "INSERT INTO delivery(id, letter, notification, cause, lane, route, state, last_safe_at, not_before, not_after) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)";
+const NUDGE_ADD: &str = "INSERT INTO nudge(mailbox, day, letter) VALUES (?, ?, ?)";
 const OF_CONTACT: &str = "SELECT DISTINCT n.id FROM notification n JOIN contact c ON c.urn = COALESCE(n.urn, 'la:' || n.la_code) WHERE c.id = $1 AND n.live = 1 AND n.id <> $2 ORDER BY n.id";
-const BLOCK_ADD: &str = "INSERT INTO block(id, what, target, since, by_whom) VALUES ($1, 'contact', $2, $3, $4) ON CONFLICT DO NOTHING";
+const BLOCK_ADD: &str = "INSERT INTO block(id, what, target, since, by_whom) VALUES (?, 'contact', ?, ?, ?) ON CONFLICT DO NOTHING";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[LETTER_ADD, DELIVERY_ADD, OF_CONTACT, BLOCK_ADD];
+pub(super) const STATEMENTS: &[&str] =
+    &[LETTER_ADD, DELIVERY_ADD, NUDGE_ADD, OF_CONTACT, BLOCK_ADD];
 
 /// Letters about children go before everything else.
 const LANE_LETTERS: i64 = 0;
+/// Nudges, which are of use only this morning.
+const LANE_NUDGES: i64 = 1;
 /// Notes and receipts.
 const LANE_NOTES: i64 = 2;
 
@@ -41,6 +48,14 @@ pub(super) struct NewLetter {
     route: RouteName,
     not_before: Timestamp,
     cause: String,
+    pub(super) nudge: Option<Nudge>,
+}
+
+/// What a nudge has beside: its mailbox, known by a keyed digest, its day and the end of that day.
+pub(super) struct Nudge {
+    pub(super) mailbox: [u8; 32],
+    pub(super) day: String,
+    pub(super) until: Timestamp,
 }
 
 /// A row that a decision asks for.
@@ -70,6 +85,13 @@ pub(super) async fn carry_out(
     };
     for decision in decisions {
         let fact = match decision {
+            Decision::Nudge { contacts } => {
+                let nudged = nudges(tx, case, &contacts, by).await?;
+                let messages = nudged.messages.into_iter().map(Box::new);
+                carried.rows.extend(messages.map(NewRow::Letter));
+                facts.extend(nudged.facts);
+                continue;
+            }
             Decision::Queue {
                 message,
                 contact,
@@ -77,8 +99,12 @@ pub(super) async fn carry_out(
                 step,
                 not_before,
             } => {
-                let new = new_letter(tx, case, message, contact, route, step, not_before)?;
-                let fact = queued(&new, step);
+                let mut new = new_message(tx, case, message, contact, route, not_before)?;
+                if message == Message::Letter {
+                    // One letter a step and contact.
+                    new.cause = format!("{}:{step}:{contact}", case.notification);
+                }
+                let fact = new.queued(step);
                 carried.rows.push(NewRow::Letter(Box::new(new)));
                 fact
             }
@@ -88,7 +114,8 @@ pub(super) async fn carry_out(
                 not_before,
             } => queued_again(case, delivery, after_attempt, not_before)?,
             Decision::OpenTask { kind, wanted_by } => {
-                let wanted_by = tasks::can_be_done_from(tx, case, kind, wanted_by);
+                let wanted_by =
+                    tasks::can_be_done_from(tx, case, (kind, wanted_by), by.force.as_ref());
                 let task = tasks::open_or_new(tx, case, kind, by).await?;
                 carried.rows.push(NewRow::Task {
                     task,
@@ -106,8 +133,11 @@ pub(super) async fn carry_out(
                 }
             }
             Decision::Block { contact, inbound } => {
-                carried.rows.push(NewRow::Block(contact));
-                carried.suspended.push(contact);
+                let also = sharing(tx, contact).await?;
+                for blocked in [contact].into_iter().chain(also) {
+                    carried.rows.push(NewRow::Block(blocked));
+                    carried.suspended.push(blocked);
+                }
                 Fact::Blocked {
                     contact,
                     inbound: Some(inbound),
@@ -172,6 +202,7 @@ fn plain_fact(case: &Case, decision: Decision) -> Result<Fact, Fault> {
         },
         Decision::Queue { .. }
         | Decision::QueueAgain { .. }
+        | Decision::Nudge { .. }
         | Decision::OpenTask { .. }
         | Decision::SettleTask { .. }
         | Decision::Block { .. }
@@ -179,19 +210,25 @@ fn plain_fact(case: &Case, decision: Decision) -> Result<Fact, Fault> {
     })
 }
 
-fn new_letter(
+/// A message with its first delivery. Of each kind a contact gets one about a case, and one nudge a day:
+/// held by the unique index on `cause`.
+pub(super) fn new_message(
     tx: &Tx<'_>,
     case: &Case,
     message: Message,
     contact: ContactId,
     route: RouteName,
-    step: u32,
     not_before: Timestamp,
 ) -> Result<NewLetter, Fault> {
-    // One message a step and contact, held by the unique index on `cause`.
-    let place = match message {
-        Message::Letter => step.to_string(),
-        Message::Receipt | Message::AfterCall | Message::NotCounted => message.word().to_owned(),
+    let word = message.word();
+    let cause = match message {
+        Message::Letter | Message::Receipt | Message::AfterCall | Message::NotCounted => {
+            format!("{}:{word}:{contact}", case.notification)
+        }
+        Message::Nudge | Message::OfficeNudge => {
+            let today = london::civil(tx.now).date();
+            format!("{}:{word}:{contact}:{today}", case.notification)
+        }
     };
     Ok(NewLetter {
         letter: tx.new_id(LetterId::from_parts)?,
@@ -200,20 +237,24 @@ fn new_letter(
         contact,
         route,
         not_before,
-        cause: format!("{}:{place}:{contact}", case.notification),
+        cause,
+        nudge: None,
     })
 }
 
-fn queued(new: &NewLetter, step: u32) -> Fact {
-    Fact::DeliveryQueued {
-        delivery: new.delivery,
-        letter: new.letter,
-        message: new.message,
-        contact: new.contact,
-        route: new.route.clone(),
-        step,
-        after_attempt: 0,
-        not_before: new.not_before,
+impl NewLetter {
+    pub(super) fn queued(&self, step: u32) -> Fact {
+        Fact::DeliveryQueued {
+            delivery: self.delivery,
+            letter: self.letter,
+            message: self.message,
+            contact: self.contact,
+            route: self.route.clone(),
+            step,
+            after_attempt: 0,
+            not_before: self.not_before,
+            not_after: self.nudge.as_ref().map(|nudge| nudge.until),
+        }
     }
 }
 
@@ -234,6 +275,7 @@ fn queued_again(
         step: known.step,
         after_attempt,
         not_before,
+        not_after: known.not_after,
     })
 }
 
@@ -246,7 +288,7 @@ pub(super) async fn write_rows(
 ) -> Result<(), Fault> {
     for row in rows {
         match row {
-            NewRow::Letter(new) => write_letter(tx, case, &new, by).await?,
+            NewRow::Letter(new) => write_letter(tx, case, &new, by)?,
             NewRow::Task {
                 task,
                 kind,
@@ -255,13 +297,11 @@ pub(super) async fn write_rows(
             NewRow::TaskEnded(task) => tasks::left(tx, task, case.notification).await?,
             NewRow::Block(contact) => {
                 let at = tx.now.as_microsecond();
-                sqlx::query(BLOCK_ADD)
+                tx.later(BLOCK_ADD)
                     .bind(format!("blk_{contact}_{at}"))
                     .bind(contact.to_string())
                     .bind(at)
-                    .bind("daemon")
-                    .execute(&mut *tx.connection)
-                    .await?;
+                    .bind("daemon");
                 tx.state.suspend(contact);
             }
         }
@@ -278,17 +318,12 @@ pub(super) async fn others_of(
     let rows = sqlx::query(OF_CONTACT)
         .bind(contact.to_string())
         .bind(but.to_string())
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
-    rows.iter()
-        .map(|row| {
-            let id: String = row.try_get(0)?;
-            NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))
-        })
-        .collect()
+    notification_ids(&rows)
 }
 
-async fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) -> Result<(), Fault> {
+fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) -> Result<(), Fault> {
     let notification = case.notification.to_string();
     let token = token(tx)?;
     let message_id = format!("{token}@{}", tx.state.message_id_host);
@@ -296,20 +331,24 @@ async fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) ->
         Message::Letter => ("notification", LANE_LETTERS),
         Message::Receipt => ("receipt", LANE_NOTES),
         Message::AfterCall | Message::NotCounted => ("note", LANE_NOTES),
+        Message::Nudge | Message::OfficeNudge => ("nudge", LANE_NUDGES),
     };
-    sqlx::query(LETTER_ADD)
+    // A letter's contact is as it was routed to; a nudge's as the directory has it now.
+    let directory_version = match new.nudge {
+        Some(_) => tx.state.directory.version,
+        None => case.directory_version,
+    };
+    tx.later(LETTER_ADD)
         .bind(new.letter.to_string())
         .bind(kind)
         .bind(new.message.word())
         .bind(&notification)
         .bind(new.contact.to_string())
-        .bind(i64::from(case.directory_version))
+        .bind(i64::from(directory_version))
         .bind(&token)
         .bind(message_id)
-        .bind(by.basis)
-        .execute(&mut *tx.connection)
-        .await?;
-    sqlx::query(DELIVERY_ADD)
+        .bind(by.basis);
+    tx.later(DELIVERY_ADD)
         .bind(new.delivery.to_string())
         .bind(new.letter.to_string())
         .bind(&notification)
@@ -318,8 +357,15 @@ async fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) ->
         .bind(new.route.as_str())
         .bind(case.last_safe_mail().as_microsecond())
         .bind(new.not_before.as_microsecond())
-        .execute(&mut *tx.connection)
-        .await?;
+        .bind(new.nudge.as_ref().map(|nudge| nudge.until.as_microsecond()));
+    if let Some(nudge) = &new.nudge {
+        let letter = new.letter.to_string();
+        tx.later(NUDGE_ADD)
+            .bind(nudge.mailbox.as_slice())
+            .bind(&nudge.day)
+            .bind(&letter);
+        add_member(tx, &letter, case);
+    }
     Ok(())
 }
 

@@ -1,11 +1,12 @@
 //! One notification: load its facts, fold, decide, append, save. Everything that happens to a
 //! notification goes through [`apply`]; [`open_case`] begins one.
 
+use super::addresses::also_blocked;
 use super::carrying::{carry_out, others_of, write_rows};
 use super::json;
 use super::opening::successor;
 use super::tx::{By, Fault, Stream, Tx};
-use crate::referral::decide::Observation;
+use crate::referral::decide::{Decision, Observation};
 use crate::referral::fact::Fact;
 use crate::referral::fold::{Case, fold};
 use crate::referral::id::NotificationId;
@@ -15,9 +16,9 @@ use crate::referral::reference::Reference;
 use sqlx::Row;
 
 const FACTS: &str = "SELECT kind, v, body, force, basis FROM fact WHERE stream = $1 ORDER BY n";
-const NOTIFICATION_ADD: &str = "INSERT INTO notification(id, reference, force, referral, child, target, urn, la_code, rerouted_from, duty, closed_as, hold, reading, proof, step, timing, word, due_at, act_by, assumed, late_on_arrival, last_safe_mail_at, next_at, next_what, live, basis, directory_version, facts, accepted_at, changed_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27, $28, $29, $30)";
-const NOTIFICATION_SAVE: &str = "UPDATE notification SET duty = $2, closed_as = $3, hold = $4, reading = $5, proof = $6, step = $7, timing = $8, word = $9, next_at = $10, next_what = $11, live = $12, facts = $13, changed_at = $14 WHERE id = $1";
-const DELIVERY_SAVE: &str = "UPDATE delivery SET state = $2, not_before = $3, quarantined = $4 WHERE id = $1 AND quarantined <= $4";
+const NOTIFICATION_ADD: &str = "INSERT INTO notification(id, reference, force, referral, child, target, urn, la_code, rerouted_from, duty, closed_as, hold, reading, proof, step, timing, word, due_at, act_by, assumed, late_on_arrival, last_safe_mail_at, next_at, next_what, live, basis, directory_version, facts, accepted_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const NOTIFICATION_SAVE: &str = "UPDATE notification SET duty = ?, closed_as = ?, hold = ?, reading = ?, proof = ?, step = ?, timing = ?, word = ?, next_at = ?, next_what = ?, live = ?, facts = ?, changed_at = ? WHERE id = ?";
+const DELIVERY_SAVE: &str = "UPDATE delivery SET state = ?, not_before = ?, quarantined = ? WHERE id = ? AND quarantined <= ?";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[FACTS, NOTIFICATION_ADD, NOTIFICATION_SAVE, DELIVERY_SAVE];
@@ -35,7 +36,7 @@ pub(super) async fn load(
     let name = stream_of(notification);
     let rows = sqlx::query(FACTS)
         .bind(&name)
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
     let last = rows
         .last()
@@ -104,13 +105,13 @@ pub(super) async fn open_case(
     };
     let carried = carry_out(tx, &case, decisions, &mut facts, &opening.by).await?;
     let case = folded(tx, &facts)?;
-    insert(tx, &case, &opening, facts.len()).await?;
+    insert(tx, &case, &opening, facts.len());
     let mut stream = Stream {
         name: stream_of(case.notification),
         count: 0,
     };
     for fact in &facts {
-        tx.append(&mut stream, fact, &opening.by, None).await?;
+        tx.append(&mut stream, fact, &opening.by, None);
     }
     write_rows(tx, &case, carried.rows, &opening.by).await?;
     Ok(case)
@@ -167,14 +168,7 @@ pub(super) async fn apply(
     // What a person chose and what follows from it are one: a choice has no fact of its own.
     let chosen = observed.fact.is_none() && observed.actor.is_some();
     facts.extend(observed.fact);
-    let case = folded(tx, &facts)?;
-    let random = tx.random_u64()?;
-    let decisions = match observation {
-        Some(observation) => {
-            (tx.state.footing.decides)(&case, observation, &tx.state.retry, tx.now, random)
-        }
-        None => Vec::new(),
-    };
+    let (case, decisions) = decided(tx, &mut facts, observation).await?;
     let carried = carry_out(tx, &case, decisions, &mut facts, &daemon).await?;
     let case = folded(tx, &facts)?;
     let observer = By {
@@ -188,12 +182,11 @@ pub(super) async fn apply(
         } else {
             &daemon
         };
-        tx.append(&mut stream, fact, by, cause.take().as_deref())
-            .await?;
+        tx.append(&mut stream, fact, by, cause.take().as_deref());
     }
-    save(tx, &case, stream.count).await?;
+    save(tx, &case, stream.count);
     write_rows(tx, &case, carried.rows, &daemon).await?;
-    save_deliveries(tx, &case).await?;
+    save_deliveries(tx, &case);
     for contact in carried.suspended {
         for other in others_of(tx, contact, notification).await? {
             let inbound = None;
@@ -208,25 +201,41 @@ pub(super) async fn apply(
     Ok(case)
 }
 
-async fn save_deliveries(tx: &mut Tx<'_>, case: &Case) -> Result<(), Fault> {
+/// What follows from an observation whose fact is among these. Who is blocked because the address is the
+/// same is known before the next contact is chosen, and so it is decided again.
+async fn decided(
+    tx: &mut Tx<'_>,
+    facts: &mut Vec<Fact>,
+    observation: Option<Observation>,
+) -> Result<(Case, Vec<Decision>), Fault> {
+    let case = folded(tx, facts)?;
+    let random = tx.random_u64()?;
+    let Some(observation) = observation else {
+        return Ok((case, Vec::new()));
+    };
+    let decisions = (tx.state.footing.decides)(&case, observation, &tx.state.retry, tx.now, random);
+    let also = also_blocked(tx, &case, &decisions).await?;
+    if also.is_empty() {
+        return Ok((case, decisions));
+    }
+    facts.extend(also);
+    let case = folded(tx, facts)?;
+    let decisions = (tx.state.footing.decides)(&case, observation, &tx.state.retry, tx.now, random);
+    Ok((case, decisions))
+}
+
+fn save_deliveries(tx: &mut Tx<'_>, case: &Case) {
     for (delivery, known) in &case.deliveries {
-        sqlx::query(DELIVERY_SAVE)
-            .bind(delivery.to_string())
+        tx.later(DELIVERY_SAVE)
             .bind(known.state().word())
             .bind(known.not_before.as_microsecond())
             .bind(known.quarantined)
-            .execute(&mut *tx.connection)
-            .await?;
+            .bind(delivery.to_string())
+            .bind(known.quarantined);
     }
-    Ok(())
 }
 
-async fn insert(
-    tx: &mut Tx<'_>,
-    case: &Case,
-    opening: &Opening,
-    facts: usize,
-) -> Result<(), Fault> {
+fn insert(tx: &mut Tx<'_>, case: &Case, opening: &Opening, facts: usize) {
     let (target, urn, la_code) = match case.target {
         Target::School(urn) => ("school", Some(urn.to_string()), None),
         Target::Authority(code) => ("authority", None, Some(code.to_string())),
@@ -234,7 +243,7 @@ async fn insert(
     };
     let now = tx.now;
     let timer = case.timer(now);
-    sqlx::query(NOTIFICATION_ADD)
+    tx.later(NOTIFICATION_ADD)
         .bind(case.notification.to_string())
         .bind(opening.reference.to_string())
         .bind(opening.by.force.as_ref().map_or("", ForceName::as_str))
@@ -264,17 +273,13 @@ async fn insert(
         .bind(i64::from(case.directory_version))
         .bind(i64::try_from(facts).unwrap_or(i64::MAX))
         .bind(now.as_microsecond())
-        .bind(now.as_microsecond())
-        .execute(&mut *tx.connection)
-        .await?;
-    Ok(())
+        .bind(now.as_microsecond());
 }
 
-async fn save(tx: &mut Tx<'_>, case: &Case, facts: i64) -> Result<(), Fault> {
+fn save(tx: &mut Tx<'_>, case: &Case, facts: i64) {
     let now = tx.now;
     let timer = case.timer(now);
-    sqlx::query(NOTIFICATION_SAVE)
-        .bind(case.notification.to_string())
+    tx.later(NOTIFICATION_SAVE)
         .bind(case.duty().word())
         .bind(&case.closed_as)
         .bind(case.hold.map(|hold| hold.reason.word()))
@@ -288,7 +293,5 @@ async fn save(tx: &mut Tx<'_>, case: &Case, facts: i64) -> Result<(), Fault> {
         .bind(case.live())
         .bind(facts)
         .bind(now.as_microsecond())
-        .execute(&mut *tx.connection)
-        .await?;
-    Ok(())
+        .bind(case.notification.to_string());
 }

@@ -45,7 +45,7 @@ pub(super) async fn import(
     operator: &str,
 ) -> Result<Option<Directory>, Fault> {
     let accepted = sqlx::query(REFERRALS)
-        .fetch_one(&mut *tx.connection)
+        .fetch_one(tx.flushed().await?)
         .await?;
     if accepted.try_get::<i64, _>(0)? > 0 {
         return Ok(None);
@@ -55,7 +55,7 @@ pub(super) async fn import(
         .suspended
         .clone_from(&tx.state.directory.suspended);
     let last = sqlx::query(VERSION)
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     let (base, previous): (i64, Vec<u8>) = match last {
         Some(row) => (row.try_get("n")?, row.try_get("digest")?),
@@ -89,7 +89,7 @@ pub(super) async fn import(
         name: "directory".to_owned(),
         count: version - 1,
     };
-    tx.append(&mut stream, &fact, &by, None).await?;
+    tx.append(&mut stream, &fact, &by, None);
     Ok(Some(directory))
 }
 
@@ -104,14 +104,14 @@ async fn begin_version(
     let at = tx.now.as_microsecond();
     sqlx::query(PROPOSALS_STALE)
         .bind(version)
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     sqlx::query(PROPOSAL_ADD)
         .bind(&proposal)
         .bind(at)
         .bind(operator)
         .bind(version - 1)
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     sqlx::query(VERSION_ADD)
         .bind(version)
@@ -119,11 +119,11 @@ async fn begin_version(
         .bind(at)
         .bind(operator)
         .bind(digest.as_slice())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     sqlx::query(VERSION_SAVE)
         .bind(version)
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     Ok(())
 }
@@ -184,7 +184,7 @@ async fn save_contacts(
         sqlx::query(CONTACT_END)
             .bind(version)
             .bind(id.to_string())
-            .execute(&mut *tx.connection)
+            .execute(tx.flushed().await?)
             .await?;
         if successor.is_none() {
             changes.push(change("contact", &[text(id)], None));
@@ -215,10 +215,10 @@ async fn add_contact(
         ContactOf::School(urn) => urn.to_string(),
         ContactOf::Authority(code) => format!("la:{code}"),
     };
-    let key = tx.new_content_key("contact").await?;
+    let key = tx.new_content_key("contact")?;
     let id = contact.id.to_string();
     let sealed = json::canonical(&detail(contact));
-    let (item, commitment) = tx.new_item(&key, "contact", &id, &sealed).await?;
+    let (item, commitment) = tx.new_item(&key, "contact", &id, &sealed)?;
     let folded = contact.address.folded();
     let address = tx.state.vault.blind("address", &[folded.as_bytes()]);
     sqlx::query(CONTACT_ADD)
@@ -232,7 +232,7 @@ async fn add_contact(
         .bind(item.to_string())
         .bind(contact.valid_from.map(|date| date.to_string()))
         .bind(contact.valid_to.map(|date| date.to_string()))
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     let row = [
         text(whose),

@@ -143,7 +143,7 @@ async fn write(
             }
         };
     }
-    query.execute(&mut *tx.connection).await?;
+    query.execute(tx.flushed().await?).await?;
     Ok(())
 }
 

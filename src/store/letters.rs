@@ -4,6 +4,7 @@ mod notes;
 
 use super::directory_load::read_contact;
 use super::json;
+use super::nudges::mailbox;
 use super::tx::Fault;
 use super::views::{case, instant};
 use super::{Claim, Job, LetterJob, LetterWork, NotStored, NoteJob, Readers, Store, stored};
@@ -13,15 +14,16 @@ use crate::referral::plan::Target;
 use crate::referral::post::{ForceName, Referral};
 use crate::referral::read;
 use crate::referral::reference::Reference;
-use crate::referral::school::{LaCode, Role, RouteName, Urn};
+use crate::referral::school::{Contact, LaCode, Role, RouteName, Urn};
 use crate::referral::tree::Tree;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 const LETTER: &str = "SELECT l.message, l.contact, l.directory_version, l.token, l.message_id, l.item, i.sealed, n.referral, n.child, n.reference, n.force, c.content_key AS child_key, d.route FROM letter l JOIN delivery d ON d.letter = l.id JOIN notification n ON n.id = l.notification JOIN child c ON c.id = n.child LEFT JOIN item i ON i.id = l.item WHERE d.id = $1";
-// Only a letter about a live case stands or falls with it; a withdrawal is sent because it ended.
-const WANTED: &str = "SELECT d.state = 'sending' AND (l.kind <> 'notification' OR (n.live = 1 AND n.hold IS NULL)) FROM delivery d JOIN letter l ON l.id = d.letter LEFT JOIN notification n ON n.id = l.notification WHERE d.id = $1";
+// A letter about a live case stands or falls with it, and a nudge with all that it tells of; a withdrawal
+// is sent because its case ended. Nor is anything sent to a contact who was suspended since it was claimed.
+const WANTED: &str = "SELECT d.state = 'sending' AND CASE l.kind WHEN 'notification' THEN n.live = 1 AND n.hold IS NULL WHEN 'nudge' THEN $2 < d.not_after AND EXISTS (SELECT 1 FROM letter_member m JOIN notification o ON o.id = m.notification WHERE m.letter = l.id AND o.duty = 'open' AND o.hold IS NULL AND o.reading = 0) ELSE 1 END AND (l.kind NOT IN ('notification','nudge') OR NOT EXISTS (SELECT 1 FROM block b WHERE b.what = 'contact' AND b.target = l.contact AND b.lifted_at IS NULL)) FROM delivery d JOIN letter l ON l.id = d.letter LEFT JOIN notification n ON n.id = l.notification WHERE d.id = $1";
 const KEY: &str = "SELECT epoch, wrapped FROM content_key WHERE id = $1";
 const ITEM: &str = "SELECT i.id, i.content_key, i.sealed, k.epoch, k.wrapped FROM item i JOIN content_key k ON k.id = i.content_key WHERE i.owner = $1 AND i.kind = $2";
 const CONTACT_ITEM: &str = "SELECT i.id, i.content_key, i.sealed, k.epoch, k.wrapped FROM item i JOIN content_key k ON k.id = i.content_key WHERE i.id = $1 AND i.kind = 'contact'";
@@ -41,13 +43,14 @@ pub(super) const STATEMENTS: &[&str] = &[
     CONTACT,
     notes::SAID,
     notes::ROLE,
+    notes::NUDGED_OF,
 ];
 
 impl Store {
     /// Whether a claimed delivery is still to be sent: the case it is about may have ended since, or a
     /// person may hold it.
     pub async fn wanted(&self, claim: &Claim) -> Result<bool, NotStored> {
-        stored(self.readers.wanted(claim).await)
+        stored(self.readers.wanted(claim, self.clock().now()).await)
     }
 }
 
@@ -84,6 +87,7 @@ impl Readers {
         };
         let message: String = row.try_get("message")?;
         let message = Message::parse(&message).ok_or(Fault::Damaged("a message's kind"))?;
+        let contact = addressed(contact, message)?;
         let job = if bytes.is_none() {
             Some(self.job(&mut connection, claim, message, &row).await?)
         } else {
@@ -115,7 +119,7 @@ impl Readers {
         let force: String = row.try_get("force")?;
         let force = ForceName::parse(&force).ok_or(Fault::Damaged("a force's name"))?;
         let message_id = row.try_get("message_id")?;
-        if let Some(says) = notes::says(connection, &case, message).await? {
+        if let Some(says) = notes::says(connection, &case, claim, message).await? {
             return Ok(Job::Note(NoteJob {
                 says,
                 force,
@@ -138,9 +142,10 @@ impl Readers {
         })))
     }
 
-    async fn wanted(&self, claim: &Claim) -> Result<bool, Fault> {
+    async fn wanted(&self, claim: &Claim, now: Timestamp) -> Result<bool, Fault> {
         let row = sqlx::query(WANTED)
             .bind(claim.delivery.to_string())
+            .bind(now.as_microsecond())
             .fetch_one(&self.pool)
             .await?;
         Ok(row.try_get(0)?)
@@ -289,4 +294,19 @@ fn also_held_by(case: &Case, claim: &Claim) -> Vec<Role> {
         })
         .map(|(_, role, _)| *role)
         .collect()
+}
+
+/// A contact with the address that this message goes to: a letter to the secure one, a nudge to the
+/// ordinary one.
+fn addressed(contact: Contact, message: Message) -> Result<Contact, Fault> {
+    match message {
+        Message::Letter | Message::Receipt | Message::AfterCall | Message::NotCounted => {
+            Ok(contact)
+        }
+        Message::Nudge | Message::OfficeNudge => {
+            let (_, address) =
+                mailbox(&contact).ok_or(Fault::Damaged("a nudge without a mailbox"))?;
+            Ok(Contact { address, ..contact })
+        }
+    }
 }

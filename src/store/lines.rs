@@ -153,7 +153,7 @@ pub struct Trace {
 pub struct Stuck {
     /// Live notifications without a timer, or with one long past.
     pub timers: i64,
-    /// Letters that were never tried although they are due.
+    /// Letters and notes that are due, for the first time or again, and not tried.
     pub deliveries: i64,
     /// Attempts that outlast their lease.
     pub attempts: i64,

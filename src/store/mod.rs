@@ -7,6 +7,7 @@
 
 mod accept;
 mod acts;
+mod addresses;
 mod answers;
 mod carrying;
 mod cases;
@@ -20,12 +21,15 @@ mod inbound_views;
 pub mod json;
 mod letters;
 mod lines;
+mod nudges;
 mod open;
 mod opening;
 mod outcomes;
 mod readers;
 mod refuse;
 pub mod refused;
+mod rows;
+mod script;
 mod superseded;
 mod tasks;
 mod timers;

@@ -11,6 +11,7 @@ use crate::referral::fact::Fact;
 use crate::referral::policy::Policy;
 use crate::referral::post::ForceName;
 use crate::referral::retry::RetrySettings;
+use crate::referral::school::RouteName;
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
@@ -52,6 +53,8 @@ pub struct Options {
     pub retry: RetrySettings,
     /// The right side of Message-IDs.
     pub message_id_host: String,
+    /// The way out that nudges take; none: nobody is nudged.
+    pub nudge_route: Option<RouteName>,
     /// What facts rest on.
     pub basis: Basis,
     /// The policy of each force.
@@ -160,6 +163,7 @@ impl Store {
             basis: options.basis,
             retry: options.retry,
             message_id_host: options.message_id_host,
+            nudge_route: options.nudge_route,
             directory: Arc::default(),
             policies: options.policies,
             footing: options.footing,
@@ -399,13 +403,10 @@ async fn begin(
         build: state.basis.build.clone(),
     };
     append_run(connection, state, now, &fact, 0).await?;
-    let mut tx = Tx {
-        connection: &mut *connection,
-        now,
-        state,
-    };
+    let mut tx = Tx::new(&mut *connection, now, state);
     refuse::forget(&mut tx).await?;
     let in_flight = outcomes::recover(&mut tx).await?;
+    tx.flushed().await?;
     if in_flight > 0 {
         tracing::warn!(in_flight, "an earlier run ended with letters in flight");
     }
@@ -456,16 +457,13 @@ async fn append_run(
     count: i64,
 ) -> Result<(), Fault> {
     let name = format!("run:{}", state.incarnation);
-    let mut tx = Tx {
-        connection,
-        now,
-        state,
-    };
+    let mut tx = Tx::new(connection, now, state);
     let by = By {
         actor: "daemon".to_owned(),
         force: None,
         basis: tx.basis(None).await?,
     };
-    tx.append(&mut Stream { name, count }, fact, &by, None)
-        .await
+    tx.append(&mut Stream { name, count }, fact, &by, None);
+    tx.flushed().await?;
+    Ok(())
 }

@@ -12,7 +12,7 @@ use crate::referral::directory::Directory;
 use crate::referral::fact::Fact;
 use crate::referral::fold::Case;
 use crate::referral::id::{ChildId, NotificationId, ReferralId};
-use crate::referral::ladder::{LadderHours, ladder};
+use crate::referral::ladder::ladder;
 use crate::referral::plan::{Hold, HoldReason, Planned, Target, WillHappen, default_at, plan};
 use crate::referral::post::{Education, InvolvedPerson, Referral, SchoolNamed, UrnSource};
 use crate::referral::reference::Reference;
@@ -23,10 +23,11 @@ use sqlx::Row;
 const CHILD: &str = "SELECT child_ref FROM child WHERE id = $1";
 const CHILDREN: &str = "SELECT id FROM child WHERE referral = $1 AND id <> $2 ORDER BY id";
 const RECEIVED: &str = "SELECT received_at FROM referral WHERE id = $1";
+const REROUTED: &str = "UPDATE notification SET rerouted_to = $2 WHERE id = $1";
 const ITEM: &str = "SELECT id, content_key, sealed FROM item WHERE owner = $1 AND kind = $2";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[CHILD, CHILDREN, RECEIVED, ITEM];
+pub(super) const STATEMENTS: &[&str] = &[CHILD, CHILDREN, RECEIVED, REROUTED, ITEM];
 
 /// A notification to be opened.
 pub(super) struct NewNotification {
@@ -58,7 +59,11 @@ pub(super) async fn open_notification(
             suggestions: planned.suggestions,
             contacts: contacts.clone().map(|contact| contact.id).collect(),
             roles: contacts.clone().map(|contact| contact.role).collect(),
-            routes: contacts.map(|contact| contact.route.clone()).collect(),
+            routes: contacts
+                .clone()
+                .map(|contact| contact.route.clone())
+                .collect(),
+            holidays: contacts.map(|contact| contact.holidays).collect(),
             directory_version: tx.state.directory.version,
             n: u32::from(planned.n_of_m.0),
             m: u32::from(planned.n_of_m.1),
@@ -72,12 +77,14 @@ pub(super) async fn open_notification(
             steps: planned.rungs.iter().map(|rung| rung.what).collect(),
             steps_at: planned.rungs.iter().map(|rung| rung.at).collect(),
             steps_lost: planned.rungs.iter().map(|rung| rung.lost).collect(),
+            staff_back_at: planned.staff_back_at,
         },
     ];
     if let Some(hold) = planned.hold {
         facts.push(Fact::Held {
             hold: 1,
             reason: hold.reason,
+            said: None,
             will_happen: hold.will_happen,
             will_happen_at: hold.at,
         });
@@ -133,15 +140,14 @@ pub(super) async fn successor(
         planned.deadline.act_by = case.act_by;
         planned.deadline.due_at = planned.deadline.due_at.min(case.due_at);
         let whose = whose(planned.target, &directory, policy.default_la);
-        let hours = LadderHours::default();
-        planned.rungs = ladder(&directory, whose, &hours, tx.now, &planned.deadline);
+        planned.rungs = ladder(&directory, whose, &policy.ladder, tx.now, &planned.deadline);
         if let Some(hold) = &mut planned.hold {
             hold.at = default_at(case.act_by, tx.now);
         }
     }
     let row = sqlx::query(CHILD)
         .bind(case.child.to_string())
-        .fetch_one(&mut *tx.connection)
+        .fetch_one(tx.flushed().await?)
         .await?;
     let new = NewNotification {
         notification,
@@ -153,6 +159,11 @@ pub(super) async fn successor(
         planned,
     };
     open_notification(tx, new, by).await?;
+    sqlx::query(REROUTED)
+        .bind(case.notification.to_string())
+        .bind(notification.to_string())
+        .execute(tx.flushed().await?)
+        .await?;
     Ok(())
 }
 
@@ -234,7 +245,7 @@ fn send_to(
 }
 
 /// The referral as it was posted, the case's child first.
-async fn referral_of(tx: &mut Tx<'_>, case: &Case) -> Result<Referral, Fault> {
+pub(super) async fn referral_of(tx: &mut Tx<'_>, case: &Case) -> Result<Referral, Fault> {
     let owner = case.referral.to_string();
     let incident = content(tx, &owner, "incident").await?;
     let police = content(tx, &owner, "police_reference").await?;
@@ -243,7 +254,7 @@ async fn referral_of(tx: &mut Tx<'_>, case: &Case) -> Result<Referral, Fault> {
     let rows = sqlx::query(CHILDREN)
         .bind(&owner)
         .bind(&own)
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
     for row in rows {
         let other: String = row.try_get(0)?;
@@ -251,7 +262,7 @@ async fn referral_of(tx: &mut Tx<'_>, case: &Case) -> Result<Referral, Fault> {
     }
     let row = sqlx::query(RECEIVED)
         .bind(&owner)
-        .fetch_one(&mut *tx.connection)
+        .fetch_one(tx.flushed().await?)
         .await?;
     letters::joined(&incident, police, &children, instant(row.try_get(0)?))
 }
@@ -260,7 +271,7 @@ async fn content(tx: &mut Tx<'_>, owner: &str, kind: &str) -> Result<Vec<u8>, Fa
     let row = sqlx::query(ITEM)
         .bind(owner)
         .bind(kind)
-        .fetch_one(&mut *tx.connection)
+        .fetch_one(tx.flushed().await?)
         .await?;
     let id: String = row.try_get("id")?;
     let sealed: Option<Vec<u8>> = row.try_get("sealed")?;

@@ -2,7 +2,7 @@
 //! that; an outcome is recorded whoever holds the claim by then.
 
 use super::cases::{Observed, apply};
-use super::tx::{Fault, Tx};
+use super::tx::{Fault, Mark, Tx};
 use super::{Claim, Ended, SignedLetter};
 use crate::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
 use crate::referral::decide::Observation;
@@ -15,16 +15,16 @@ use sqlx::sqlite::SqliteRow;
 
 // The plus keeps the index in the order of claims: by `not_before` almost all of a full queue is due.
 const NEXT: &str = "SELECT d.id, d.letter, d.notification, d.attempts, d.lease, l.item IS NULL AS unsigned, l.render_tries FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND +d.not_before <= $2 AND (n.hold IS NULL OR l.kind <> 'notification') ORDER BY d.lane, d.last_safe_at, d.id LIMIT $3";
-const CLAIM: &str = "UPDATE delivery SET state = 'sending', attempts = $2, lease = $3, incarnation = $4 WHERE id = $1";
-const ATTEMPT_ADD: &str =
-    "INSERT INTO attempt(delivery, n, lease, started_at) VALUES ($1, $2, $3, $4)";
+const CLAIM: &str =
+    "UPDATE delivery SET state = 'sending', attempts = ?, lease = ?, incarnation = ? WHERE id = ?";
+const ATTEMPT_ADD: &str = "INSERT INTO attempt(delivery, n, lease, started_at) VALUES (?, ?, ?, ?)";
 const TRY_RENDER: &str = "UPDATE letter SET render_tries = render_tries + 1 WHERE id = $1";
 const LETTER: &str = "SELECT l.item, l.notification, l.contact, c.content_key, i.sealed FROM letter l JOIN notification n ON n.id = l.notification JOIN child c ON c.id = n.child LEFT JOIN item i ON i.id = l.item WHERE l.id = $1";
-const SIGNED: &str = "UPDATE letter SET item = $2, bytes_digest = $3, signer = $4, signed_at = $5, profile = $6 WHERE id = $1";
+const SIGNED: &str = "UPDATE letter SET item = ?, bytes_digest = ?, signer = ?, signed_at = ?, profile = ? WHERE id = ?";
 const DELIVERY: &str = "SELECT d.notification, c.content_key FROM delivery d JOIN notification n ON n.id = d.notification JOIN child c ON c.id = n.child WHERE d.id = $1";
 const ATTEMPT_ENDED_AT: &str =
     "SELECT ended_at, result FROM attempt WHERE delivery = $1 AND n = $2";
-const ATTEMPT_SAVE: &str = "UPDATE attempt SET ended_at = $3, result = $4, phase = $5, code = $6, enhanced = $7, tls = $8, chain_digest = $9, words = $10 WHERE delivery = $1 AND n = $2";
+const ATTEMPT_SAVE: &str = "UPDATE attempt SET ended_at = ?, result = ?, phase = ?, code = ?, enhanced = ?, tls = ?, chain_digest = ?, words = ? WHERE delivery = ? AND n = ?";
 const SENDING: &str = "SELECT d.id, d.attempts, l.item IS NULL AS unsigned FROM delivery d JOIN letter l ON l.id = d.letter WHERE d.state = 'sending' AND d.incarnation < $1 ORDER BY d.id";
 
 const SET_ASIDE: &str = "UPDATE delivery SET state = 'held', quarantined = 1 WHERE id = $1";
@@ -61,18 +61,17 @@ pub(super) async fn claim(
         .bind(route.as_str())
         .bind(tx.now.as_microsecond())
         .bind(i64::try_from(most).unwrap_or(0))
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
     let mut claims = Vec::new();
     for row in rows {
-        let before = tx.state.fact_seq;
-        sqlx::query(SAVEPOINT).execute(&mut *tx.connection).await?;
+        let before = tx.state.mark();
+        sqlx::query(SAVEPOINT).execute(tx.flushed().await?).await?;
         match claim_or_quarantine(tx, &row).await {
             Ok(claim) => claims.extend(claim),
             Err(fault) if fault.fails_alone() => set_aside(tx, &row, before, &fault).await?,
             Err(fault) => return Err(fault),
         }
-        sqlx::query(RELEASE).execute(&mut *tx.connection).await?;
     }
     Ok(claims)
 }
@@ -81,19 +80,18 @@ pub(super) async fn claim(
 async fn set_aside(
     tx: &mut Tx<'_>,
     row: &SqliteRow,
-    before: i64,
+    before: Mark,
     fault: &Fault,
 ) -> Result<(), Fault> {
     let delivery: String = row.try_get("id")?;
     tracing::error!(%delivery, %fault, "set aside");
-    sqlx::query(BACK).execute(&mut *tx.connection).await?;
-    tx.state.fact_seq = before;
-    tx.state.basis_rows.clear();
+    tx.roll_back_to(BACK).await?;
+    tx.state.back_to(before);
     sqlx::query(SET_ASIDE)
         .bind(delivery)
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
-    Ok(())
+    released(tx).await
 }
 
 async fn claim_or_quarantine(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<Option<Claim>, Fault> {
@@ -101,9 +99,19 @@ async fn claim_or_quarantine(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<Option<
     let tries: i64 = row.try_get("render_tries")?;
     if unsigned && tries >= RENDER_TRIES_MAX {
         quarantine(tx, row, tries).await?;
+        released(tx).await?;
         return Ok(None);
     }
-    claim_one(tx, row).await.map(Some)
+    let claim = claim_one(tx, row).await?;
+    released(tx).await?;
+    Ok(Some(claim))
+}
+
+/// Ends a savepoint: here, where what the database refuses of it sets this one aside and no other.
+async fn released(tx: &mut Tx<'_>) -> Result<(), Fault> {
+    tx.later(RELEASE);
+    tx.flushed().await?;
+    Ok(())
 }
 
 async fn claim_one(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<Claim, Fault> {
@@ -111,22 +119,19 @@ async fn claim_one(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<Claim, Fault> {
     let letter: String = row.try_get("letter")?;
     let attempt: i64 = row.try_get::<i64, _>("attempts")? + 1;
     let lease: i64 = row.try_get::<i64, _>("lease")? + 1;
-    sqlx::query(CLAIM)
+    let (incarnation, started_at) = (tx.state.incarnation, tx.now.as_microsecond());
+    tx.later(CLAIM)
+        .bind(attempt)
+        .bind(lease)
+        .bind(incarnation)
+        .bind(delivery.to_string());
+    tx.later(ATTEMPT_ADD)
         .bind(delivery.to_string())
         .bind(attempt)
         .bind(lease)
-        .bind(tx.state.incarnation)
-        .execute(&mut *tx.connection)
-        .await?;
-    sqlx::query(ATTEMPT_ADD)
-        .bind(delivery.to_string())
-        .bind(attempt)
-        .bind(lease)
-        .bind(tx.now.as_microsecond())
-        .execute(&mut *tx.connection)
-        .await?;
+        .bind(started_at);
     let attempt = u32::try_from(attempt).map_err(|_| Fault::Damaged("attempts"))?;
-    let incarnation = u32::try_from(tx.state.incarnation).unwrap_or(u32::MAX);
+    let incarnation = u32::try_from(incarnation).unwrap_or(u32::MAX);
     let fact = Fact::DeliveryClaimed {
         delivery,
         attempt,
@@ -165,7 +170,7 @@ async fn quarantine(tx: &mut Tx<'_>, row: &SqliteRow, tries: i64) -> Result<(), 
 pub(super) async fn making_again(tx: &mut Tx<'_>, letter: LetterId) -> Result<(), Fault> {
     sqlx::query(TRY_RENDER)
         .bind(letter.to_string())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     Ok(())
 }
@@ -175,7 +180,7 @@ pub(super) async fn signed(tx: &mut Tx<'_>, signed: &SignedLetter) -> Result<Vec
     let id = signed.letter.to_string();
     let row = sqlx::query(LETTER)
         .bind(&id)
-        .fetch_one(&mut *tx.connection)
+        .fetch_one(tx.flushed().await?)
         .await?;
     let key = tx.content_key(row.try_get("content_key")?).await?;
     let kept: Option<String> = row.try_get("item")?;
@@ -183,16 +188,15 @@ pub(super) async fn signed(tx: &mut Tx<'_>, signed: &SignedLetter) -> Result<Vec
         let sealed: Vec<u8> = row.try_get("sealed")?;
         return Ok(key.open(&item, "letter", &sealed)?);
     }
-    let (item, commitment) = tx.new_item(&key, "letter", &id, &signed.bytes).await?;
-    sqlx::query(SIGNED)
-        .bind(&id)
+    let (item, commitment) = tx.new_item(&key, "letter", &id, &signed.bytes)?;
+    let signed_at = tx.now.as_microsecond();
+    tx.later(SIGNED)
         .bind(item.to_string())
         .bind(signed.digest.as_slice())
         .bind(&signed.signer)
-        .bind(tx.now.as_microsecond())
+        .bind(signed_at)
         .bind(signed.profile)
-        .execute(&mut *tx.connection)
-        .await?;
+        .bind(&id);
     let contact: String = row.try_get("contact")?;
     let fact = Fact::LetterSigned {
         letter: signed.letter,
@@ -218,14 +222,14 @@ pub(super) async fn ended(tx: &mut Tx<'_>, ended: &Ended) -> Result<(), Fault> {
     let delivery = ended.delivery.to_string();
     let row = sqlx::query(DELIVERY)
         .bind(&delivery)
-        .fetch_one(&mut *tx.connection)
+        .fetch_one(tx.flushed().await?)
         .await?;
     let notification = notification_id(row.try_get("notification")?)?;
     let attempted = &ended.attempted;
     let earlier = sqlx::query(ATTEMPT_ENDED_AT)
         .bind(&delivery)
         .bind(i64::from(ended.attempt))
-        .fetch_one(&mut *tx.connection)
+        .fetch_one(tx.flushed().await?)
         .await?;
     let result: Option<String> = earlier.try_get(1)?;
     let earlier: Option<i64> = earlier.try_get(0)?;
@@ -237,16 +241,12 @@ pub(super) async fn ended(tx: &mut Tx<'_>, ended: &Ended) -> Result<(), Fault> {
         None
     } else {
         let key = tx.content_key(row.try_get("content_key")?).await?;
-        Some(
-            tx.new_item(&key, "words", &delivery, &attempted.words)
-                .await?
-                .0,
-        )
+        Some(tx.new_item(&key, "words", &delivery, &attempted.words)?.0)
     };
     let known = result.as_deref().and_then(AttemptResult::parse);
     // The row says what the facts fold to: of two reports the one that says more.
     if known.is_none_or(|known| attempted.result.weight() > known.weight()) {
-        save_attempt(tx, ended, words.map(|item| item.to_string())).await?;
+        save_attempt(tx, ended, words.map(|item| item.to_string()));
     }
     // Given up as unknown, and now it reports after all: a second fact, never a lost "250".
     let cause = if earlier.is_none() {
@@ -277,13 +277,12 @@ pub(super) async fn ended(tx: &mut Tx<'_>, ended: &Ended) -> Result<(), Fault> {
     Ok(())
 }
 
-async fn save_attempt(tx: &mut Tx<'_>, ended: &Ended, words: Option<String>) -> Result<(), Fault> {
+fn save_attempt(tx: &mut Tx<'_>, ended: &Ended, words: Option<String>) {
     let attempted = &ended.attempted;
     let tls = attempted.tls.as_ref();
-    sqlx::query(ATTEMPT_SAVE)
-        .bind(ended.delivery.to_string())
-        .bind(i64::from(ended.attempt))
-        .bind(tx.now.as_microsecond())
+    let ended_at = tx.now.as_microsecond();
+    tx.later(ATTEMPT_SAVE)
+        .bind(ended_at)
         .bind(attempted.result.word())
         .bind(attempted.phase.word())
         .bind(attempted.code.map(i64::from))
@@ -291,9 +290,8 @@ async fn save_attempt(tx: &mut Tx<'_>, ended: &Ended, words: Option<String>) -> 
         .bind(tls.map(|tls| format!("{} {}", tls.version, tls.cipher)))
         .bind(tls.map(|tls| tls.chain_digest.to_vec()))
         .bind(words)
-        .execute(&mut *tx.connection)
-        .await?;
-    Ok(())
+        .bind(ended.delivery.to_string())
+        .bind(i64::from(ended.attempt));
 }
 
 /// At start, before anything is claimed: what an earlier run was sending is in doubt. A letter that
@@ -301,17 +299,16 @@ async fn save_attempt(tx: &mut Tx<'_>, ended: &Ended, words: Option<String>) -> 
 pub(super) async fn recover(tx: &mut Tx<'_>) -> Result<usize, Fault> {
     let rows = sqlx::query(SENDING)
         .bind(tx.state.incarnation)
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
     for row in &rows {
-        let before = tx.state.fact_seq;
-        sqlx::query(SAVEPOINT).execute(&mut *tx.connection).await?;
+        let before = tx.state.mark();
+        sqlx::query(SAVEPOINT).execute(tx.flushed().await?).await?;
         match recover_one(tx, row).await {
             Ok(()) => {}
             Err(fault) if fault.fails_alone() => set_aside(tx, row, before, &fault).await?,
             Err(fault) => return Err(fault),
         }
-        sqlx::query(RELEASE).execute(&mut *tx.connection).await?;
     }
     Ok(rows.len())
 }
@@ -343,7 +340,8 @@ async fn recover_one(tx: &mut Tx<'_>, row: &SqliteRow) -> Result<(), Fault> {
             attempted,
         },
     )
-    .await
+    .await?;
+    released(tx).await
 }
 
 fn delivery_id(row: &SqliteRow) -> Result<DeliveryId, Fault> {

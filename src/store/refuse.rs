@@ -48,7 +48,7 @@ pub(super) async fn refuse(tx: &mut Tx<'_>, refused: &RefusedPost) -> Result<(),
     let kept = sqlx::query(REFUSED_COUNT)
         .bind(refused.force.as_str())
         .bind(tx.now.as_microsecond())
-        .fetch_one(&mut *tx.connection)
+        .fetch_one(tx.flushed().await?)
         .await?;
     if kept.try_get::<i64, _>(0)? >= KEPT_PER_FORCE_MAX {
         return Err(Fault::Damaged(
@@ -61,7 +61,7 @@ pub(super) async fn refuse(tx: &mut Tx<'_>, refused: &RefusedPost) -> Result<(),
 /// Whether this very body is kept already: a robot that repeats itself is kept once.
 async fn is_known(tx: &mut Tx<'_>, digest: &[u8; 32]) -> Result<bool, Fault> {
     let known = sqlx::query(KNOWN).bind(digest.as_slice());
-    Ok(known.fetch_optional(&mut *tx.connection).await?.is_some())
+    Ok(known.fetch_optional(tx.flushed().await?).await?.is_some())
 }
 
 async fn keep(tx: &mut Tx<'_>, refused: &RefusedPost, digest: &[u8; 32]) -> Result<(), Fault> {
@@ -78,17 +78,15 @@ async fn keep(tx: &mut Tx<'_>, refused: &RefusedPost, digest: &[u8; 32]) -> Resu
     };
     let name = id.to_string();
     let mut stream = Stream { name, count: 0 };
-    tx.append(&mut stream, &fact, &by, None).await?;
+    tx.append(&mut stream, &fact, &by, None);
     sqlx::query(BLIND_ADD)
         .bind(digest.as_slice())
         .bind(id.to_string())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
-    let key = tx.new_content_key("inbound").await?;
+    let key = tx.new_content_key("inbound")?;
     let owner = id.to_string();
-    let (item, _) = tx
-        .new_item(&key, "refused_post", &owner, &refused.body)
-        .await?;
+    let (item, _) = tx.new_item(&key, "refused_post", &owner, &refused.body)?;
     let until = tx.now.saturating_add(KEPT).unwrap_or(tx.now);
     sqlx::query(REFUSED_ADD)
         .bind(owner)
@@ -98,7 +96,7 @@ async fn keep(tx: &mut Tx<'_>, refused: &RefusedPost, digest: &[u8; 32]) -> Resu
         .bind(refused.code)
         .bind(item.to_string())
         .bind(until.as_microsecond())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     let task = tx.new_id(TaskId::from_parts)?;
     let subject = format!("refused:{}", refused.force);
@@ -113,7 +111,7 @@ pub(super) async fn forget(tx: &mut Tx<'_>) -> Result<(), Fault> {
     for statement in [FORGET_BLIND, FORGET_KEYS, FORGET_BODIES, FORGET] {
         sqlx::query(statement)
             .bind(now)
-            .execute(&mut *tx.connection)
+            .execute(tx.flushed().await?)
             .await?;
     }
     Ok(())

@@ -2,10 +2,11 @@
 
 use super::accept::referral_id;
 use super::cases::{Observed, apply};
+use super::rows::notification_ids;
 use super::tx::{By, Fault, Stream, Tx};
 use crate::referral::decide::Observation;
 use crate::referral::fact::Fact;
-use crate::referral::id::{NotificationId, ReferralId};
+use crate::referral::id::ReferralId;
 use crate::referral::post::Referral;
 use sqlx::Row;
 
@@ -45,7 +46,7 @@ pub(super) async fn succeed(
     let successor = sqlx::query(SUCCESSOR)
         .bind(post.force.as_str())
         .bind(&post.referral_id)
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     Ok(Succession {
         replaced,
@@ -68,7 +69,7 @@ async fn supersede(
     let row = sqlx::query(NAMED)
         .bind(post.force.as_str())
         .bind(named)
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     let Some(row) = row else { return Ok(None) };
     let earlier = referral_id(row.try_get(0)?)?;
@@ -90,14 +91,14 @@ pub(super) async fn end(
 ) -> Result<(), Fault> {
     let ended = sqlx::query(END)
         .bind(earlier.to_string())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     if ended.rows_affected() == 0 {
         return Ok(());
     }
     let count = sqlx::query(COUNT)
         .bind(earlier.to_string())
-        .fetch_one(&mut *tx.connection)
+        .fetch_one(tx.flushed().await?)
         .await?;
     let mut stream = Stream {
         name: earlier.to_string(),
@@ -107,14 +108,12 @@ pub(super) async fn end(
         referral: earlier,
         by: by_referral,
     };
-    tx.append(&mut stream, &fact, by, None).await?;
+    tx.append(&mut stream, &fact, by, None);
     let rows = sqlx::query(LIVE)
         .bind(earlier.to_string())
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
-    for row in rows {
-        let id: String = row.try_get(0)?;
-        let id = NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))?;
+    for id in notification_ids(&rows)? {
         let observed = Observed::plain(fact.clone());
         apply(tx, id, observed, Some(Observation::Superseded)).await?;
     }

@@ -5,7 +5,6 @@ use super::tx::{By, Fault, Tx};
 use crate::referral::fact::TaskKind;
 use crate::referral::fold::Case;
 use crate::referral::id::{NotificationId, TaskId};
-use crate::referral::ladder::LadderHours;
 use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
 use crate::referral::pupil_day::{SchoolDays, Whose};
@@ -35,14 +34,16 @@ fn subject(case: &Case, kind: TaskKind, force: Option<&ForceName>) -> String {
 pub(super) fn can_be_done_from(
     tx: &Tx<'_>,
     case: &Case,
-    kind: TaskKind,
-    wanted_by: Timestamp,
+    (kind, wanted_by): (TaskKind, Timestamp),
+    force: Option<&ForceName>,
 ) -> Timestamp {
     match (kind, case.target) {
         (TaskKind::RingSchool, Target::School(urn)) => {
             let directory = &tx.state.directory;
             let days = SchoolDays::of(directory, Whose::school(directory, urn));
-            days.rung_from(&LadderHours::default(), wanted_by)
+            let policy = force.and_then(|force| tx.state.policies.get(force));
+            let hours = policy.map(|policy| policy.ladder).unwrap_or_default();
+            days.rung_from(&hours, wanted_by)
         }
         _ => wanted_by,
     }
@@ -58,7 +59,7 @@ pub(super) async fn open_or_new(
     let open = sqlx::query(OPEN)
         .bind(kind.word())
         .bind(subject(case, kind, by.force.as_ref()))
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     match open {
         Some(row) => {
@@ -86,7 +87,7 @@ pub(super) async fn write(
         .bind(kind.word())
         .bind(&subject)
         .bind(&notification)
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     Ok(())
 }
@@ -109,7 +110,7 @@ pub(super) async fn add(
         .bind(by.force.as_ref().map(ForceName::as_str))
         .bind(tx.now.as_microsecond())
         .bind(wanted_by.as_microsecond())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     Ok(())
 }
@@ -124,12 +125,12 @@ pub(super) async fn left(
     sqlx::query(MEMBER_LEAVES)
         .bind(&task)
         .bind(notification.to_string())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     sqlx::query(SETTLE_EMPTY)
         .bind(&task)
         .bind(tx.now.as_microsecond())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     Ok(())
 }

@@ -22,28 +22,27 @@ pub(super) async fn fire(tx: &mut Tx<'_>, most: usize) -> Result<usize, Fault> {
     let rows = sqlx::query(DUE)
         .bind(tx.now.as_microsecond())
         .bind(i64::try_from(most).unwrap_or(i64::MAX))
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
     for row in &rows {
         let id: String = row.try_get(0)?;
-        let before = tx.state.fact_seq;
-        sqlx::query(SAVEPOINT).execute(&mut *tx.connection).await?;
+        let before = tx.state.mark();
+        sqlx::query(SAVEPOINT).execute(tx.flushed().await?).await?;
         match fire_one(tx, &id).await {
             Ok(()) => {}
             Err(fault) if fault.fails_alone() => {
                 tracing::error!(notification = %id, %fault, "its timer failed");
-                sqlx::query(BACK).execute(&mut *tx.connection).await?;
-                tx.state.fact_seq = before;
-                tx.state.basis_rows.clear();
+                tx.roll_back_to(BACK).await?;
+                tx.state.back_to(before);
                 sqlx::query(PUT_OFF)
                     .bind(&id)
                     .bind(tx.now.as_microsecond())
-                    .execute(&mut *tx.connection)
+                    .execute(tx.flushed().await?)
                     .await?;
+                tx.later(RELEASE);
             }
             Err(fault) => return Err(fault),
         }
-        sqlx::query(RELEASE).execute(&mut *tx.connection).await?;
     }
     Ok(rows.len())
 }
@@ -51,5 +50,8 @@ pub(super) async fn fire(tx: &mut Tx<'_>, most: usize) -> Result<usize, Fault> {
 async fn fire_one(tx: &mut Tx<'_>, id: &str) -> Result<(), Fault> {
     let id = NotificationId::parse(id).map_err(|_| Fault::Damaged("a notification's id"))?;
     apply(tx, id, Observed::default(), Some(Observation::Timer)).await?;
+    // Here, where what the database refuses of it is its own fault and nobody else's.
+    tx.later(RELEASE);
+    tx.flushed().await?;
     Ok(())
 }

@@ -3,6 +3,7 @@
 
 use super::Footing;
 use super::json;
+use super::script::Script;
 use super::vault::{ContentKey, Vault, VaultFault};
 use crate::referral::directory::Directory;
 use crate::referral::fact::Fact;
@@ -10,6 +11,7 @@ use crate::referral::id::{ContactId, ContentKeyId, ItemId};
 use crate::referral::policy::Policy;
 use crate::referral::post::ForceName;
 use crate::referral::retry::RetrySettings;
+use crate::referral::school::RouteName;
 use crate::seal::SealFault;
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
@@ -83,6 +85,8 @@ pub(super) struct State {
     pub(super) basis: Basis,
     pub(super) retry: RetrySettings,
     pub(super) message_id_host: String,
+    /// The way out that nudges take; none: nobody is nudged.
+    pub(super) nudge_route: Option<RouteName>,
     pub(super) directory: Arc<Directory>,
     /// The policy of each force: what a successor is planned with.
     pub(super) policies: HashMap<ForceName, Arc<Policy>>,
@@ -94,7 +98,34 @@ pub(super) struct State {
     pub(super) full: bool,
 }
 
+/// How far memory had come when something began that may be rolled back.
+pub(super) struct Mark {
+    fact_seq: i64,
+    directory: Arc<Directory>,
+}
+
+impl Mark {
+    /// The last fact by then.
+    pub(super) fn fact_seq(&self) -> i64 {
+        self.fact_seq
+    }
+}
+
 impl State {
+    pub(super) fn mark(&self) -> Mark {
+        Mark {
+            fact_seq: self.fact_seq,
+            directory: Arc::clone(&self.directory),
+        }
+    }
+
+    /// What was done since is not kept: nor are its suspensions.
+    pub(super) fn back_to(&mut self, mark: Mark) {
+        self.fact_seq = mark.fact_seq;
+        self.directory = mark.directory;
+        self.basis_rows.clear();
+    }
+
     /// Sends nothing more to a contact: narrowing takes effect at once.
     pub(super) fn suspend(&mut self, contact: ContactId) {
         Arc::make_mut(&mut self.directory).suspended.insert(contact);
@@ -133,7 +164,8 @@ pub(super) struct By {
 }
 
 pub(super) struct Tx<'a> {
-    pub(super) connection: &'a mut SqliteConnection,
+    connection: &'a mut SqliteConnection,
+    kept_back: Script,
     pub(super) now: Timestamp,
     pub(super) state: &'a mut State,
 }
@@ -141,10 +173,11 @@ pub(super) struct Tx<'a> {
 const BASIS_FIND: &str = "SELECT n FROM basis WHERE policy_digest = $1 AND templates_digest = $2 AND tzdb = $3 AND build = $4";
 const BASIS_POLICY: &str = "SELECT policy_digest FROM basis WHERE n = $1";
 const BASIS_ADD: &str = "INSERT INTO basis(policy_digest, templates_digest, tzdb, build) VALUES ($1, $2, $3, $4) RETURNING n";
-const FACT_ADD: &str = "INSERT INTO fact(seq, stream, n, force, kind, v, at, actor, basis, cause, body, leaf) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)";
-const KEY_ADD: &str = "INSERT INTO content_key(id, scope, epoch, wrapped) VALUES ($1, $2, $3, $4)";
+const FACT_ADD: &str = "INSERT INTO fact(seq, stream, n, force, kind, v, at, actor, basis, cause, body, leaf) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+const KEY_ADD: &str = "INSERT INTO content_key(id, scope, epoch, wrapped) VALUES (?, ?, ?, ?)";
 const KEY_GET: &str = "SELECT epoch, wrapped FROM content_key WHERE id = $1";
-const ITEM_ADD: &str = "INSERT INTO item(id, content_key, kind, owner, commitment, sealed) VALUES ($1, $2, $3, $4, $5, $6)";
+const ITEM_ADD: &str =
+    "INSERT INTO item(id, content_key, kind, owner, commitment, sealed) VALUES (?, ?, ?, ?, ?, ?)";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
@@ -157,7 +190,45 @@ pub(super) const STATEMENTS: &[&str] = &[
     ITEM_ADD,
 ];
 
-impl Tx<'_> {
+impl<'a> Tx<'a> {
+    /// A command's view of a batch that is open on this connection.
+    pub(super) fn new(
+        connection: &'a mut SqliteConnection,
+        now: Timestamp,
+        state: &'a mut State,
+    ) -> Self {
+        Self {
+            connection,
+            kept_back: Script::default(),
+            now,
+            state,
+        }
+    }
+
+    /// The connection, once everything that was kept back is carried out.
+    pub(super) async fn flushed(&mut self) -> Result<&mut SqliteConnection, Fault> {
+        if !self.kept_back.is_empty() {
+            std::mem::take(&mut self.kept_back)
+                .run(self.connection)
+                .await?;
+        }
+        Ok(self.connection)
+    }
+
+    /// Keeps a write back until something is read or the command ends: see [`Script`].
+    pub(super) fn later(&mut self, statement: &'static str) -> &mut Script {
+        self.kept_back.add(statement)
+    }
+
+    /// Rolls back to a savepoint of the command's own. What was kept back since is dropped.
+    pub(super) async fn roll_back_to(&mut self, statement: &'static str) -> Result<(), Fault> {
+        self.kept_back = Script::default();
+        sqlx::query(statement)
+            .execute(&mut *self.connection)
+            .await?;
+        Ok(())
+    }
+
     /// Milliseconds since 1970 and random bytes, as ids are made from.
     pub(super) fn id_parts(&self) -> Result<(u64, [u8; 10]), Fault> {
         let milliseconds = u64::try_from(self.now.as_millisecond()).unwrap_or(0);
@@ -219,46 +290,42 @@ impl Tx<'_> {
     }
 
     /// Appends a fact. `cause` names an outside event, which becomes a fact once.
-    pub(super) async fn append(
+    pub(super) fn append(
         &mut self,
         stream: &mut Stream,
         fact: &Fact,
         by: &By,
         cause: Option<&str>,
-    ) -> Result<(), Fault> {
+    ) {
         let body = json::canonical(&fact.write());
         let seq = self.state.fact_seq + 1;
+        let at = self.now.as_microsecond();
         stream.count += 1;
-        sqlx::query(FACT_ADD)
+        self.later(FACT_ADD)
             .bind(seq)
             .bind(&stream.name)
             .bind(stream.count)
             .bind(by.force.as_ref().map(ForceName::as_str))
             .bind(fact.kind())
             .bind(i64::from(fact.version()))
-            .bind(self.now.as_microsecond())
+            .bind(at)
             .bind(&by.actor)
             .bind(by.basis)
             .bind(cause)
             .bind(body.as_slice())
-            .bind(leaf(seq, &body).as_slice())
-            .execute(&mut *self.connection)
-            .await?;
+            .bind(leaf(seq, &body).as_slice());
         self.state.fact_seq = seq;
-        Ok(())
     }
 
     /// Makes a content key and its row.
-    pub(super) async fn new_content_key(&mut self, scope: &str) -> Result<ContentKey, Fault> {
+    pub(super) fn new_content_key(&mut self, scope: &str) -> Result<ContentKey, Fault> {
         let id = self.new_id(ContentKeyId::from_parts)?.to_string();
         let (key, epoch, wrapped) = self.state.vault.new_key(id, self.now)?;
-        sqlx::query(KEY_ADD)
+        self.later(KEY_ADD)
             .bind(&key.id)
             .bind(scope)
             .bind(epoch)
-            .bind(wrapped)
-            .execute(&mut *self.connection)
-            .await?;
+            .bind(wrapped);
         Ok(key)
     }
 
@@ -266,7 +333,7 @@ impl Tx<'_> {
     pub(super) async fn content_key(&mut self, id: String) -> Result<ContentKey, Fault> {
         let row = sqlx::query(KEY_GET)
             .bind(&id)
-            .fetch_one(&mut *self.connection)
+            .fetch_one(self.flushed().await?)
             .await?;
         let wrapped: Option<Vec<u8>> = row.try_get(1)?;
         let wrapped = wrapped.ok_or(Fault::Damaged("content key destroyed"))?;
@@ -274,7 +341,7 @@ impl Tx<'_> {
     }
 
     /// Seals content as an item of `owner`; gives its id and commitment for a fact to name.
-    pub(super) async fn new_item(
+    pub(super) fn new_item(
         &mut self,
         key: &ContentKey,
         kind: &str,
@@ -283,15 +350,13 @@ impl Tx<'_> {
     ) -> Result<(ItemId, [u8; 32]), Fault> {
         let id = self.new_id(ItemId::from_parts)?;
         let sealed = key.seal(&id.to_string(), kind, content)?;
-        sqlx::query(ITEM_ADD)
+        self.later(ITEM_ADD)
             .bind(id.to_string())
             .bind(&key.id)
             .bind(kind)
             .bind(owner)
             .bind(sealed.commitment.as_slice())
-            .bind(sealed.bytes)
-            .execute(&mut *self.connection)
-            .await?;
+            .bind(sealed.bytes);
         Ok((id, sealed.commitment))
     }
 }

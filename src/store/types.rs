@@ -236,6 +236,17 @@ pub enum NoteSays {
         /// When it reached us.
         at: Timestamp,
     },
+    /// Messages wait in a secure mailbox.
+    Nudge {
+        /// It goes to the school's office, which is asked to tell those who have them.
+        office: bool,
+        /// So many messages.
+        count: u32,
+        /// When the latest was put there.
+        at: Timestamp,
+        /// By when the first is to be answered.
+        act_by: Timestamp,
+    },
 }
 
 /// A letter that was just made.

@@ -160,7 +160,7 @@ impl Writer {
             return;
         }
         self.state.full = self.disk.nearly_full();
-        let before = self.state.fact_seq;
+        let before = self.state.mark();
         match self.transact(command).await {
             Ok(pending) => self.kept(pending),
             Err(failed) => {
@@ -168,15 +168,15 @@ impl Writer {
                 if failed.for_want_of_room() || self.disk.nearly_full() {
                     self.disk.release_ballast();
                 }
-                let meant = self.state.fact_seq;
-                self.state.fact_seq = before;
-                self.state.basis_rows.clear();
+                let (known, meant) = (before.fact_seq(), self.state.mark());
+                self.state.back_to(before);
                 // Dropping the pending answers tells every caller "not stored".
                 match failed {
                     Failed::Before(fault) => tracing::error!(fault = %fault, "batch not stored"),
                     Failed::AtCommit(fault, pending) => {
                         tracing::error!(fault = %fault, "commit failed; reading what is kept");
-                        if self.is_kept(before, meant).await {
+                        if self.is_kept(known, meant.fact_seq()).await {
+                            self.state.back_to(meant);
                             self.kept(pending);
                         }
                     }
@@ -287,23 +287,15 @@ impl Writer {
         command: Command,
     ) -> Result<Option<Pending>, Fault> {
         sqlx::query(SAVEPOINT).execute(&mut *connection).await?;
-        let before = self.state.fact_seq;
-        let mut tx = Tx {
-            connection: &mut *connection,
-            now,
-            state: &mut self.state,
-        };
-        match perform(&mut tx, command).await {
-            Ok(pending) => {
-                sqlx::query(RELEASE).execute(&mut *connection).await?;
-                Ok(pending)
-            }
+        let before = self.state.mark();
+        let mut tx = Tx::new(&mut *connection, now, &mut self.state);
+        match whole(&mut tx, command).await {
+            Ok(pending) => Ok(pending),
             Err(fault) if fault.fails_alone() => {
                 tracing::error!(fault = %fault, "command failed alone");
                 sqlx::query(BACK).execute(&mut *connection).await?;
                 sqlx::query(RELEASE).execute(&mut *connection).await?;
-                self.state.fact_seq = before;
-                self.state.basis_rows.clear();
+                self.state.back_to(before);
                 Ok(None)
             }
             Err(fault) => Err(fault),
@@ -356,6 +348,14 @@ impl Writer {
     }
 }
 
+/// A command with everything it kept back.
+async fn whole(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, Fault> {
+    let pending = perform(tx, command).await?;
+    tx.later(RELEASE);
+    tx.flushed().await?;
+    Ok(pending)
+}
+
 async fn perform(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, Fault> {
     fn answer<T: Send + 'static>(reply: Reply<T>, value: T) -> Option<Pending> {
         Some(Pending::Answer(Box::new(move || drop(reply.send(value)))))
@@ -399,7 +399,7 @@ async fn perform(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, F
             let at = tx.now.as_microsecond();
             let row = sqlx::query(BEAT)
                 .bind(at)
-                .fetch_one(&mut *tx.connection)
+                .fetch_one(tx.flushed().await?)
                 .await?;
             answer(reply, sqlx::Row::try_get(&row, 0)?)
         }

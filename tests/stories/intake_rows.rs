@@ -63,8 +63,10 @@ fn assert_problem(response: &Response, status: u16, code: &str, never: &[&str]) 
     assert_eq!(document["errors"][0]["code"], code);
     let id = response.header("x-request-id").unwrap();
     assert_eq!(document["instance"], format!("urn:firstbell:request:{id}"));
+    // The request's id is ours, and its digits may be those of any year.
+    let said = response.text().replace(id, "");
     for value in never {
-        assert!(!response.text().contains(value), "{value} is echoed");
+        assert!(!said.contains(value), "{value} is echoed");
     }
 }
 

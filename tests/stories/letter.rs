@@ -241,5 +241,6 @@ fn policy() -> Policy {
         },
         duty_ends_on: DutyEndsOn::Delivered,
         default_la: None,
+        ladder: firstbell::referral::ladder::LadderHours::default(),
     }
 }

@@ -1,8 +1,12 @@
 //! What the store holds by itself: rules in the database, claims across runs, letters set aside.
 
+mod addresses;
+mod calls;
+mod damage;
 mod notes;
 mod replies;
 mod room;
+mod stuck;
 mod versions;
 
 use firstbell::clock::Clock;
@@ -48,6 +52,15 @@ async fn try_open(folder: &Path, clock: &Clock) -> Result<Opened, OpenFault> {
     open_with(folder, clock, |_, _| {}).await
 }
 
+/// Writes what only its owner may read.
+fn secret(path: &Path, text: &str) {
+    use std::io::Write;
+    let mut options = std::fs::File::options();
+    options.write(true).create(true).mode(0o600);
+    let mut file = options.open(path).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+}
+
 /// Opens a store whose settings or options differ.
 pub(crate) async fn open_with(
     folder: &Path,
@@ -56,15 +69,7 @@ pub(crate) async fn open_with(
 ) -> Result<Opened, OpenFault> {
     let credential = folder.join("credential");
     if !credential.exists() {
-        use std::io::Write;
-        let mut options = std::fs::File::options();
-        let mut file = options
-            .write(true)
-            .create(true)
-            .mode(0o600)
-            .open(&credential)
-            .unwrap();
-        file.write_all("5a".repeat(32).as_bytes()).unwrap();
+        secret(&credential, &"5a".repeat(32));
     }
     let mut settings = Settings {
         state_dir: folder.join("state"),
@@ -84,7 +89,8 @@ pub(crate) async fn open_with(
             in_doubt: Duration::from_secs(120),
         },
         message_id_host: "gateway.test".to_owned(),
-        policies: HashMap::default(),
+        nudge_route: None,
+        policies: HashMap::from([(policy().force.clone(), policy())]),
         footing: Footing::default(),
         basis: Basis {
             templates_digest: [1; 32],
@@ -203,6 +209,7 @@ pub(crate) fn policy() -> Arc<Policy> {
         },
         duty_ends_on: DutyEndsOn::Delivered,
         default_la: None,
+        ladder: firstbell::referral::ladder::LadderHours::default(),
     })
 }
 

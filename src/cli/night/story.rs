@@ -115,6 +115,7 @@ fn attempted(
         Message::Receipt => "receipt",
         Message::AfterCall => "note about the call",
         Message::NotCounted => "note that an answer did not count",
+        Message::Nudge | Message::OfficeNudge => "nudge",
     });
     let route = known.map_or("", |known| known.route.as_str());
     let code = code.map_or_else(String::new, |code| format!(" ({code})"));

@@ -1,6 +1,8 @@
 //! Keys of delivery and its routes.
 
-use crate::config::kind::Kind::{Count, File, Flag, Host, Line, Roots as RootsKind, Secret, Word};
+use crate::config::kind::Kind::{
+    Count, File, Flag, Host, Line, Roots as RootsKind, Route as RouteKind, Secret, Word,
+};
 use crate::config::table::Presence::{Optional, Preset, Required};
 use crate::config::table::{Shape, section};
 use crate::delivery::{Roots, TlsMode};
@@ -23,6 +25,9 @@ section! {
     /// again as after any doubt. Longer than any attempt. A claim that a run left behind is settled in the
     /// same way when the next run starts.
     lease_s: Duration = Count("seconds", 1, 7200), Preset("600");
+    /// The route that nudges take to the ordinary mailboxes of schools: the force's own hub. It must
+    /// not be one that letters take. Without it nobody is nudged.
+    nudge_route: Option<RouteName> = RouteKind, Optional(r#""hub""#);
     /// The queue is looked at this often without a hint.
     poll_s: Duration = Count("seconds", 1, 300), Preset("5");
 }

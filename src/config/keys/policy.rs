@@ -1,13 +1,15 @@
 //! Keys of policy: what the Act leaves to be decided locally.
 
 use crate::config::kind::Kind::{
-    Codes, Count, Flag, LaCode as LaCodeKind, Line, Phone, Sentences, Word, Words,
+    Clock, Codes, Count, Flag, LaCode as LaCodeKind, Line, Phone, Sentences, Word, Words,
 };
 use crate::config::table::Presence::{Optional, Preset, Required};
 use crate::config::table::{Shape, section};
 use crate::referral::policy::{DutyEndsOn, ParentLine, Profile};
 use crate::referral::post::{Connection, RiskGrade};
 use crate::referral::school::LaCode;
+use jiff::SignedDuration;
+use jiff::civil::Time;
 
 section! {
     /// What is sent and what letters say, for every force. The defaults are the Act (Domestic Abuse
@@ -58,6 +60,28 @@ section! {
     duty_ends_on: DutyEndsOn = Word(DutyEndsOn::WORDS), Preset(r#""delivered""#);
     /// The authority told of a child without a school, where the referral names none.
     default_la: Option<LaCode> = LaCodeKind, Optional(r#""881""#);
+    /// The desk rings schools from, on weekdays that are no bank holidays.
+    desk_from: Time = Clock, Preset(r#""06:30""#);
+    /// The desk rings schools until.
+    desk_to: Time = Clock, Preset(r#""17:00""#);
+    /// Schools are nudged from, on days on which their staff are in.
+    nudges_from: Time = Clock, Preset(r#""06:45""#);
+    /// Schools are nudged until.
+    nudges_to: Time = Clock, Preset(r#""18:00""#);
+    /// The deputies' letter goes this long before somebody must know.
+    deputies_before_min: SignedDuration = Count("minutes", 1, 1440), Preset("40");
+    /// The call where mail alone cannot be trusted, so long before.
+    call_first_before_min: SignedDuration = Count("minutes", 1, 1440), Preset("30");
+    /// The call where the letter is delivered and unanswered, so long before.
+    call_before_min: SignedDuration = Count("minutes", 1, 1440), Preset("20");
+    /// A supervisor is told of a call that nobody has claimed, so long before.
+    supervisor_before_min: SignedDuration = Count("minutes", 1, 1440), Preset("15");
+    /// A supervisor must choose how it ends, so long after.
+    choose_after_min: SignedDuration = Count("minutes", 1, 1440), Preset("60");
+    /// People who ring schools at once.
+    callers: u32 = Count("callers", 1, 500), Preset("2");
+    /// What a call takes, the next number's dialling included.
+    call_min: SignedDuration = Count("minutes", 1, 60), Preset("4");
 }
 
 /// Every connection but `suspect`.

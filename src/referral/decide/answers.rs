@@ -169,15 +169,17 @@ pub(super) fn recorded(case: &Case) -> Vec<Decision> {
     }
 }
 
-/// Not on the roll, by voice: as NOT OURS by mail.
+/// Not on the roll, by voice: as NOT OURS by mail. Said again of one that has a successor, it ends what
+/// was to be found out.
 pub(super) fn not_on_roll(case: &Case) -> Vec<Decision> {
-    if case.duty() != Duty::Refused || case.rerouted_to.is_some() {
+    if case.duty() != Duty::Refused {
         return Vec::new();
     }
     let reroute = Decision::Reroute {
         to: RerouteTo::Nowhere,
     };
-    ending(case).into_iter().chain([reroute]).collect()
+    let reroute = case.rerouted_to.is_none().then_some(reroute);
+    ending(case).into_iter().chain(reroute).collect()
 }
 
 /// A person at the school was told by voice: the Key Adult's mailbox gets a note that says so.
@@ -200,7 +202,7 @@ fn notes(case: &Case, message: Message, now: Timestamp) -> Vec<Decision> {
     case.contacts
         .iter()
         .filter(|(contact, role, _)| match message {
-            Message::Letter => false,
+            Message::Letter | Message::Nudge | Message::OfficeNudge => false,
             Message::Receipt | Message::NotCounted => had_it(*contact),
             Message::AfterCall => *role == Role::KeyAdult,
         })

@@ -1,5 +1,6 @@
 //! Letters: to whom next, and what an outcome or a report asks for.
 
+use super::time::late_nudge;
 use super::{Decision, RerouteTo, ending, task};
 use crate::referral::answer::{Clash, Verdict};
 use crate::referral::attempt::AttemptResult;
@@ -24,7 +25,11 @@ pub(super) fn opened(case: &Case, now: Timestamp) -> Vec<Decision> {
                 wanted_by: hold.at,
             }]
         }
-        None => next_contact(case, now),
+        None => {
+            let mut letters = next_contact(case, now);
+            letters.extend(holiday_deputies(case, now));
+            letters
+        }
     };
     if case.reasons.contains(&RouteReason::OtherForceArea) {
         decisions.push(Decision::OpenTask {
@@ -97,6 +102,19 @@ pub(super) fn deputies(case: &Case, now: Timestamp) -> Vec<Decision> {
         .collect()
 }
 
+/// In a holiday the deputies' letter waits until staff are back, but for those who read in holidays too.
+fn holiday_deputies(case: &Case, now: Timestamp) -> Vec<Decision> {
+    if case.staff_back_at.is_none_or(|back| back <= now) {
+        return Vec::new();
+    }
+    let mut letters = deputies(case, now);
+    letters.retain(|decision| match decision {
+        Decision::Queue { contact, .. } => case.holiday_readers.contains(contact),
+        _ => false,
+    });
+    letters
+}
+
 pub(super) fn attempt_ended(
     case: &Case,
     (delivery, attempt): (DeliveryId, u32),
@@ -115,6 +133,10 @@ pub(super) fn attempt_ended(
     }
     if known.is_letter() && known.waits() && case.people.blocked.contains(&known.contact) {
         return suspended(case, known.contact, now);
+    }
+    if known.not_after.is_some_and(|end| end <= now) {
+        let cancel = Decision::Cancel { delivery };
+        return known.waits().then_some(cancel).into_iter().collect();
     }
     let again = |not_before| {
         vec![Decision::QueueAgain {
@@ -135,6 +157,9 @@ pub(super) fn attempt_ended(
         }
         (DeliveryState::Failed, AttemptResult::Never) if known.is_letter() => {
             next_contact(case, now)
+        }
+        (DeliveryState::Relayed, AttemptResult::Done) if known.is_letter() => {
+            late_nudge(case, known.contact, now).into_iter().collect()
         }
         (
             DeliveryState::Queued
@@ -220,38 +245,45 @@ fn has_reader(case: &Case) -> bool {
     case.letters().any(|(_, letter)| letter.may_have_arrived())
 }
 
-/// Whether somebody acknowledged by answering this very letter.
+/// Whether somebody acknowledged by answering this very letter. What was believed when it came stands,
+/// whatever a person then read in the rest of it.
 fn was_answered(case: &Case, letter: LetterId) -> bool {
     case.people.answers.values().any(|answer| {
-        answer.letter == Some(letter)
-            && answer.contact.is_some()
-            && answer.read.unwrap_or(answer.verdict) == Verdict::Received
+        let believed = answer.counts() && answer.verdict == Verdict::Received;
+        let read = answer.contact.is_some() && answer.read == Some(Verdict::Received);
+        answer.letter == Some(letter) && (believed || read)
     })
 }
 
-/// Somebody who had the letter is away: the next contact at once.
+/// Somebody who had the letter is away: the next contact at once. In a holiday only those who read in
+/// holidays too (`letters.md`, automatic replies).
 pub(super) fn absent(case: &Case, contact: ContactId, now: Timestamp) -> Vec<Decision> {
     let had_it = case.letters().any(|(_, letter)| letter.contact == contact);
     let said = case.people.absent.get(&contact).map_or(0, BTreeSet::len);
-    if case.live() && !case.reading() && case.hold.is_none() && had_it && said == 1 {
-        next_contact(case, now)
-    } else {
-        Vec::new()
+    if !case.live() || case.reading() || case.hold.is_some() || !had_it || said != 1 {
+        return Vec::new();
     }
+    if case.staff_back_at.is_some_and(|back| now < back) {
+        // Everybody is away: that one of them says so is no news. Nobody is rung for it either.
+        return holiday_deputies(case, now);
+    }
+    next_contact(case, now)
 }
 
 /// What waits for a suspended address is not sent there, but to the next contact at once.
 pub(super) fn suspended(case: &Case, contact: ContactId, now: Timestamp) -> Vec<Decision> {
+    // With a mailbox that several share, all of them are suspended at once.
+    let suspended = |to| to == contact || case.people.blocked.contains(&to);
     let waiting = case
         .letters()
-        .filter(|(_, letter)| letter.contact == contact && letter.waits());
+        .filter(|(_, letter)| suspended(letter.contact) && letter.waits());
     let mut decisions: Vec<Decision> = waiting
         .map(|(delivery, _)| Decision::Cancel {
             delivery: *delivery,
         })
         .collect();
     let with_another = case.letters().any(|(_, letter)| {
-        letter.contact != contact
+        !suspended(letter.contact)
             && (letter.waits()
                 || letter.may_have_arrived()
                 || letter.state() == DeliveryState::Sending)

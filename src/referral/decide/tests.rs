@@ -59,6 +59,7 @@ fn opened() -> Vec<Fact> {
             contacts: vec![contact(0), contact(1)],
             roles: vec![Role::KeyAdult, Role::Deputy],
             routes: vec![cjsm.clone(), cjsm.clone()],
+            holidays: vec![false, false],
             directory_version: 1,
             n: 1,
             m: 1,
@@ -72,6 +73,7 @@ fn opened() -> Vec<Fact> {
             steps: STEPS.iter().map(|(what, _)| *what).collect(),
             steps_at: STEPS.iter().map(|(_, time)| at(time)).collect(),
             steps_lost: vec![false; STEPS.len()],
+            staff_back_at: None,
         },
         Fact::DeliveryQueued {
             delivery: id(DeliveryId::from_parts, 0),
@@ -82,6 +84,7 @@ fn opened() -> Vec<Fact> {
             step: 0,
             after_attempt: 0,
             not_before: at("02:00"),
+            not_after: None,
         },
     ]
 }
@@ -128,6 +131,7 @@ fn told(decisions: &[Decision]) -> String {
             Decision::Believe { verdict, .. } => format!("believe {}", verdict.word()),
             Decision::FindContradiction { .. } => "contradiction".to_owned(),
             Decision::Block { .. } => "block".to_owned(),
+            Decision::Nudge { contacts } => format!("nudge {}", contacts.len()),
             Decision::Fire { rung } => format!("fire {}", rung.what.word()),
             Decision::NoteLate => "late".to_owned(),
             Decision::Release { .. } => "release".to_owned(),
@@ -143,6 +147,7 @@ fn carry_out(case: &Case, decisions: Vec<Decision>, facts: &mut Vec<Fact>, fresh
     for decision in decisions {
         *fresh += 1;
         facts.push(match decision {
+            Decision::Nudge { .. } => continue,
             Decision::Queue {
                 message,
                 contact,
@@ -158,6 +163,7 @@ fn carry_out(case: &Case, decisions: Vec<Decision>, facts: &mut Vec<Fact>, fresh
                 step,
                 after_attempt: 0,
                 not_before,
+                not_after: None,
             },
             Decision::QueueAgain {
                 delivery,
@@ -228,6 +234,7 @@ fn queued_again(
         step: known.step,
         after_attempt,
         not_before,
+        not_after: known.not_after,
     }
 }
 

@@ -4,7 +4,9 @@ use super::letters::{deputies, next_contact};
 use super::{Decision, task};
 use crate::referral::fact::{ReleasedBy, TaskKind};
 use crate::referral::fold::Case;
+use crate::referral::id::ContactId;
 use crate::referral::ladder::{Rung, RungWhat};
+use crate::referral::london;
 use crate::referral::plan::{RouteReason, Target, WillHappen};
 use crate::referral::state::{Duty, Proof};
 use jiff::Timestamp;
@@ -56,7 +58,10 @@ fn fired(
     let mut decisions = Vec::new();
     match rung.what {
         RungWhat::Deputies if !held => decisions.extend(deputies(case, now)),
-        RungWhat::Deputies => {}
+        RungWhat::Nudge if !rung.lost && !held && case.duty() == Duty::Open => {
+            decisions.extend(nudge(case));
+        }
+        RungWhat::Deputies | RungWhat::Nudge => {}
         RungWhat::CallFirst | RungWhat::Call if rung.lost => {
             decisions.extend(task(case, TaskKind::CallUnclaimed, case.act_by.max(now)));
         }
@@ -70,6 +75,31 @@ fn fired(
         RungWhat::Choose => decisions.extend(task(case, TaskKind::ChooseEnding, now)),
     }
     decisions
+}
+
+/// A nudge says that a message lies in a secure mailbox: only those are nudged for whom that is true. The
+/// others are once their letter is handed over.
+fn nudge(case: &Case) -> Option<Decision> {
+    let letters = case
+        .letters()
+        .filter(|(_, letter)| letter.was_handed_over());
+    let mut contacts: Vec<ContactId> = letters.map(|(_, letter)| letter.contact).collect();
+    contacts.retain(|contact| !case.people.blocked.contains(contact));
+    (!contacts.is_empty()).then_some(Decision::Nudge { contacts })
+}
+
+/// The nudge of somebody whose letter was handed over only after the day's nudge fell due.
+pub(super) fn late_nudge(case: &Case, contact: ContactId, now: Timestamp) -> Option<Decision> {
+    let today = london::civil(now).date();
+    let was_due = case
+        .fired
+        .iter()
+        .any(|(at, what)| *what == RungWhat::Nudge && london::civil(*at).date() == today);
+    let open = case.duty() == Duty::Open && case.hold.is_none() && !case.reading();
+    let known = case.people.blocked.contains(&contact);
+    (was_due && open && !known).then(|| Decision::Nudge {
+        contacts: vec![contact],
+    })
 }
 
 /// P1 (`design.md`, the ladder): no proof of delivery, no working contact, conflict or another hold,

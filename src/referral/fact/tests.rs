@@ -24,3 +24,22 @@ fn a_fact_reads_back_and_an_unknown_version_does_not() {
     assert_eq!(Fact::read(fact.kind(), 2, &fact.write()), None);
     assert_eq!(Fact::read("opened", 1, &fact.write()), None);
 }
+
+#[test]
+fn a_hold_of_before_it_named_what_was_said_reads_as_one_that_names_nothing() {
+    let held = Fact::Held {
+        hold: 1,
+        reason: HoldReason::ByOperator,
+        said: None,
+        will_happen: WillHappen::Climb,
+        will_happen_at: Timestamp::UNIX_EPOCH,
+    };
+    let Tree::Map(mut members) = held.write() else {
+        panic!("no map");
+    };
+    assert_eq!(held.version(), 2);
+    members.retain(|(name, _)| name != "said");
+    let first = Tree::Map(members);
+    assert_eq!(Fact::read("held", 1, &first), Some(held));
+    assert_eq!(Fact::read("held", 2, &first), None);
+}

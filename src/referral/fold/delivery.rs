@@ -29,6 +29,8 @@ pub struct DeliveryCase {
     /// It may be tried from then on: as the decision after its latest attempt says, the soonest of
     /// several.
     pub not_before: Timestamp,
+    /// It is of no use after that.
+    pub not_after: Option<Timestamp>,
     /// Set aside.
     pub quarantined: bool,
     /// Ended with what it was for.
@@ -88,6 +90,11 @@ impl DeliveryCase {
         }
     }
 
+    /// Whether a relay has taken it, as it said itself or as a report says.
+    pub fn was_handed_over(&self) -> bool {
+        self.may_have_arrived() && self.state() != DeliveryState::InDoubt
+    }
+
     /// Whether its reader has it, or may have.
     pub fn may_have_arrived(&self) -> bool {
         match self.state() {
@@ -142,6 +149,7 @@ struct Queued {
     step: u32,
     after_attempt: u32,
     not_before: Timestamp,
+    not_after: Option<Timestamp>,
 }
 
 /// What is gathered of deliveries in one pass, whatever the order.
@@ -215,6 +223,7 @@ impl Gathered {
             step,
             after_attempt,
             not_before,
+            not_after,
         } = fact
         else {
             return;
@@ -227,6 +236,7 @@ impl Gathered {
             step: *step,
             after_attempt: *after_attempt,
             not_before: *not_before,
+            not_after: *not_after,
         });
         if *after_attempt > known.after_attempt {
             known.after_attempt = *after_attempt;
@@ -248,6 +258,7 @@ impl Gathered {
                     route: queued.route,
                     step: queued.step,
                     not_before: queued.not_before,
+                    not_after: queued.not_after,
                     attempts: self.attempts.remove(&id).unwrap_or_default(),
                     reports: self.reports.remove(&id).unwrap_or_default(),
                     quarantined: self.quarantined.contains(&id),

@@ -103,10 +103,13 @@ impl People {
         if self.contradicted() {
             return Duty::Contradicted;
         }
-        if self.told.is_some() {
+        let settled = self.contradictions.values().next_back().copied().flatten();
+        // Nobody is told once a school has refused: a settlement that says so came after, and whoever was
+        // told there was the wrong one.
+        let refused = settled.is_some_and(|(verdict, _)| verdict == Verdict::NotOurs);
+        if self.told.is_some() && !refused {
             return Duty::Told;
         }
-        let settled = self.contradictions.values().next_back().copied().flatten();
         let after = settled.map_or(0, |(_, beliefs)| beliefs);
         let since = self
             .beliefs

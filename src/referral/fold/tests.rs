@@ -50,6 +50,7 @@ fn opened() -> Vec<Fact> {
             contacts: vec![],
             roles: vec![],
             routes: vec![],
+            holidays: vec![],
             directory_version: 1,
             n: 1,
             m: 1,
@@ -63,6 +64,7 @@ fn opened() -> Vec<Fact> {
             steps: vec![],
             steps_at: vec![],
             steps_lost: vec![],
+            staff_back_at: None,
         },
         Fact::DeliveryQueued {
             delivery: id(DeliveryId::from_parts),
@@ -73,6 +75,7 @@ fn opened() -> Vec<Fact> {
             step: 0,
             after_attempt: 0,
             not_before: at,
+            not_after: None,
         },
     ]
 }

@@ -6,7 +6,7 @@ use super::super::calendar::{CalendarRow, DayHours, DayKind, Scope};
 use super::super::deadline::deadline;
 use super::super::school::{LaCode, Urn};
 use super::*;
-use jiff::civil::{DateTime, date, time};
+use jiff::civil::{DateTime, Time, date, time};
 
 /// The authority's school year: staff back on Tuesday 1 September, pupils on Thursday 3 September;
 /// half-term in the last week of October and staff alone on the Monday after it.
@@ -66,11 +66,23 @@ fn told(rungs: &[Rung]) -> Vec<String> {
     rungs.iter().map(line).collect()
 }
 
-fn schedule(directory: &Directory, accepted: &str, incident: Option<&str>) -> Vec<String> {
+fn rungs(directory: &Directory, accepted: &str, incident: Option<&str>) -> Vec<Rung> {
     let accepted = at(accepted);
     let due = deadline(directory, whose(), accepted, incident.map(at));
-    let hours = LadderHours::default();
-    told(&ladder(directory, whose(), &hours, accepted, &due))
+    ladder(directory, whose(), &LadderHours::default(), accepted, &due)
+}
+
+/// The steps but the nudges.
+fn schedule(directory: &Directory, accepted: &str, incident: Option<&str>) -> Vec<String> {
+    let mut rungs = rungs(directory, accepted, incident);
+    rungs.retain(|rung| rung.what != RungWhat::Nudge);
+    told(&rungs)
+}
+
+fn nudges(directory: &Directory, accepted: &str, incident: Option<&str>) -> Vec<String> {
+    let mut rungs = rungs(directory, accepted, incident);
+    rungs.retain(|rung| rung.what == RungWhat::Nudge);
+    told(&rungs)
 }
 
 /// The first row's steps, on a day.
@@ -85,6 +97,14 @@ fn first_row(day: &str) -> Vec<String> {
     ]
     .map(|step| format!("{day} {step}"))
     .to_vec()
+}
+
+/// The steps up to the way home, and those up to the next morning should the child go home untold.
+fn and_the_next_day(today: &[&str], day: &str) -> Vec<String> {
+    let mut next = first_row(day);
+    next.retain(|step| !step.ends_with(" hour"));
+    let today = today.iter().map(|step| (*step).to_owned());
+    today.chain(next).collect()
 }
 
 /// The same behind what was done while only staff were in.
@@ -143,6 +163,7 @@ fn in_school_time_the_ladder_leads_to_the_way_home() {
         "Wed 25 Nov 10:45 hour",
         "Wed 25 Nov 14:30 choose",
     ];
+    let expected = and_the_next_day(&expected, "Thu 26 Nov");
     assert_eq!(late, expected, "late on arrival");
     let now = schedule(&directory, "2026-11-25T11:20", Some("2026-11-25T11:00"));
     let expected = [
@@ -153,9 +174,93 @@ fn in_school_time_the_ladder_leads_to_the_way_home() {
         "Wed 25 Nov 12:50 hour",
         "Wed 25 Nov 14:30 choose",
     ];
+    let expected = and_the_next_day(&expected, "Thu 26 Nov");
     assert_eq!(now, expected, "told before home time");
     let last = schedule(&directory, "2026-11-25T14:29", Some("2026-11-25T14:00"));
-    assert_eq!(last.last().unwrap(), "Wed 25 Nov 14:44 choose");
+    assert_eq!(last[5], "Wed 25 Nov 14:44 choose");
+}
+
+#[test]
+fn schools_are_nudged_when_staff_are_in_and_again_on_the_morning() {
+    let directory = directory();
+    let days_before = ["Tue 1 Sep 08:30 nudge"];
+    let morning = ["Thu 3 Sep 06:45 nudge", "Thu 3 Sep 07:50 nudge"];
+    let summer = [&days_before[..], &["Tue 1 Sep 13:00 nudge"], &morning[..1]].concat();
+    for (accepted, incident, expected) in [
+        (
+            "2026-11-24T19:05",
+            None,
+            &["Wed 25 Nov 06:45 nudge", "Wed 25 Nov 07:50 nudge"][..],
+        ),
+        (
+            "2026-11-25T02:00",
+            None,
+            &["Wed 25 Nov 06:45 nudge", "Wed 25 Nov 07:50 nudge"],
+        ),
+        ("2026-11-25T07:50", None, &["Wed 25 Nov 07:50 nudge"]),
+        (
+            "2026-11-24T16:00",
+            None,
+            &[
+                "Tue 24 Nov 16:00 nudge",
+                "Wed 25 Nov 06:45 nudge",
+                "Wed 25 Nov 07:50 nudge",
+            ],
+        ),
+        (
+            "2026-11-28T02:00",
+            None,
+            &["Mon 30 Nov 06:45 nudge", "Mon 30 Nov 07:50 nudge"],
+        ),
+        (
+            "2026-11-25T10:15",
+            Some("2026-11-24T22:00"),
+            &[
+                "Wed 25 Nov 10:15 nudge",
+                "Wed 25 Nov 15:15 nudge",
+                "Thu 26 Nov 06:45 nudge",
+                "Thu 26 Nov 07:50 nudge",
+            ],
+        ),
+        (
+            "2026-11-25T11:20",
+            Some("2026-11-25T11:00"),
+            &[
+                "Wed 25 Nov 11:20 nudge",
+                "Wed 25 Nov 12:05 nudge",
+                "Wed 25 Nov 15:15 nudge",
+                "Thu 26 Nov 06:45 nudge",
+                "Thu 26 Nov 07:50 nudge",
+            ],
+        ),
+        ("2026-07-22T19:30", None, &summer),
+        ("2026-08-11T10:00", None, &summer),
+    ] {
+        assert_eq!(
+            nudges(&directory, accepted, incident),
+            expected,
+            "{accepted}"
+        );
+    }
+    assert!(
+        !nudges(&directory, "2026-07-22T19:30", None).contains(&morning[1].to_owned()),
+        "the deputies were nudged on the day that staff were back"
+    );
+}
+
+#[test]
+fn a_call_is_put_off_until_the_telephone_is_answered_again() {
+    let directory = directory();
+    let next = |text: &str| {
+        let hours = LadderHours::default();
+        let next = next_call_at(&directory, whose(), &hours, at(text)).unwrap();
+        london::civil(next).strftime("%a %-d %b %H:%M").to_string()
+    };
+    assert_eq!(next("2026-11-25T08:10"), "Wed 25 Nov 08:10");
+    assert_eq!(next("2026-11-25T16:00"), "Thu 26 Nov 08:00");
+    assert_eq!(next("2026-11-27T15:59"), "Fri 27 Nov 15:59");
+    assert_eq!(next("2026-11-28T02:00"), "Mon 30 Nov 08:00");
+    assert_eq!(next("2026-08-11T10:00"), "Tue 1 Sep 08:00");
 }
 
 #[test]
@@ -357,13 +462,10 @@ fn a_child_re_routed_too_late_is_rung_about_when_somebody_next_answers() {
         let accepted = at(accepted);
         let mut due = deadline(&directory, whose(), accepted, None);
         due.act_by = at(act_by);
-        told(&ladder(
-            &directory,
-            whose(),
-            &LadderHours::default(),
-            accepted,
-            &due,
-        ))
+        let hours = LadderHours::default();
+        let mut rungs = ladder(&directory, whose(), &hours, accepted, &due);
+        rungs.retain(|rung| rung.what != RungWhat::Nudge);
+        told(&rungs)
     };
     let at_once = schedule("2026-11-25T13:00", "2026-11-25T12:50");
     assert_eq!(at_once[1], "Wed 25 Nov 13:00 call_first");
@@ -408,7 +510,7 @@ fn nothing_panics_at_the_ends_of_time() {
             let mut due = deadline(&directory, whose(), accepted, None);
             due.act_by = act_by;
             let hours = LadderHours::default();
-            assert_eq!(ladder(&directory, whose(), &hours, accepted, &due).len(), 6);
+            assert!(ladder(&directory, whose(), &hours, accepted, &due).len() >= 7);
         }
     }
 }

@@ -10,7 +10,7 @@ mod tests;
 
 use super::deadline::{Deadline, Whose, deadline};
 use super::directory::Directory;
-use super::ladder::{LadderHours, Rung, ladder};
+use super::ladder::{Rung, ladder, staff_back_at};
 use super::policy::Policy;
 use super::post::{Referral, words};
 use super::school::{LaCode, Recipient, Urn, Withheld};
@@ -169,6 +169,8 @@ pub struct Planned {
     pub deadline: Deadline,
     /// The ladder's steps, in order of time.
     pub rungs: Vec<Rung>,
+    /// Accepted in a holiday: when staff are back.
+    pub staff_back_at: Option<Timestamp>,
     /// Who may be sent the letter, in order; empty when nobody may. Those of a held notification
     /// are mailed only once a person releases it, or its default sends it.
     pub recipients: Vec<Recipient>,
@@ -214,9 +216,10 @@ fn plan_with(
             route.findings.add(&about_child);
             route.findings.add(&about_referral);
             let deadline = deadline_of(route.whose);
-            let hours = LadderHours::default();
-            let rungs = ladder(directory, route.whose, &hours, now, &deadline);
-            notifications.push(planned(index, route, deadline, rungs, now));
+            let rungs = ladder(directory, route.whose, &policy.ladder, now, &deadline);
+            let staff_back_at = staff_back_at(directory, route.whose, &policy.ladder, now);
+            let clocks = (deadline, rungs, staff_back_at);
+            notifications.push(planned(index, route, clocks, now));
         }
     }
     number(&mut notifications);
@@ -273,8 +276,7 @@ pub fn default_at(act_by: Timestamp, now: Timestamp) -> Timestamp {
 fn planned(
     child: usize,
     route: Route,
-    deadline: Deadline,
-    rungs: Vec<Rung>,
+    (deadline, rungs, staff_back_at): (Deadline, Vec<Rung>, Option<Timestamp>),
     now: Timestamp,
 ) -> Planned {
     let hold = route.findings.strongest().map(|reason| Hold {
@@ -290,6 +292,7 @@ fn planned(
         suggestions: route.suggestions,
         deadline,
         rungs,
+        staff_back_at,
         recipients: route.recipients,
         n_of_m: (1, 1),
     }

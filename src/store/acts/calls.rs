@@ -1,6 +1,7 @@
 //! Tasks taken on, and what came of calls.
 
 use super::super::cases::{Observed, apply, case_of};
+use super::super::rows::notification_ids;
 use super::super::tasks::can_be_done_from;
 use super::super::tx::{Fault, Tx};
 use super::super::views::instant;
@@ -9,6 +10,7 @@ use super::{Acted, NotActed};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::decide::Observation;
 use crate::referral::fact::{Fact, Settlement, TaskKind};
+use crate::referral::fold::Case;
 use crate::referral::id::{NotificationId, TaskId};
 use crate::referral::ladder::call_again_after;
 use crate::referral::school::Role;
@@ -40,6 +42,8 @@ pub(crate) const STATEMENTS: &[&str] = &[
 /// caller was called away must not wait for them until it is too late.
 const CLAIM_HOLDS: SignedDuration = SignedDuration::from_mins(15);
 
+const NOT_SPOKEN_OF: &str = "claim the call first: whoever joins it later was not spoken of";
+
 /// An open task and the notifications it is about, or why it cannot be worked on.
 async fn open_task(
     tx: &mut Tx<'_>,
@@ -47,7 +51,7 @@ async fn open_task(
 ) -> Result<Result<(sqlx::sqlite::SqliteRow, Vec<NotificationId>), NotActed>, Fault> {
     let row = sqlx::query(TASK)
         .bind(task.to_string())
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     let Some(row) = row else {
         return Ok(Err(NotActed::NotThere("task")));
@@ -62,16 +66,9 @@ async fn open_task(
     }
     let members = sqlx::query(MEMBERS)
         .bind(task.to_string())
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
-    let members = members
-        .iter()
-        .map(|row| {
-            let id: String = row.try_get(0)?;
-            NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))
-        })
-        .collect::<Result<Vec<_>, Fault>>()?;
-    Ok(Ok((row, members)))
+    Ok(Ok((row, notification_ids(&members)?)))
 }
 
 /// The other operator who has this task to themselves.
@@ -111,18 +108,21 @@ pub(super) async fn claim(
     let at: Option<i64> = row.try_get("claimed_at")?;
     let who: Option<String> = row.try_get("claimed_by")?;
     let mine = who.is_some_and(|who| who == operator);
-    if mine && at.is_some_and(|at| claim_holds(instant(at), tx.now)) {
-        return Ok(Ok(members));
+    let holds = mine && at.is_some_and(|at| claim_holds(instant(at), tx.now));
+    if !holds {
+        sqlx::query(CLAIM)
+            .bind(task.to_string())
+            .bind(operator)
+            .bind(tx.now.as_microsecond())
+            .execute(tx.flushed().await?)
+            .await?;
     }
-    sqlx::query(CLAIM)
-        .bind(task.to_string())
-        .bind(operator)
-        .bind(tx.now.as_microsecond())
-        .execute(&mut *tx.connection)
-        .await?;
     for member in &members {
-        let fact = Fact::TaskClaimed { task };
-        apply(tx, *member, Observed::by(actor, fact), None).await?;
+        // Said again, it takes on those who have joined since.
+        if !(holds && is_claimed(&case_of(tx, *member).await?, task)) {
+            let fact = Fact::TaskClaimed { task };
+            apply(tx, *member, Observed::by(actor, fact), None).await?;
+        }
     }
     Ok(Ok(members))
 }
@@ -146,6 +146,7 @@ pub(super) async fn call_outcome(
         Ok(found) => found,
         Err(refused) => return Ok(Err(refused)),
     };
+    let was_claimed = row.try_get::<Option<String>, _>("claimed_by")?.is_some();
     let kind: String = row.try_get("kind")?;
     if TaskKind::parse(&kind) != Some(TaskKind::RingSchool) {
         return Ok(Err(NotActed::NotNow("this task is no call")));
@@ -166,10 +167,9 @@ pub(super) async fn call_outcome(
             if let Some(refused) = not_told(call.role) {
                 return Ok(Err(refused));
             }
-            let about = spoken_of(tx, call, about).await?;
+            let about = spoken_of(tx, call, about, was_claimed).await?;
             if about.is_empty() {
-                let words = "claim the call first: whoever joins it later was not spoken of";
-                return Ok(Err(NotActed::NotNow(words)));
+                return Ok(Err(NotActed::NotNow(NOT_SPOKEN_OF)));
             }
             for member in &about {
                 done(tx, call, *member, operator, actor).await?;
@@ -182,6 +182,12 @@ pub(super) async fn call_outcome(
             let &[member] = about.as_slice() else {
                 return Ok(Err(NotActed::NotNow("say which child is not on the roll")));
             };
+            if spoken_of(tx, call, about.clone(), was_claimed)
+                .await?
+                .is_empty()
+            {
+                return Ok(Err(NotActed::NotNow(NOT_SPOKEN_OF)));
+            }
             done(tx, call, member, operator, actor).await?;
             not_on_roll(tx, member, actor).await?;
             let successor = case_of(tx, member).await?.rerouted_to;
@@ -194,35 +200,39 @@ pub(super) async fn call_outcome(
         | CallOutcome::Closed
         | CallOutcome::WrongNumber
         | CallOutcome::WillNotTalk => {
-            comes_back(tx, call, &members, operator, actor).await?;
+            comes_back(tx, call, &members, was_claimed, operator, actor).await?;
             Ok(Ok(members))
         }
     }
 }
 
 /// The notifications that were on the call when it was claimed, or the one that is named: a child who
-/// joined it while somebody was speaking was not spoken of.
+/// joined it while somebody was speaking was not spoken of, even when nobody else is left on it. A call
+/// about one child that nobody ever claimed is about that child.
 async fn spoken_of(
     tx: &mut Tx<'_>,
     call: &Call,
     members: Vec<NotificationId>,
+    was_claimed: bool,
 ) -> Result<Vec<NotificationId>, Fault> {
-    if call.only.is_some() || members.len() == 1 {
+    if call.only.is_some() || (members.len() == 1 && !was_claimed) {
         return Ok(members);
     }
     let mut spoken_of = Vec::new();
     for member in members {
-        let case = case_of(tx, member).await?;
-        if case
-            .people
-            .tasks
-            .get(&call.task)
-            .is_some_and(|task| task.claimed)
-        {
+        if is_claimed(&case_of(tx, member).await?, call.task) {
             spoken_of.push(member);
         }
     }
     Ok(spoken_of)
+}
+
+/// Whether somebody took this task on while the case was on it.
+fn is_claimed(case: &Case, task: TaskId) -> bool {
+    case.people
+        .tasks
+        .get(&task)
+        .is_some_and(|task| task.claimed)
 }
 
 /// A call is done for one of its notifications, by whom and with what; with the last one it is over.
@@ -242,14 +252,14 @@ async fn done(
     sqlx::query(MEMBER_LEAVES)
         .bind(call.task.to_string())
         .bind(member.to_string())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     sqlx::query(DONE)
         .bind(call.task.to_string())
         .bind(tx.now.as_microsecond())
         .bind(operator)
         .bind(call.outcome.word())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     Ok(())
 }
@@ -261,47 +271,49 @@ async fn not_on_roll(tx: &mut Tx<'_>, member: NotificationId, actor: &str) -> Re
     record(tx, &case, Verdict::NotOurs, None, actor, observation).await
 }
 
-/// Nobody was told: the call is closed as what it was and stands again some minutes later.
+/// Nobody was told: the call is closed as what it was and stands again some minutes later, or sooner for
+/// who joined it meanwhile.
 async fn comes_back(
     tx: &mut Tx<'_>,
     call: &Call,
     members: &[NotificationId],
+    was_claimed: bool,
     operator: &str,
     actor: &str,
 ) -> Result<(), Fault> {
     let again = tx.new_id(TaskId::from_parts)?;
-    let mut after = SignedDuration::MAX;
+    let mut wanted_by = Timestamp::MAX;
     for member in members {
         let case = case_of(tx, *member).await?;
-        after = after.min(call_again_after(
-            case.late_on_arrival,
-            case.act_by,
-            case.due_at,
-        ));
+        let after = call_again_after(case.late_on_arrival, case.act_by, case.due_at);
+        let again = tx.now.checked_add(after).unwrap_or(tx.now);
+        // Who joined while somebody rang was not rung for, and waits no longer than without that call.
+        let joined = was_claimed && !is_claimed(&case, call.task);
+        let own = case.people.tasks.get(&call.task).filter(|_| joined);
+        wanted_by = wanted_by.min(own.map_or(again, |own| own.wanted_by.clamp(tx.now, again)));
     }
-    let mut wanted_by = tx.now.checked_add(after).unwrap_or(tx.now);
     if let Some(member) = members.first() {
         let case = case_of(tx, *member).await?;
-        wanted_by = can_be_done_from(tx, &case, TaskKind::RingSchool, wanted_by);
+        wanted_by = can_be_done_from(tx, &case, (TaskKind::RingSchool, wanted_by), None);
     }
     sqlx::query(SETTLE)
         .bind(call.task.to_string())
         .bind(tx.now.as_microsecond())
         .bind(operator)
         .bind(call.outcome.word())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     sqlx::query(COMES_BACK)
         .bind(call.task.to_string())
         .bind(again.to_string())
         .bind(tx.now.as_microsecond())
         .bind(wanted_by.as_microsecond())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     sqlx::query(MEMBERS_MOVE)
         .bind(call.task.to_string())
         .bind(again.to_string())
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     for member in members {
         let settled = Fact::TaskSettled {

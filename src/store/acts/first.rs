@@ -85,7 +85,7 @@ fn refused<'a>(facts: impl Iterator<Item = &'a Known>, words: &'static str) -> N
 async fn facts(tx: &mut Tx<'_>, id: NotificationId) -> Result<Vec<Known>, Fault> {
     let rows = sqlx::query(BY_WHOM)
         .bind(stream_of(id))
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
     rows.iter()
         .map(|row| {

@@ -16,7 +16,8 @@ use sqlx::Row;
 const EXISTS: &str = "SELECT child FROM notification WHERE id = $1";
 const CHILD_KEY: &str =
     "SELECT c.content_key FROM notification n JOIN child c ON c.id = n.child WHERE n.id = $1";
-/// As the index `notification_duty` has it: one duty of a child to a school.
+/// As the index `notification_duty` has it, one duty of a child to a school; and one with a successor
+/// elsewhere still says that this school was told.
 const FOR_THAT_SCHOOL: &str = "SELECT 1 FROM notification WHERE child = $1 AND urn = $2 AND id <> $3 AND duty NOT IN ('refused','closed')";
 
 #[cfg(test)]
@@ -26,7 +27,7 @@ pub(crate) const STATEMENTS: &[&str] = &[EXISTS, CHILD_KEY, FOR_THAT_SCHOOL];
 pub(super) async fn found(tx: &mut Tx<'_>, id: NotificationId) -> Result<Option<Case>, Fault> {
     let row = sqlx::query(EXISTS)
         .bind(id.to_string())
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     match row {
         Some(_) => case_of(tx, id).await.map(Some),
@@ -58,10 +59,10 @@ async fn sealed_reason(
     let id = notification.to_string();
     let row = sqlx::query(CHILD_KEY)
         .bind(&id)
-        .fetch_one(&mut *tx.connection)
+        .fetch_one(tx.flushed().await?)
         .await?;
     let key = tx.content_key(row.try_get(0)?).await?;
-    let (item, _) = tx.new_item(&key, "reason", &id, reason.as_bytes()).await?;
+    let (item, _) = tx.new_item(&key, "reason", &id, reason.as_bytes())?;
     Ok(Some(item))
 }
 
@@ -196,10 +197,11 @@ pub(super) async fn hold(
             first::held(tx, notification, "it is held already").await?
         ));
     }
-    sealed_reason(tx, notification, reason).await?;
+    let said = sealed_reason(tx, notification, reason).await?;
     let fact = Fact::Held {
         hold: case.holds + 1,
         reason: HoldReason::ByOperator,
+        said,
         will_happen: WillHappen::Climb,
         will_happen_at: case.last_safe_mail(),
     };
@@ -261,7 +263,7 @@ pub(super) async fn route(
         .bind(case.child.to_string())
         .bind(urn.to_string())
         .bind(notification.to_string())
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     if other.is_some() {
         let words = "another notification tells this school about this child already";

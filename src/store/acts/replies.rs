@@ -1,7 +1,8 @@
 //! Replies that a person reads.
 
-use super::super::answers::{contact_id, whose};
+use super::super::answers::{contact_id, may_answer, whose};
 use super::super::cases::{Observed, apply, case_of};
+use super::super::rows::notification_ids;
 use super::super::tx::{Fault, Tx};
 use super::super::views::instant;
 use super::notifications::found;
@@ -15,7 +16,7 @@ use sqlx::Row;
 
 const INBOUND: &str =
     "SELECT contact, received_at, read_by, read_at, settled_at FROM inbound WHERE id = $1";
-const AT_THIS_SCHOOL: &str = "SELECT c.id FROM contact c JOIN contact a ON a.address_digest = c.address_digest WHERE a.id = $1 AND c.urn = $2 AND c.role <> 'office' AND c.to_version IS NULL ORDER BY c.role, c.rank, c.id LIMIT 1";
+const AT_THIS_SCHOOL: &str = "SELECT c.id FROM contact c JOIN contact a ON a.address_digest = c.address_digest WHERE a.id = $1 AND c.urn = $2 AND c.role <> 'office' AND c.to_version IS NULL ORDER BY c.role, c.rank, c.id";
 /// The causes of the answers that a mail brought: `answer:`, its id, a colon and the notification. A
 /// semicolon comes after the colon.
 const ANSWERS: &str = "SELECT stream FROM fact WHERE cause >= 'answer:' || $1 || ':' AND cause < 'answer:' || $1 || ';' ORDER BY stream";
@@ -43,7 +44,11 @@ pub(super) async fn attach(
     let sender: Option<String> = row.try_get("contact")?;
     let contact = at_this_school(tx, &case, sender).await?;
     if contact.is_none() && changes(verdict) {
-        let words = "no address of this school that we hold wrote it: ring the school, and record what it says";
+        let words = "no address that may answer for this school wrote it: ring the school, and record what it says";
+        return Ok(Err(NotActed::NotNow(words)));
+    }
+    if verdict == Verdict::Received && !case.letters().any(|(_, l)| l.may_have_arrived()) {
+        let words = "no letter of it has left: nobody can have received it";
         return Ok(Err(NotActed::NotNow(words)));
     }
     if !case.people.answers.contains_key(&inbound) {
@@ -99,7 +104,7 @@ fn changes(verdict: Verdict) -> bool {
     }
 }
 
-/// The contact of the notification's school who wrote from the address of this one.
+/// The contact of the notification's school who wrote from the address of this one, and may answer for it.
 async fn at_this_school(
     tx: &mut Tx<'_>,
     case: &Case,
@@ -108,26 +113,23 @@ async fn at_this_school(
     let (Some(sender), Some(whose)) = (sender, whose(case)) else {
         return Ok(None);
     };
-    let row = sqlx::query(AT_THIS_SCHOOL)
+    let rows = sqlx::query(AT_THIS_SCHOOL)
         .bind(sender)
         .bind(whose)
-        .fetch_optional(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
-    row.as_ref().map(contact_id).transpose()
+    let wrote = rows.iter().map(contact_id).collect::<Result<Vec<_>, _>>()?;
+    let mut wrote = wrote.into_iter();
+    Ok(wrote.find(|contact| may_answer(tx, case, *contact)))
 }
 
 /// The notifications that this mail brought an answer to.
 async fn answered(tx: &mut Tx<'_>, inbound: InboundId) -> Result<Vec<NotificationId>, Fault> {
     let rows = sqlx::query(ANSWERS)
         .bind(inbound.to_string())
-        .fetch_all(&mut *tx.connection)
+        .fetch_all(tx.flushed().await?)
         .await?;
-    rows.iter()
-        .map(|row| {
-            let id: String = row.try_get(0)?;
-            NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))
-        })
-        .collect()
+    notification_ids(&rows)
 }
 
 async fn read_as(
@@ -157,7 +159,7 @@ async fn unread(
 ) -> Result<Result<sqlx::sqlite::SqliteRow, NotActed>, Fault> {
     let row = sqlx::query(INBOUND)
         .bind(inbound.to_string())
-        .fetch_optional(&mut *tx.connection)
+        .fetch_optional(tx.flushed().await?)
         .await?;
     let Some(row) = row else {
         return Ok(Err(NotActed::NotThere("reply")));
@@ -191,14 +193,14 @@ async fn done(
         .bind(at)
         .bind(verdict.word())
         .bind(notification.map(|id| id.to_string()))
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     // The task of a mail that belonged to nothing is about the mail itself.
     sqlx::query(READ_TASK_DONE)
         .bind(inbound.to_string())
         .bind(at)
         .bind(operator)
-        .execute(&mut *tx.connection)
+        .execute(tx.flushed().await?)
         .await?;
     Ok(())
 }

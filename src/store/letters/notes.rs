@@ -2,7 +2,7 @@
 
 use super::super::cases::{read_fact, stream_of};
 use super::super::tx::Fault;
-use super::super::types::NoteSays;
+use super::super::types::{Claim, NoteSays};
 use super::super::views::instant;
 use crate::referral::answer::Verdict;
 use crate::referral::fact::{Fact, Message};
@@ -17,10 +17,15 @@ pub(super) const SAID: &str =
 pub(super) const ROLE: &str =
     "SELECT role FROM contact WHERE id = $1 ORDER BY from_version DESC LIMIT 1";
 
+// Letters that lie in a mailbox, or may: of the cases that a nudge tells of, to its contact, or to any for
+// the office.
+pub(super) const NUDGED_OF: &str = "SELECT COUNT(DISTINCT n.id), MAX(a.ended_at), MIN(n.act_by) FROM letter_member m JOIN notification n ON n.id = m.notification JOIN letter l ON l.notification = n.id AND l.kind = 'notification' JOIN delivery d ON d.letter = l.id JOIN attempt a ON a.delivery = d.id AND a.result IN ('done','unknown') JOIN letter own ON own.id = m.letter WHERE m.letter = $1 AND n.duty = 'open' AND (own.message = 'office_nudge' OR l.contact = own.contact)";
+
 /// What a message says; none for a letter.
 pub(super) async fn says(
     connection: &mut SqliteConnection,
     case: &Case,
+    claim: &Claim,
     message: Message,
 ) -> Result<Option<NoteSays>, Fault> {
     match message {
@@ -28,7 +33,32 @@ pub(super) async fn says(
         Message::Receipt => receipt(connection, case).await.map(Some),
         Message::AfterCall => after_call(connection, case).await.map(Some),
         Message::NotCounted => not_counted(case).map(Some),
+        Message::Nudge => nudge(connection, claim, false).await.map(Some),
+        Message::OfficeNudge => nudge(connection, claim, true).await.map(Some),
     }
+}
+
+/// What waits in the secure mailbox at this moment.
+async fn nudge(
+    connection: &mut SqliteConnection,
+    claim: &Claim,
+    office: bool,
+) -> Result<NoteSays, Fault> {
+    let row = sqlx::query(NUDGED_OF)
+        .bind(claim.letter.to_string())
+        .fetch_one(connection)
+        .await?;
+    let (at, act_by): (Option<i64>, Option<i64>) = (row.try_get(1)?, row.try_get(2)?);
+    let nothing = Fault::Damaged("a nudge about nothing");
+    let (Some(at), Some(act_by)) = (at, act_by) else {
+        return Err(nothing);
+    };
+    Ok(NoteSays::Nudge {
+        office,
+        count: row.try_get(0)?,
+        at: instant(at),
+        act_by: instant(act_by),
+    })
 }
 
 /// Of several beliefs the first: there is one receipt, and it was queued then.

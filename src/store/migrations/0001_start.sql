@@ -80,6 +80,7 @@ CREATE TABLE intake_key(
   created_at INTEGER NOT NULL,
   PRIMARY KEY(force, key_digest)
 ) STRICT;
+CREATE INDEX intake_key_referral ON intake_key(referral);
 CREATE TABLE child(
   id TEXT PRIMARY KEY,
   referral TEXT NOT NULL REFERENCES referral(id),
@@ -97,6 +98,7 @@ CREATE TABLE notification(
   urn TEXT,
   la_code TEXT,
   rerouted_from TEXT REFERENCES notification(id),
+  rerouted_to TEXT REFERENCES notification(id),
   duty TEXT NOT NULL CHECK (duty IN ('open','acknowledged','refused','contradicted','told','closed')),
   closed_as TEXT,
   hold TEXT,
@@ -124,8 +126,9 @@ CREATE TABLE notification(
   CHECK ((target = 'school') = (urn IS NOT NULL)),
   CHECK (duty <> 'closed' OR closed_as IS NOT NULL)
 ) STRICT;
--- A refusal that is contradicted lives beside its successor until a person has found out.
-CREATE UNIQUE INDEX notification_duty ON notification(child, urn) WHERE urn IS NOT NULL AND duty NOT IN ('refused','closed','contradicted');
+-- A refusal that is contradicted lives beside its successor, which may be for the same school again, until
+-- a person has found out; and however that ends.
+CREATE UNIQUE INDEX notification_duty ON notification(child, urn) WHERE urn IS NOT NULL AND rerouted_to IS NULL AND duty NOT IN ('refused','closed','contradicted');
 CREATE INDEX notification_timer ON notification(next_at) WHERE live = 1;
 CREATE INDEX notification_board ON notification(force, act_by) WHERE live = 1;
 CREATE INDEX notification_referral ON notification(referral);
@@ -162,7 +165,7 @@ CREATE TABLE letter(
   id TEXT PRIMARY KEY,
   kind TEXT NOT NULL CHECK (kind IN ('notification','nudge','note','receipt','withdrawal','drill','canary','alarm')),
   notification TEXT REFERENCES notification(id),
-  -- What it is: letter, receipt, after_call, not_counted.
+  -- What it is: letter, receipt, after_call, not_counted, nudge, office_nudge.
   message TEXT NOT NULL,
   contact TEXT NOT NULL,
   directory_version INTEGER NOT NULL,
@@ -189,6 +192,8 @@ CREATE TABLE delivery(
   last_safe_at INTEGER,
   not_before INTEGER NOT NULL,
   attempts INTEGER NOT NULL DEFAULT 0,
+  -- Of no use after that: a nudge is for its day.
+  not_after INTEGER,
   lease INTEGER NOT NULL DEFAULT 0,
   incarnation INTEGER,
   quarantined INTEGER NOT NULL DEFAULT 0
@@ -213,6 +218,19 @@ CREATE TABLE attempt(
   chain_digest BLOB,
   words TEXT REFERENCES item(id),
   PRIMARY KEY(delivery, n)
+) STRICT;
+
+-- A mailbox is nudged once a day; the digest is keyed. Several cases share one nudge.
+CREATE TABLE nudge(
+  mailbox BLOB NOT NULL,
+  day TEXT NOT NULL,
+  letter TEXT NOT NULL REFERENCES letter(id),
+  PRIMARY KEY(mailbox, day)
+) STRICT;
+CREATE TABLE letter_member(
+  letter TEXT NOT NULL REFERENCES letter(id),
+  notification TEXT NOT NULL REFERENCES notification(id),
+  PRIMARY KEY(letter, notification)
 ) STRICT;
 
 -- back in

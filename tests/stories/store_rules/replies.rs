@@ -1,57 +1,126 @@
 //! Replies that operators read, and calls that two of them want, on the store itself.
 
-use super::{EVENING, Opened, document, one_accepted, post};
+use super::{EVENING, Opened, database, document, one_accepted, open, post, secret};
 use firstbell::clock::Clock;
 use firstbell::referral::answer::{CallOutcome, SchoolWord, Strength, Verdict};
 use firstbell::referral::attempt::AttemptResult;
 use firstbell::referral::fold::Case;
 use firstbell::referral::id::{InboundId, NotificationId, TaskId};
-use firstbell::referral::report::Kind;
+use firstbell::referral::report::{Action, Kind};
 use firstbell::referral::school::{Address, Role, Urn};
-use firstbell::store::{Accepted, Act, Came, InboundMail, Matched, NotActed, Settled};
+use firstbell::store::{Accepted, Act, Came, Claim, InboundMail, Matched, NotActed, Settled};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use sqlx::Row as _;
 
-const KEY_ADULT: &str = "dsl@marshend.test.cjsm.net";
+pub(super) const KEY_ADULT: &str = "dsl@marshend.test.cjsm.net";
 const STRANGER: &str = "somebody@example.test";
 
 impl Opened {
-    async fn act(&self, act: Act, operator: &str) -> Result<Vec<NotificationId>, NotActed> {
+    pub(super) async fn act(
+        &self,
+        act: Act,
+        operator: &str,
+    ) -> Result<Vec<NotificationId>, NotActed> {
         self.store.act(act, operator).await.unwrap()
     }
 
-    async fn case(&self, id: NotificationId) -> Case {
+    pub(super) async fn case(&self, id: NotificationId) -> Case {
         let now = self.store.clock().now();
         let trace = self.store.readers().show_trace(id, now).await;
         trace.unwrap().unwrap().case
     }
 
     /// A mail of this sender, kept, and classified as a person's words that hold no verdict.
-    async fn mail(&self, nth: u8, sender: &str, matched: Option<NotificationId>) -> InboundId {
+    pub(super) async fn mail(
+        &self,
+        nth: u8,
+        sender: &str,
+        matched: Option<NotificationId>,
+    ) -> InboundId {
+        let came = Came::Answer {
+            verdict: Verdict::None,
+            all: false,
+            has_message: true,
+        };
+        let matched = matched.map(|notification| Matched {
+            letter: None,
+            notification,
+            strength: Strength::Thread,
+        });
+        let kind = Kind::HumanReply;
+        let settled = self.kept(nth, sender, kind, came, matched).await;
+        let inbound = settled.inbound;
+        self.store.settle(settled).await.unwrap();
+        inbound
+    }
+
+    /// The sender's answer to this letter by its token, kept and settled.
+    pub(super) async fn says(
+        &self,
+        nth: u8,
+        sender: &str,
+        letter: &Claim,
+        verdict: Verdict,
+    ) -> InboundId {
+        let settled = self.answer(nth, sender, letter, verdict).await;
+        let inbound = settled.inbound;
+        self.store.settle(settled).await.unwrap();
+        inbound
+    }
+
+    /// The sender's answer to this letter by its token, kept and still to be settled.
+    pub(super) async fn answer(
+        &self,
+        nth: u8,
+        sender: &str,
+        letter: &Claim,
+        verdict: Verdict,
+    ) -> Settled {
+        let came = Came::Answer {
+            verdict,
+            all: false,
+            has_message: false,
+        };
+        let matched = Matched {
+            letter: Some(letter.letter),
+            notification: letter.notification,
+            strength: Strength::Token,
+        };
+        self.kept(nth, sender, Kind::HumanReply, came, Some(matched))
+            .await
+    }
+
+    /// A mail of this sender, kept, and what it brings.
+    async fn kept(
+        &self,
+        nth: u8,
+        sender: &str,
+        kind: Kind,
+        came: Came,
+        matched: Option<Matched>,
+    ) -> Settled {
         let mail = InboundMail {
             source: "smtp".to_owned(),
             mail_from: Some(sender.to_owned()),
             rcpt_to: vec!["replies@gateway.test".to_owned()],
             bytes: format!("Subject: {nth}\r\n\r\nWho is this about?\r\n").into_bytes(),
         };
-        let inbound = self.store.keep_inbound(mail).await.unwrap();
-        let settled = Settled {
-            inbound,
-            kind: Kind::HumanReply,
-            came: Came::Answer {
-                verdict: Verdict::None,
-                all: false,
-                has_message: true,
-            },
-            matched: matched.map(|notification| Matched {
-                letter: None,
-                notification,
-                strength: Strength::Thread,
-            }),
+        Settled {
+            inbound: self.store.keep_inbound(mail).await.unwrap(),
+            kind,
+            came,
+            matched,
             sender: Address::parse(sender),
-        };
-        self.store.settle(settled).await.unwrap();
-        inbound
+        }
+    }
+
+    /// The next letter, made and handed over.
+    pub(super) async fn sent(&self) -> Claim {
+        let letter = self.claim().await.unwrap();
+        self.sign(&letter, b"a letter").await;
+        self.end(&letter, AttemptResult::Done).await;
+        letter
     }
 }
 
@@ -83,6 +152,16 @@ fn attach(inbound: InboundId, notification: NotificationId, verdict: Verdict) ->
 async fn a_reply_that_was_about_another_child_is_read_once_and_nobody_waits_for_it_any_more() {
     let (_folder, clock, opened, [one, two]) = two_children().await;
     let inbound = opened.mail(1, KEY_ADULT, Some(one)).await;
+    let too_early = opened
+        .act(attach(inbound, two, Verdict::Received), "Jo")
+        .await;
+    let too_early = too_early.unwrap_err().to_string();
+    assert!(
+        too_early.contains("nobody can have received it"),
+        "{too_early}"
+    );
+    opened.sent().await;
+    opened.sent().await;
     assert!(opened.case(one).await.reading());
     let tasks = opened.store.readers().list_tasks().await.unwrap();
     let reply = tasks.iter().find(|task| task.kind == "read_reply").unwrap();
@@ -118,6 +197,8 @@ async fn a_reply_that_was_about_another_child_is_read_once_and_nobody_waits_for_
 #[tokio::test]
 async fn a_reply_that_belongs_to_nothing_is_attached_when_a_contact_of_the_school_wrote_it() {
     let (_folder, _clock, opened, [one, two]) = two_children().await;
+    opened.sent().await;
+    opened.sent().await;
     let inbound = opened.mail(1, KEY_ADULT, None).await;
     let line = opened
         .store
@@ -165,6 +246,77 @@ async fn whoever_reads_it_a_strangers_reply_acknowledges_nothing() {
             .unwrap()
             .is_empty()
     );
+}
+
+#[tokio::test]
+async fn who_was_passed_over_for_a_child_acknowledges_nothing_whoever_reads_it() {
+    let (_folder, clock, opened) = one_accepted().await;
+    let mut withheld = document(2, clock.now());
+    withheld["withhold_from"] = json!([KEY_ADULT]);
+    withheld["children"][0]["child_ref"] = json!("c-2");
+    let post = post(&withheld, "key-2", clock.now());
+    assert!(matches!(
+        opened.store.accept(post).await,
+        Ok(Accepted::New(_))
+    ));
+    let letters = [opened.sent().await, opened.sent().await];
+    let mut to_deputy = None;
+    for letter in &letters {
+        let case = opened.case(letter.notification).await;
+        to_deputy = to_deputy.or((case.contacts.len() == 1).then_some(letter.notification));
+    }
+    let child = to_deputy.expect("the Key Adult is passed over for one");
+    let inbound = opened.mail(1, KEY_ADULT, None).await;
+    for verdict in [Verdict::Received, Verdict::NotOurs] {
+        let refused = opened.act(attach(inbound, child, verdict), "Jo").await;
+        assert!(matches!(refused, Err(NotActed::NotNow(_))), "{refused:?}");
+    }
+    assert!(opened.case(child).await.live());
+}
+
+#[tokio::test]
+async fn whatever_a_contact_sends_that_belongs_to_nothing_is_read() {
+    let (_folder, _, opened) = one_accepted().await;
+    let kinds = [
+        (Kind::AutoReply, Came::Receipt { sub: None }),
+        (Kind::AutoReply, Came::Absence { until: None }),
+        (
+            Kind::BouncePermanent,
+            Came::Report {
+                action: Action::Failed,
+                status: None,
+            },
+        ),
+    ];
+    let mut nth = 0;
+    for (kind, came) in kinds {
+        for (sender, wanted) in [(STRANGER, 0), (KEY_ADULT, 1)] {
+            nth += 1;
+            let settled = opened.kept(nth, sender, kind, came.clone(), None).await;
+            let inbound = settled.inbound;
+            opened.store.settle(settled).await.unwrap();
+            let tasks = opened.store.readers().list_tasks().await.unwrap();
+            let subject = inbound.to_string();
+            let of_it = tasks.iter().filter(|task| task.subject == subject);
+            assert_eq!(of_it.count(), wanted, "{kind:?} of {sender}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_kept_mail_is_known_by_a_digest_that_only_the_credential_makes() {
+    let mut known = Vec::new();
+    for credential in ["5a", "6b"] {
+        let folder = tempfile::tempdir().unwrap();
+        secret(&folder.path().join("credential"), &credential.repeat(32));
+        let opened = open(folder.path(), &Clock::manual(EVENING.parse().unwrap())).await;
+        opened.import().await;
+        opened.mail(1, STRANGER, None).await;
+        let mut database = database(folder.path()).await;
+        let row = sqlx::query("SELECT source_key FROM inbound").fetch_one(&mut database);
+        known.push(row.await.unwrap().get::<String, _>(0));
+    }
+    assert_ne!(known[0], known[1]);
 }
 
 #[tokio::test]

@@ -267,3 +267,95 @@ fn of_two_replies_the_second_still_waits_and_nobody_is_rung() {
     let observation = Observation::Read { inbound, verdict };
     assert_eq!(told(&decided(&case(&facts), observation, at("08:20"))), "");
 }
+
+/// The school was told, wrote NOT OURS, and a person asked it by voice: who is right then.
+#[test]
+fn what_follows_once_a_person_has_asked_a_school_that_was_told_and_refused() {
+    let rows = [
+        (
+            Verdict::NotOurs,
+            Observation::NotOnRoll,
+            Duty::Refused,
+            "settle task, reroute",
+        ),
+        (
+            Verdict::Received,
+            Observation::Recorded,
+            Duty::Told,
+            "settle task",
+        ),
+        (
+            Verdict::None,
+            Observation::Recorded,
+            Duty::Told,
+            "settle task",
+        ),
+    ];
+    for (verdict, observation, duty, expected) in rows {
+        let mut facts = standing(Duty::Told);
+        facts.push(answer(1, Some(contact(0)), NotOurs, Strength::Token));
+        let contradicted = case(&facts);
+        let answered = Observation::Answered { inbound: mail(1) };
+        let decisions = decided(&contradicted, answered, at("08:05"));
+        carry_out(&contradicted, decisions, &mut facts, &mut 2_000);
+        assert_eq!(case(&facts).duty(), Duty::Contradicted);
+        facts.push(Fact::ContradictionSettled {
+            contradiction: 1,
+            verdict,
+            beliefs: 0,
+            reason: None,
+        });
+        let settled = case(&facts);
+        assert_eq!(settled.duty(), duty, "{verdict:?}");
+        let decisions = decided(&settled, observation, at("08:20"));
+        assert_eq!(told(&decisions), expected, "{verdict:?}");
+    }
+}
+
+/// Believed when it came, whatever a person then read in the words beside it.
+#[test]
+fn a_late_bounce_contradicts_an_acknowledgement_whose_message_was_dismissed() {
+    for dismissed in [false, true] {
+        let mut facts = opened();
+        facts.push(Fact::DeliveryQueued {
+            delivery: id(DeliveryId::from_parts, 1),
+            letter: id(LetterId::from_parts, 1),
+            message: Message::Letter,
+            contact: contact(1),
+            route: RouteName::parse("cjsm").unwrap(),
+            step: 1,
+            after_attempt: 0,
+            not_before: at("02:00"),
+            not_after: None,
+        });
+        let reported = |n, delivery, action| Fact::ReportReceived {
+            inbound: mail(n),
+            delivery: id(DeliveryId::from_parts, delivery),
+            action,
+            status: None,
+        };
+        facts.extend([
+            reported(9, 0, Action::Relayed),
+            reported(8, 1, Action::Relayed),
+        ]);
+        facts.push(answer(1, Some(contact(0)), Received, Token));
+        facts.push(Fact::AnswerBelieved {
+            belief: 1,
+            inbound: Some(mail(1)),
+            verdict: Received,
+            reason: None,
+        });
+        let (inbound, verdict) = (mail(1), UNCLEAR);
+        facts.extend(dismissed.then_some(Fact::AnswerRead { inbound, verdict }));
+        facts.push(reported(5, 0, Action::Failed));
+        let observation = Observation::Reported {
+            inbound: mail(5),
+            delivery: id(DeliveryId::from_parts, 0),
+            action: Action::Failed,
+        };
+        assert_eq!(
+            told(&decided(&case(&facts), observation, at("08:20"))),
+            "contradiction, open settle_contradiction, open ring_school"
+        );
+    }
+}

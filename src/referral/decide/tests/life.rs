@@ -28,6 +28,7 @@ impl Life {
             facts.push(Fact::Held {
                 hold: 1,
                 reason: HoldReason::BornNotKnown,
+                said: None,
                 will_happen: word(WillHappen::WORDS, WillHappen::parse, dice.below(3)),
                 will_happen_at: at("07:00"),
             });
@@ -247,6 +248,7 @@ impl Life {
                 let fact = Fact::Held {
                     hold: case.holds + 1,
                     reason: HoldReason::ByOperator,
+                    said: None,
                     will_happen: WillHappen::Climb,
                     will_happen_at: case.last_safe_mail(),
                 };

@@ -33,6 +33,7 @@ fn opened() -> Vec<Fact> {
             contacts: (0..3).map(|n| id(ContactId::from_parts, n)).collect(),
             roles: roles.to_vec(),
             routes: vec![RouteName::parse("cjsm").unwrap(); 3],
+            holidays: vec![false, true, false],
             directory_version: 1,
             n: 1,
             m: 1,
@@ -46,6 +47,7 @@ fn opened() -> Vec<Fact> {
             steps: vec![RungWhat::Deputies, RungWhat::Call, RungWhat::Hour],
             steps_at: vec![at(20), at(40), at(60)],
             steps_lost: vec![false, true, false],
+            staff_back_at: Some(at(10)),
         },
     ]
 }
@@ -65,6 +67,7 @@ fn of_delivery(dice: &mut Dice, kind: u8) -> Fact {
             step: u32::from(n.min(1)),
             after_attempt: attempt - 1,
             not_before: at(dice.below(90)),
+            not_after: None,
         },
         1 => Fact::DeliveryClaimed {
             delivery,
@@ -179,6 +182,7 @@ fn of_case(dice: &mut Dice, kind: u8) -> Fact {
         0 | 1 => Fact::Held {
             hold: u32::from(n) + 1,
             reason: word(HoldReason::WORDS, HoldReason::parse, n),
+            said: None,
             will_happen: word(WillHappen::WORDS, WillHappen::parse, n),
             will_happen_at: at(n),
         },

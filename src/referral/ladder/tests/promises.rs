@@ -78,14 +78,30 @@ proptest! {
         }
         let hour = Rung { what: RungWhat::Hour, at: due.act_by, lost: false };
         prop_assert_eq!(only(&rungs, RungWhat::Hour), [hour]);
+        // A child in school has a second ladder behind the first.
+        let today = london::civil(accepted).date();
+        let home = london::instant(today, school.home_time);
+        let (first, second): (Vec<Rung>, Vec<Rung>) = if due.act_by < due.due_at {
+            rungs.iter().partition(|rung| rung.at <= due.act_by.max(home))
+        } else {
+            (rungs.clone(), Vec::new())
+        };
+        prop_assert!(second.is_empty() || only(&second, RungWhat::Choose).len() == 1);
         let deputies = only(&rungs, RungWhat::Deputies);
-        prop_assert!(deputies.len() == 1 && deputies[0].at <= due.act_by && !deputies[0].lost);
+        prop_assert!((1..=2).contains(&deputies.len()), "{:?}", deputies);
+        prop_assert!(deputies[0].at <= due.act_by && !deputies[0].lost);
+        for nudge in only(&rungs, RungWhat::Nudge).iter().filter(|nudge| !nudge.lost) {
+            let wall = london::civil(nudge.at);
+            let days = SchoolDays::of(&directory, whose());
+            prop_assert!(days.first_staff_day(wall.date(), wall.date()).is_some(), "{:?}", nudge);
+            prop_assert!(hours.nudges_from <= wall.time() && wall.time() < hours.nudges_to);
+        }
 
         let day = london::civil(due.act_by).date();
         let open = london::instant(day, school.phone_from.max(hours.desk_from)).max(accepted);
         let close = london::instant(day, school.phone_to.min(hours.desk_to)).min(due.act_by);
         for what in [RungWhat::CallFirst, RungWhat::Call] {
-            let last = *only(&rungs, what).last().unwrap();
+            let Some(last) = only(&first, what).last().copied() else { continue };
             prop_assert_eq!(last.lost, open >= close, "{:?}", last);
             prop_assert!(last.lost || (open <= last.at && last.at < close), "{:?}", last);
         }

@@ -6,6 +6,7 @@ mod places;
 use super::*;
 use crate::referral::directory::{ContactOf, LinkKind};
 use crate::referral::id::ContactId;
+use crate::referral::ladder::LadderHours;
 use crate::referral::policy::{Desk, DutyEndsOn, ParentLine, Profile};
 use crate::referral::post::{
     AskCall, Born, Child, Classification, Connection, Education, ForceName, Incident,
@@ -139,6 +140,7 @@ fn policy() -> Policy {
         },
         duty_ends_on: DutyEndsOn::Delivered,
         default_la: Some(la("881")),
+        ladder: LadderHours::default(),
     }
 }
 

@@ -1,0 +1,54 @@
+//! What the sweeper takes for stuck: whatever is due and not claimed, first tries and others.
+
+use super::{Opened, one_accepted};
+use firstbell::referral::attempt::AttemptResult;
+use firstbell::store::Act;
+use jiff::{SignedDuration, Timestamp};
+
+impl Opened {
+    /// Deliveries that have been due for two minutes.
+    async fn stuck(&self) -> i64 {
+        let before = self.store.clock().now() - SignedDuration::from_mins(2);
+        let found = self.store.readers().find_stuck(before, Timestamp::MIN);
+        found.await.unwrap().deliveries
+    }
+}
+
+#[tokio::test]
+async fn a_retry_and_a_doubt_that_nobody_takes_up_are_stuck_once_they_are_due() {
+    for result in [AttemptResult::Later, AttemptResult::Unknown] {
+        let (_folder, clock, opened) = one_accepted().await;
+        assert_eq!(opened.stuck().await, 0);
+        let letter = opened.claim().await.unwrap();
+        opened.sign(&letter, b"a letter").await;
+        opened.end(&letter, result).await;
+        let route = super::RouteName::parse("cjsm").unwrap();
+        let due = opened.store.next_due(&route).await.unwrap().unwrap();
+        assert!(due > clock.now());
+        clock.advance_to(due + SignedDuration::from_mins(2));
+        assert_eq!(opened.stuck().await, 0, "{result:?}");
+        clock.advance_to(due + SignedDuration::from_mins(3));
+        assert_eq!(opened.stuck().await, 1, "{result:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_held_letter_waits_and_a_note_about_a_held_case_does_not() {
+    let (_folder, clock, opened) = one_accepted().await;
+    let letter = opened.sent().await;
+    let hold = Act::Hold {
+        notification: letter.notification,
+        reason: "not yet".to_owned(),
+    };
+    opened.act(hold, "Jo").await.unwrap();
+    let late = clock.now() + SignedDuration::from_mins(5);
+    clock.advance_to(late);
+    assert_eq!(opened.stuck().await, 0);
+    // Those who had the letter are told that an answer from elsewhere did not count.
+    let verdict = firstbell::referral::answer::Verdict::Received;
+    opened
+        .says(1, "somebody@example.test", &letter, verdict)
+        .await;
+    clock.advance_to(late + SignedDuration::from_mins(5));
+    assert_eq!(opened.stuck().await, 1);
+}
