@@ -139,6 +139,10 @@ impl<'r> Record<'r> {
     }
 
     /// A claimed letter, a step or a call after an answer has committed.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "the other kinds of facts say nothing of it"
+    )]
     fn after_answer(&self, found: &mut Vec<String>) {
         let mut answered: Option<Timestamp> = None;
         for TraceLine { at, fact, .. } in &self.trace.facts {
@@ -236,6 +240,10 @@ impl<'r> Record<'r> {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the other kinds of facts say nothing of it"
+)]
 fn letter_queued(line: &TraceLine) -> Option<DeliveryId> {
     match &line.fact {
         Fact::DeliveryQueued {
@@ -247,6 +255,10 @@ fn letter_queued(line: &TraceLine) -> Option<DeliveryId> {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the other kinds of facts say nothing of it"
+)]
 fn nudge_queued(line: &TraceLine) -> Option<DeliveryId> {
     match &line.fact {
         Fact::DeliveryQueued {
@@ -259,6 +271,10 @@ fn nudge_queued(line: &TraceLine) -> Option<DeliveryId> {
 }
 
 /// Whether nobody has to be told any more.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the other kinds of facts say nothing of it"
+)]
 fn ends_duty(fact: &Fact) -> bool {
     match fact {
         Fact::AnswerBelieved { verdict, .. } | Fact::ContradictionSettled { verdict, .. } => {
@@ -270,6 +286,10 @@ fn ends_duty(fact: &Fact) -> bool {
 }
 
 /// Whether a relay has one of these letters, or a mailbox.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the other kinds of facts say nothing of it"
+)]
 fn proves(fact: &Fact, letters: &HashSet<DeliveryId>) -> bool {
     match fact {
         Fact::AttemptEnded {

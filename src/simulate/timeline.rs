@@ -57,6 +57,10 @@ pub(super) fn draw(county: &County, script: &Script, trace: &Trace) -> String {
         .join("\n")
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the other kinds need no more words"
+)]
 fn told(fact: &Fact) -> String {
     let more = match fact {
         Fact::DeliveryQueued {

@@ -30,6 +30,8 @@ const MAILS_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 const STORES_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 /// After its last day a year runs on, so that every deadline of it passes.
 const RUNS_ON_DAYS: i64 = 12;
+/// A stage that could not ask the store asks again after this long.
+const POLL: SignedDuration = SignedDuration::from_secs(1);
 /// What the sweeper gives a timer, and an attempt.
 const PAST_ITS_TIME: SignedDuration = SignedDuration::from_mins(2);
 const LEASE: SignedDuration = SignedDuration::from_mins(15);
@@ -397,6 +399,15 @@ impl Year {
                 self.desk_hears(READS_AFTER);
             }
             let mut next = self.gateway()?.watch.step(now).await;
+            if next.is_none() && !full {
+                // It says none too where it could not ask; its next poll then finds what there is.
+                let store = self.gateway()?.store.clone();
+                next = match store.next_timer().await {
+                    Ok(timer) => timer.map(|timer| timer.max(now + POLL)),
+                    Err(_) => Some(now + POLL),
+                };
+                self.tally.stuck += u64::from(next.is_some());
+            }
             if self.due_next.is_some_and(|due| due <= now) {
                 // A timer may have opened something for the desk.
                 self.desk_hears(HEARS_AFTER);
