@@ -175,11 +175,14 @@ impl<'r> Record<'r> {
             {
                 found.push(format!("a call opened at {at} is wanted at {wanted_by}"));
             }
-            if let Fact::DeliveryClaimed { delivery, .. } = fact
+            if let Fact::AttemptEnded {
+                delivery, result, ..
+            } = fact
+                && *result == AttemptResult::Done
                 && nudges.contains(delivery)
                 && !self.county.may_be_nudged(*at)
             {
-                found.push(format!("a nudge at {at}"));
+                found.push(format!("a nudge handed over at {at}"));
             }
         }
     }
