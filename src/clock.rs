@@ -78,6 +78,17 @@ impl Clock {
         manual.tell();
     }
 
+    /// Puts a standing manual clock to `to`, backward too: a host whose clock is stepped.
+    pub fn step_to(&self, to: Timestamp) {
+        if let Source::Manual(manual) = &self.0 {
+            let mut state = manual.state.lock().unwrap_or_else(PoisonError::into_inner);
+            if let ManualState::Standing(at) = &mut *state {
+                *at = to;
+            }
+        }
+        self.advance_to(to);
+    }
+
     /// Lets a manual clock run with real time from here on. The system's clock does so anyway.
     pub fn run_on(&self) {
         let Source::Manual(manual) = &self.0 else {

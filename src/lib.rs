@@ -39,4 +39,5 @@ pub mod config;
 pub mod service;
 pub mod client;
 pub mod demo;
+pub mod simulate;
 pub mod cli;

@@ -19,7 +19,7 @@ use crate::letter::{Signer, Templates};
 use crate::referral::directory::Directory;
 use crate::replies::smtp;
 use crate::seal::epoch::read_credential;
-use crate::store::{Basis, OpenFault, Options, Store, VaultFault};
+use crate::store::{Basis, Footing, OpenFault, Options, Store, VaultFault};
 use crate::watch::Watch;
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use sd_notify::NotifyState;
@@ -231,6 +231,7 @@ fn options(config: &Config, maker: &Maker, clock: Clock) -> Options {
         message_id_host: config.letter.host_name.clone(),
         nudge_route: config.nudge_route.clone(),
         policies: config.policies.clone(),
+        footing: Footing::default(),
         basis: Basis {
             templates_digest: maker.templates.digest(),
             tzdb: crate::clock::zone_data_version(),

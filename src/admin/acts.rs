@@ -183,9 +183,7 @@ fn act_of(wished: Wished) -> Result<Act, NoAct> {
             code,
             note,
         } => close(&notification, &closed_as, &code, note)?,
-        Wished::Countersign { notification } => Act::Countersign {
-            notification: notification_id(&notification)?,
-        },
+        Wished::Countersign { notification } => countersign(&notification)?,
         Wished::TaskDone { task, code, note } => task_done(&task, &code, note)?,
         Wished::Claim { task } => Act::Claim {
             task: task_id(&task)?,
@@ -209,12 +207,20 @@ fn act_of(wished: Wished) -> Result<Act, NoAct> {
         Wished::Dismiss { inbound } => Act::Dismiss {
             inbound: inbound_id(&inbound)?,
         },
-        Wished::ClaimAlarm { alarm } => Act::ClaimAlarm {
-            alarm: AlarmId::parse(&alarm).map_err(|_| "an alarm's id begins with alm_")?,
-        },
+        Wished::ClaimAlarm { alarm } => claim_alarm(&alarm)?,
         Wished::SuspendRoute(wished) => wished.act()?,
         Wished::ResumeRoute(wished) => wished.act()?,
     })
+}
+
+fn claim_alarm(alarm: &str) -> Result<Act, NoAct> {
+    let alarm = AlarmId::parse(alarm).map_err(|_| "an alarm's id begins with alm_")?;
+    Ok(Act::ClaimAlarm { alarm })
+}
+
+fn countersign(notification: &str) -> Result<Act, NoAct> {
+    let notification = notification_id(notification)?;
+    Ok(Act::Countersign { notification })
 }
 
 fn close(notification: &str, closed_as: &str, code: &str, note: String) -> Result<Act, NoAct> {

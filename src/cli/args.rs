@@ -2,6 +2,7 @@
 
 mod people;
 mod routes;
+mod simulate;
 
 pub use people::{
     AlarmCommand, CallCommand, CallEnded, Closing, NotificationAct, NotificationCommand, Reasoned,
@@ -9,6 +10,7 @@ pub use people::{
 };
 
 pub use routes::{Resume, RouteCommand, Suspend};
+pub use simulate::Simulate;
 
 use super::exit::Exit;
 use crate::referral::id::{ReferralId, RefusedPostId};
@@ -45,6 +47,8 @@ pub enum Command {
     Serve,
     /// Play a night: forces post, relays take letters, schools answer.
     Demo(Demo),
+    /// Play years of bad nights against the real scheduler, and judge them.
+    Simulate(Simulate),
     /// Tell every fault of the settings.
     CheckConfig,
     /// Post a referral.
@@ -299,6 +303,8 @@ mod tests {
             "--config a.toml --config b.toml serve",
             "demo --once --json --ready-file r.json --state-dir s",
             "check-config --config a.toml --json",
+            "simulate --seed 7 --years 5 --faults 0.3 --timeline --json",
+            "simulate --seed 7 --first-year 3 --timeline ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0",
             "submit r.json --url https://localhost:8443 --ca ca.pem --certificate c.pem --key k.pem",
             "referral show ref_01JDA2V8W6E4R8T0Y2V4P6S8D0 --json",
             "referral list --force essex",
@@ -378,6 +384,8 @@ mod tests {
             "route suspend cjsm",
             "route suspend CJSM --reason test",
             "route resume cjsm --reason tea",
+            "simulate --faults 1.1",
+            "simulate --mutant sleeps",
         ] {
             assert_eq!(parse(line), Err(Exit::Usage), "{line}");
         }

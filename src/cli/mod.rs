@@ -16,6 +16,7 @@ mod replies;
 mod routes;
 mod running;
 mod setup;
+mod simulate;
 mod submit;
 mod tasks;
 mod texts;
@@ -77,6 +78,7 @@ async fn perform(arguments: Arguments, output: Output) -> Result<Exit, Stop> {
         Command::Serve => running::serve(files, &load(files, Look::AtFiles)?).await,
         Command::Demo(demo) => night::demo(&demo, output).await,
         Command::CheckConfig => running::check_config(files, output).await,
+        Command::Simulate(asked) => simulate::simulate(&asked, output),
         Command::Submit(submit) => submit::submit(&submit, output).await,
         Command::Referral(command) => reading::referral(files, command, output).await,
         Command::Notification(command) => reading::notification(files, command, output).await,

@@ -17,7 +17,7 @@ use crate::referral::id::ContactId;
 use crate::referral::school::RouteName;
 use crate::seal::random;
 use crate::service::ServiceFault;
-use crate::store::{Basis, Options, Store};
+use crate::store::{Basis, Footing, Options, Store};
 use jiff::civil::Date;
 use serde_json::json;
 use std::collections::HashSet;
@@ -167,6 +167,7 @@ pub(super) async fn import_directory(
         message_id_host: config.letter.host_name.clone(),
         nudge_route: None,
         policies: config.policies.clone(),
+        footing: Footing::default(),
         basis: Basis {
             templates_digest: templates.digest(),
             tzdb: crate::clock::zone_data_version(),

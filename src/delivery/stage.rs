@@ -10,7 +10,7 @@ use crate::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
 use crate::referral::fact::Message;
 use crate::referral::route::RouteHealth;
 use crate::referral::school::Address;
-use crate::seal::random;
+use crate::seal::randomness::Randomness;
 use crate::store::{Claim, Ended, LetterWork, NotStored, Room, Round, Store};
 use jiff::Timestamp;
 use std::sync::Arc;
@@ -33,6 +33,7 @@ pub struct Stage<C> {
     /// Attempts and knocks under way.
     running: JoinSet<Ran>,
     health: watch::Sender<Vec<RouteHealth>>,
+    randomness: Randomness,
 }
 
 /// What has ended, and for which of the routes.
@@ -61,6 +62,15 @@ struct World<C> {
     made_alone: Mutex<()>,
 }
 
+/// What a step came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stepped {
+    /// Attempts begun.
+    pub begun: usize,
+    /// When the next delivery is due that could be claimed.
+    pub next: Option<Timestamp>,
+}
+
 /// An attempt panicked: a fault of ours that must stop the process, not lose a letter's outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("an attempt panicked")]
@@ -85,8 +95,15 @@ impl<C: Carrier> Stage<C> {
             poll: settings.poll,
             time,
             running: JoinSet::new(),
+            randomness: Randomness::System,
             health: watch::channel(health).0,
         }
+    }
+
+    /// Draws the jitter of breakers and starts from a simulation's source.
+    #[must_use]
+    pub fn drawing(self, randomness: Randomness) -> Self {
+        Self { randomness, ..self }
     }
 
     /// What is known of each route, in the order of the settings; changes with it.
@@ -104,7 +121,7 @@ impl<C: Carrier> Stage<C> {
             while let Some(ended) = self.running.try_join_next() {
                 self.settle(ended)?;
             }
-            let due = self.step(clock.now()).await;
+            let due = self.step(clock.now(), usize::MAX).await.next;
             self.world.store.pulses().note(Round::Delivery);
             let due = async {
                 match due {
@@ -127,33 +144,56 @@ impl<C: Carrier> Stage<C> {
         Ok(())
     }
 
-    /// Claims what is due at `now` as far as routes have room, and begins the attempts; knocks where a
-    /// relay could not be reached. Says when to come back; what failed to be claimed is found by the
-    /// poll.
-    pub async fn step(&mut self, now: Timestamp) -> Option<Timestamp> {
-        let mut next: Option<Timestamp> = None;
+    /// Waits until an attempt ends; false when none is under way. For whoever drives the stage by its
+    /// steps.
+    pub async fn one_ends(&mut self) -> Result<bool, AttemptPanicked> {
+        match self.running.join_next().await {
+            Some(ended) => self.settle(ended).map(|()| true),
+            None => Ok(false),
+        }
+    }
+
+    /// Attempts and knocks under way.
+    pub fn under_way(&self) -> usize {
+        self.running.len()
+    }
+
+    /// Claims what is due at `now`, at most so many, as far as routes have room, and begins the attempts;
+    /// knocks where a relay could not be reached. Says when to come back; what failed to be claimed is
+    /// found by the poll.
+    pub async fn step(&mut self, now: Timestamp, most: usize) -> Stepped {
+        let (mut next, mut begun): (Option<Timestamp>, usize) = (None, 0);
         for nth in 0..self.gates.len() {
-            let back = self.use_route(nth, now).await;
+            let (some, back) = self.use_route(nth, now, most.saturating_sub(begun)).await;
+            begun = begun.saturating_add(some);
             next = next.into_iter().chain(back).min();
         }
         self.tell();
-        next
+        Stepped { begun, next }
     }
 
-    async fn use_route(&mut self, nth: usize, now: Timestamp) -> Option<Timestamp> {
+    async fn use_route(
+        &mut self,
+        nth: usize,
+        now: Timestamp,
+        most: usize,
+    ) -> (usize, Option<Timestamp>) {
         let ticks = self.ticks();
-        let gate = self.gates.get_mut(nth)?;
+        let randomness = self.randomness.clone();
+        let Some(gate) = self.gates.get_mut(nth) else {
+            return (0, None);
+        };
         let waits = self.world.store.next_due(&gate.route.name).await;
         let is_due = matches!(waits, Ok(Some(due)) if due <= now);
         // A clock that stands moves when all that is due has been done: nothing may wait for it.
         let backlog = is_due && !self.world.store.clock().stands();
-        gate.begin(backlog, ticks, chance);
+        gate.begin(backlog, ticks, || chance(&randomness));
         if !is_due {
-            return waits.ok().flatten();
+            return (0, waits.ok().flatten());
         }
         let later = |left| now.checked_add(left).ok();
         match gate.next(ticks, now) {
-            Do::Wait(left) => left.and_then(later),
+            Do::Wait(left) => (0, left.and_then(later)),
             Do::Knock => {
                 gate.knocking();
                 let (world, route) = (Arc::clone(&self.world), gate.route.name.clone());
@@ -165,28 +205,33 @@ impl<C: Carrier> Stage<C> {
                     }
                     Ran::Knock { nth, outcome }
                 });
-                None
+                (1, None)
             }
             Do::Claim { room, alone } => {
                 let back = gate.opens_after(ticks).and_then(later);
-                self.claim(nth, room, alone).await;
-                back
+                let room = Room {
+                    places: room.places.min(most),
+                    ..room
+                };
+                (self.claim(nth, room, alone).await, back)
             }
         }
     }
 
-    /// A claim is a commit, so it is made only where there is something to be claimed.
-    async fn claim(&mut self, nth: usize, room: Room, alone: bool) {
+    /// A claim is a commit, so it is made only where there is something to be claimed. Gives how many
+    /// attempts were begun.
+    async fn claim(&mut self, nth: usize, room: Room, alone: bool) -> usize {
         let Some(gate) = self.gates.get_mut(nth) else {
-            return;
+            return 0;
         };
         let (store, name) = (&self.world.store, &gate.route.name);
-        if store.is_due(name, room).await != Ok(true) {
-            return;
+        if room.places == 0 || store.is_due(name, room).await != Ok(true) {
+            return 0;
         }
         let Ok(claims) = store.claim_into(name, room).await else {
-            return;
+            return 0;
         };
+        let begun = claims.len();
         for claim in claims {
             let is_letter = claim.is_letter;
             gate.claimed(is_letter, alone);
@@ -201,12 +246,14 @@ impl<C: Carrier> Stage<C> {
                 }
             });
         }
+        begun
     }
 
     fn settle(
         &mut self,
         ended: Result<Ran, tokio::task::JoinError>,
     ) -> Result<(), AttemptPanicked> {
+        let random = chance(&self.randomness);
         let ran = ended.map_err(|_| AttemptPanicked)?;
         let at = (self.ticks(), self.world.store.clock().now());
         let (Ran::Attempt { nth, .. } | Ran::Knock { nth, .. }) = ran;
@@ -220,9 +267,9 @@ impl<C: Carrier> Stage<C> {
                 alone,
                 attempted,
                 ..
-            } => gate.ended((is_letter, alone), &attempted, at, chance()),
+            } => gate.ended((is_letter, alone), &attempted, at, random),
             Ran::Knock { outcome, .. } => {
-                gate.knocked(outcome.as_ref().err().map(Box::as_ref), at, chance());
+                gate.knocked(outcome.as_ref().err().map(Box::as_ref), at, random);
             }
         }
         let after = gate.health().breaker;
@@ -279,9 +326,19 @@ impl<C: Carrier> World<C> {
             attempted,
         };
         while self.store.ended(ended.clone()).await.is_err() {
-            sleep(RECORD_AGAIN).await;
+            self.wait_to_record_again().await;
         }
         ended.attempted
+    }
+
+    /// Real time passes while a moved clock stands, and a moved clock moves while no real time passes.
+    async fn wait_to_record_again(&self) {
+        let clock = self.store.clock();
+        let again = clock.now().checked_add(RECORD_AGAIN);
+        tokio::select! {
+            () = sleep(RECORD_AGAIN) => {}
+            () = clock.wait_until(again.unwrap_or(Timestamp::MAX)) => {}
+        }
     }
 
     /// The envelope and the signed bytes, stored before anything is sent.
@@ -354,8 +411,8 @@ impl<C: Carrier> World<C> {
 }
 
 /// A number for jitter, which needs no more than to differ: without random bytes, the middle.
-fn chance() -> u64 {
-    random().map_or(u64::MAX / 2, u64::from_be_bytes)
+fn chance(randomness: &Randomness) -> u64 {
+    randomness.draw().map_or(u64::MAX / 2, u64::from_be_bytes)
 }
 
 /// An outcome that no relay had a part in.

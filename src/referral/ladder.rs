@@ -127,6 +127,24 @@ impl SchoolDays<'_> {
         rungs
     }
 
+    /// The first moment at or after `at` in which the desk can ring this school and somebody picks up; `at`
+    /// itself if there is none in 400 days.
+    pub fn rung_from(&self, hours: &LadderHours, at: Timestamp) -> Timestamp {
+        let school = self.hours();
+        let (from, to) = (
+            school.phone_from.max(hours.desk_from),
+            school.phone_to.min(hours.desk_to),
+        );
+        let today = london::civil(at).date();
+        let first = if at < london::instant(today, to) {
+            Some(today)
+        } else {
+            today.tomorrow().ok()
+        };
+        let day = first.and_then(|first| self.first_staff_day(first, days_ahead_end(first)));
+        day.map_or(at, |day| london::instant(day, from).max(at))
+    }
+
     /// Whether the child is in school and the school must act before it goes home. That `act_by`
     /// differs from `due_at` does not say so: a re-routed child keeps the earlier of two.
     fn in_school(&self, at: Timestamp, act_by: Timestamp) -> bool {

@@ -10,6 +10,7 @@
 //! after erasure.
 
 pub mod epoch;
+pub mod randomness;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::{hkdf, hmac, rand};

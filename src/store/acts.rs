@@ -239,44 +239,14 @@ pub(super) async fn act(tx: &mut Tx<'_>, act: &Act, operator: &str) -> Result<Ac
         }
         Act::Reveal { task } => tasks::reveal(tx, *task, operator, &actor).await,
         Act::Claim { task } => calls::claim(tx, *task, operator, &actor).await,
-        Act::CallOutcome {
-            task,
-            outcome,
-            notification,
-            role,
-            word,
-        } => {
-            let call = calls::Call {
-                task: *task,
-                outcome: *outcome,
-                only: *notification,
-                role: *role,
-                word: *word,
-            };
-            calls::call_outcome(tx, &call, operator, &actor).await
-        }
+        Act::CallOutcome { .. } => call_outcome(tx, act, operator, &actor).await,
         Act::Attach {
             inbound,
             notification,
             verdict,
         } => replies::attach(tx, *inbound, *notification, *verdict, operator).await,
         Act::Dismiss { inbound } => replies::dismiss(tx, *inbound, operator).await,
-        Act::SuspendRoute {
-            route,
-            reason,
-            from,
-            until,
-            note,
-        } => {
-            let wished = routes::Suspension {
-                route,
-                reason: *reason,
-                from: *from,
-                until: *until,
-                note: note.as_deref(),
-            };
-            routes::suspend(tx, &wished, operator).await
-        }
+        Act::SuspendRoute { .. } => suspend_route(tx, act, operator).await,
         Act::ResumeRoute {
             route,
             reason,
@@ -284,4 +254,51 @@ pub(super) async fn act(tx: &mut Tx<'_>, act: &Act, operator: &str) -> Result<Ac
         } => routes::resume(tx, route, *reason, *planned, operator).await,
         Act::ClaimAlarm { alarm } => alarms::claim(tx, *alarm, operator, &actor).await,
     }
+}
+
+async fn call_outcome(
+    tx: &mut Tx<'_>,
+    act: &Act,
+    operator: &str,
+    actor: &str,
+) -> Result<Acted, Fault> {
+    let Act::CallOutcome {
+        task,
+        outcome,
+        notification,
+        role,
+        word,
+    } = act
+    else {
+        return Err(Fault::Damaged("an act that is no call's outcome"));
+    };
+    let call = calls::Call {
+        task: *task,
+        outcome: *outcome,
+        only: *notification,
+        role: *role,
+        word: *word,
+    };
+    calls::call_outcome(tx, &call, operator, actor).await
+}
+
+async fn suspend_route(tx: &mut Tx<'_>, act: &Act, operator: &str) -> Result<Acted, Fault> {
+    let Act::SuspendRoute {
+        route,
+        reason,
+        from,
+        until,
+        note,
+    } = act
+    else {
+        return Err(Fault::Damaged("an act that suspends no route"));
+    };
+    let wished = routes::Suspension {
+        route,
+        reason: *reason,
+        from: *from,
+        until: *until,
+        note: note.as_deref(),
+    };
+    routes::suspend(tx, &wished, operator).await
 }

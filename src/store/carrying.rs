@@ -1,17 +1,16 @@
 //! Carrying decisions out: each gets its ids and becomes facts and rows.
 
 use super::addresses::sharing;
-use super::nudges::{add_member, nudges};
+use super::nudges::{Nudged, add_member, nudges};
 use super::rows::notification_ids;
 use super::tasks;
 use super::tx::{By, Fault, Tx};
 use crate::referral::decide::{Decision, RerouteTo};
-use crate::referral::fact::{Fact, Message, TaskKind};
+use crate::referral::fact::{Fact, Message, Settlement, TaskKind};
 use crate::referral::fold::Case;
 use crate::referral::id::{ContactId, DeliveryId, LetterId, NotificationId, TaskId};
 use crate::referral::london;
 use crate::referral::school::RouteName;
-use crate::seal::random;
 use jiff::Timestamp;
 
 const LETTER_ADD: &str = "INSERT INTO letter(id, kind, message, notification, contact, directory_version, token, message_id, basis) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
@@ -71,6 +70,21 @@ pub(super) enum NewRow {
     Block(ContactId),
 }
 
+impl Carried {
+    fn nudged(&mut self, nudged: Nudged, facts: &mut Vec<Fact>) {
+        let messages = nudged.messages.into_iter().map(Box::new);
+        self.rows.extend(messages.map(NewRow::Letter));
+        facts.extend(nudged.facts);
+    }
+
+    fn blocked(&mut self, contacts: impl Iterator<Item = ContactId>) {
+        for contact in contacts {
+            self.rows.push(NewRow::Block(contact));
+            self.suspended.push(contact);
+        }
+    }
+}
+
 /// Gives decisions their ids and turns them into facts and rows.
 pub(super) async fn carry_out(
     tx: &mut Tx<'_>,
@@ -88,9 +102,7 @@ pub(super) async fn carry_out(
         let fact = match decision {
             Decision::Nudge { contacts } => {
                 let nudged = nudges(tx, case, &contacts, by).await?;
-                let messages = nudged.messages.into_iter().map(Box::new);
-                carried.rows.extend(messages.map(NewRow::Letter));
-                facts.extend(nudged.facts);
+                carried.nudged(nudged, facts);
                 continue;
             }
             Decision::Queue {
@@ -100,11 +112,8 @@ pub(super) async fn carry_out(
                 step,
                 not_before,
             } => {
-                let mut new = new_message(tx, case, message, contact, route, not_before)?;
-                if message == Message::Letter {
-                    // One letter a step and contact.
-                    new.cause = format!("{}:{step}:{contact}", case.notification);
-                }
+                let new = new_message(tx, case, message, contact, route, not_before)?;
+                let new = new.of_step(case, step);
                 let fact = new.queued(step);
                 carried.rows.push(NewRow::Letter(Box::new(new)));
                 fact
@@ -115,6 +124,8 @@ pub(super) async fn carry_out(
                 not_before,
             } => queued_again(case, delivery, after_attempt, not_before)?,
             Decision::OpenTask { kind, wanted_by } => {
+                let wanted_by =
+                    tasks::can_be_done_from(tx, case, (kind, wanted_by), by.force.as_ref());
                 let task = tasks::open_or_new(tx, case, kind, by).await?;
                 carried.rows.push(NewRow::Task {
                     task,
@@ -125,22 +136,13 @@ pub(super) async fn carry_out(
             }
             Decision::SettleTask { task, settlement } => {
                 carried.rows.push(NewRow::TaskEnded(task));
-                Fact::TaskSettled {
-                    task,
-                    settlement,
-                    outcome: None,
-                }
+                task_settled(task, settlement)
             }
             Decision::Block { contact, inbound } => {
                 let also = sharing(tx, contact).await?;
-                for blocked in [contact].into_iter().chain(also) {
-                    carried.rows.push(NewRow::Block(blocked));
-                    carried.suspended.push(blocked);
-                }
-                Fact::Blocked {
-                    contact,
-                    inbound: Some(inbound),
-                }
+                carried.blocked([contact].into_iter().chain(also));
+                let inbound = Some(inbound);
+                Fact::Blocked { contact, inbound }
             }
             Decision::Reroute { to } => {
                 let id = tx.new_id(NotificationId::from_parts)?;
@@ -158,6 +160,14 @@ pub(super) async fn carry_out(
         facts.push(fact);
     }
     Ok(carried)
+}
+
+fn task_settled(task: TaskId, settlement: Settlement) -> Fact {
+    Fact::TaskSettled {
+        task,
+        settlement,
+        outcome: None,
+    }
 }
 
 fn task_opened(task: TaskId, task_kind: TaskKind, wanted_by: Timestamp) -> Fact {
@@ -242,6 +252,14 @@ pub(super) fn new_message(
 }
 
 impl NewLetter {
+    /// A step's letter: one a step and contact.
+    fn of_step(mut self, case: &Case, step: u32) -> Self {
+        if self.message == Message::Letter {
+            self.cause = format!("{}:{step}:{}", case.notification, self.contact);
+        }
+        self
+    }
+
     pub(super) fn queued(&self, step: u32) -> Fact {
         Fact::DeliveryQueued {
             delivery: self.delivery,
@@ -324,7 +342,7 @@ pub(super) async fn others_of(
 
 fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) -> Result<(), Fault> {
     let notification = case.notification.to_string();
-    let token = token()?;
+    let token = token(tx)?;
     let message_id = format!("{token}@{}", tx.state.message_id_host);
     let (kind, lane) = match new.message {
         Message::Letter => ("notification", LANE_LETTERS),
@@ -369,8 +387,8 @@ fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) -> Resul
 }
 
 /// A reply token: 130 random bits as 26 lower-case base32 characters. Secret; never printed.
-fn token() -> Result<String, Fault> {
-    let bytes: [u8; 26] = random()?;
+fn token(tx: &Tx<'_>) -> Result<String, Fault> {
+    let bytes: [u8; 26] = tx.state.footing.randomness.draw()?;
     let alphabet: Vec<char> = "0123456789abcdefghjkmnpqrstvwxyz".chars().collect();
     Ok(bytes
         .iter()

@@ -6,7 +6,7 @@ use super::carrying::{carry_out, others_of, write_rows};
 use super::json;
 use super::opening::successor;
 use super::tx::{By, Fault, Stream, Tx};
-use crate::referral::decide::{Decision, Observation, decide};
+use crate::referral::decide::{Decision, Observation};
 use crate::referral::fact::Fact;
 use crate::referral::fold::{Case, fold};
 use crate::referral::id::NotificationId;
@@ -99,7 +99,7 @@ pub(super) async fn open_case(
     let random = tx.random_u64()?;
     // One that was replaced before it came asks for nothing.
     let decisions = if case.live() {
-        decide(&case, Observation::Opened, &tx.state.retry, tx.now, random)
+        (tx.state.footing.decides)(&case, Observation::Opened, &tx.state.retry, tx.now, random)
     } else {
         Vec::new()
     };
@@ -213,14 +213,14 @@ async fn decided(
     let Some(observation) = observation else {
         return Ok((case, Vec::new()));
     };
-    let decisions = decide(&case, observation, &tx.state.retry, tx.now, random);
+    let decisions = (tx.state.footing.decides)(&case, observation, &tx.state.retry, tx.now, random);
     let also = also_blocked(tx, &case, &decisions).await?;
     if also.is_empty() {
         return Ok((case, decisions));
     }
     facts.extend(also);
     let case = folded(tx, facts)?;
-    let decisions = decide(&case, observation, &tx.state.retry, tx.now, random);
+    let decisions = (tx.state.footing.decides)(&case, observation, &tx.state.retry, tx.now, random);
     Ok((case, decisions))
 }
 

@@ -5,14 +5,13 @@ use super::disk::{self, Disk};
 use super::tx::{Basis, BasisRows, By, Fault, State, Stream, Tx};
 use super::vault::{Vault, VaultFault};
 use super::writer::{CHECKPOINT, Writer};
-use super::{Pulses, Readers, Settings, Store, directory_load, outcomes, refuse};
+use super::{Footing, Pulses, Readers, Settings, Store, directory_load, outcomes, refuse};
 use crate::clock::Clock;
 use crate::referral::fact::Fact;
 use crate::referral::policy::Policy;
 use crate::referral::post::ForceName;
 use crate::referral::retry::RetrySettings;
 use crate::referral::school::RouteName;
-use crate::seal::random;
 use jiff::Timestamp;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection, Row, SqliteConnection};
@@ -61,6 +60,8 @@ pub struct Options {
     pub basis: Basis,
     /// The policy of each force.
     pub policies: HashMap<ForceName, Arc<Policy>>,
+    /// What it stands on: the default, but for the simulator.
+    pub footing: Footing,
 }
 
 /// How the writer's connection is opened, at start and again after a failed batch.
@@ -68,6 +69,7 @@ pub struct Options {
 pub(super) struct Opening {
     path: PathBuf,
     size_bytes_max: watch::Receiver<u64>,
+    synced: bool,
     index: Option<SqliteConnection>,
     /// Held as long as the store is open.
     _lock: File,
@@ -142,6 +144,7 @@ impl Store {
         let mut opening = Opening {
             path: path.clone(),
             size_bytes_max: size_now,
+            synced: options.footing.synced,
             index: None,
             _lock: lock,
         };
@@ -164,6 +167,7 @@ impl Store {
             nudge_route: options.nudge_route,
             directory: Arc::default(),
             policies: options.policies,
+            footing: options.footing,
             incarnation: 0,
             fact_seq: 0,
             basis_rows: BasisRows::default(),
@@ -264,7 +268,11 @@ impl Opening {
             .filename(&self.path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
+            .synchronous(if self.synced {
+                SqliteSynchronous::Full
+            } else {
+                SqliteSynchronous::Off
+            })
             .foreign_keys(true)
             .busy_timeout(BUSY)
             .page_size(u32::try_from(PAGE_BYTES).unwrap_or(4096))
@@ -361,7 +369,7 @@ async fn begin(
     sqlx::query("BEGIN IMMEDIATE")
         .execute(&mut *connection)
         .await?;
-    let id: [u8; 16] = random()?;
+    let id: [u8; 16] = state.footing.randomness.draw()?;
     let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
     let at = now.as_microsecond();
     sqlx::query(STORE_ADD)

@@ -7,6 +7,7 @@ use crate::referral::fold::Case;
 use crate::referral::id::{NotificationId, TaskId};
 use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
+use crate::referral::pupil_day::{SchoolDays, Whose};
 use jiff::Timestamp;
 use sqlx::Row;
 
@@ -26,6 +27,25 @@ fn subject(case: &Case, kind: TaskKind, force: Option<&ForceName>) -> String {
         (TaskKind::RingSchool, Target::School(urn)) => format!("{force}:urn:{urn}"),
         (TaskKind::RingSchool, Target::Authority(code)) => format!("{force}:la:{code}"),
         _ => case.notification.to_string(),
+    }
+}
+
+/// When a task is wanted at the soonest: nobody at a school is rung outside its hours.
+pub(super) fn can_be_done_from(
+    tx: &Tx<'_>,
+    case: &Case,
+    (kind, wanted_by): (TaskKind, Timestamp),
+    force: Option<&ForceName>,
+) -> Timestamp {
+    match (kind, case.target) {
+        (TaskKind::RingSchool, Target::School(urn)) => {
+            let directory = &tx.state.directory;
+            let days = SchoolDays::of(directory, Whose::school(directory, urn));
+            let policy = force.and_then(|force| tx.state.policies.get(force));
+            let hours = policy.map(|policy| policy.ladder).unwrap_or_default();
+            days.rung_from(&hours, wanted_by)
+        }
+        _ => wanted_by,
     }
 }
 

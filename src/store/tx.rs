@@ -1,6 +1,7 @@
 //! One command's view of the batch: the connection, the batch's one instant, and what every command
 //! writes in the same way: facts, sealed items, ids.
 
+use super::Footing;
 use super::json;
 use super::script::Script;
 use super::vault::{ContentKey, Vault, VaultFault};
@@ -11,7 +12,7 @@ use crate::referral::policy::Policy;
 use crate::referral::post::ForceName;
 use crate::referral::retry::RetrySettings;
 use crate::referral::school::RouteName;
-use crate::seal::{SealFault, random};
+use crate::seal::SealFault;
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
 use sqlx::{Row, SqliteConnection};
@@ -89,6 +90,7 @@ pub(super) struct State {
     pub(super) directory: Arc<Directory>,
     /// The policy of each force: what a successor is planned with.
     pub(super) policies: HashMap<ForceName, Arc<Policy>>,
+    pub(super) footing: Footing,
     pub(super) incarnation: i64,
     pub(super) fact_seq: i64,
     pub(super) basis_rows: BasisRows,
@@ -230,7 +232,7 @@ impl<'a> Tx<'a> {
     /// Milliseconds since 1970 and random bytes, as ids are made from.
     pub(super) fn id_parts(&self) -> Result<(u64, [u8; 10]), Fault> {
         let milliseconds = u64::try_from(self.now.as_millisecond()).unwrap_or(0);
-        Ok((milliseconds, random()?))
+        Ok((milliseconds, self.state.footing.randomness.draw()?))
     }
 
     pub(super) fn new_id<T>(&self, make: fn(u64, [u8; 10]) -> T) -> Result<T, Fault> {
@@ -239,7 +241,8 @@ impl<'a> Tx<'a> {
     }
 
     pub(super) fn random_u64(&self) -> Result<u64, Fault> {
-        Ok(u64::from_be_bytes(random()?))
+        let bytes = self.state.footing.randomness.draw()?;
+        Ok(u64::from_be_bytes(bytes))
     }
 
     /// The row that names what a decision rested on; `policy` none for what rests on no policy.

@@ -94,7 +94,7 @@ async fn the_queue_says_what_is_stuck() {
     }
     drop(database);
     daemon.begin();
-    let said = until(|| Some(daemon.command(&["queue"])).filter(|queue| says_stuck(queue)));
+    let said = until(|| Some(daemon.command(&["queue"])).filter(says_stuck));
     let said = said.expect("the sweeper looks twice within seconds");
     let said = String::from_utf8(said.stdout).unwrap();
     let lines: Vec<&str> = said.lines().filter(|line| line.contains("STUCK")).collect();

@@ -23,8 +23,8 @@ use firstbell::referral::read;
 use firstbell::referral::retry::RetrySettings;
 use firstbell::referral::school::RouteName;
 use firstbell::store::{
-    Accepted, Basis, Claim, Ended, OpenFault, Options, Post, ReferralView, RefusedPost, Settings,
-    SignedLetter, Store,
+    Accepted, Basis, Claim, Ended, Footing, OpenFault, Options, Post, ReferralView, RefusedPost,
+    Settings, SignedLetter, Store,
 };
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -93,6 +93,7 @@ pub(crate) async fn open_with(
         message_id_host: "gateway.test".to_owned(),
         nudge_route: None,
         policies: HashMap::from([(policy().force.clone(), policy())]),
+        footing: Footing::default(),
         basis: Basis {
             templates_digest: [1; 32],
             tzdb: "test".to_owned(),

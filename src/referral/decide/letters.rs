@@ -108,10 +108,7 @@ fn holiday_deputies(case: &Case, now: Timestamp) -> Vec<Decision> {
         return Vec::new();
     }
     let mut letters = deputies(case, now);
-    letters.retain(|decision| match decision {
-        Decision::Queue { contact, .. } => case.holiday_readers.contains(contact),
-        _ => false,
-    });
+    letters.retain(|decision| matches!(decision, Decision::Queue { contact, .. } if case.holiday_readers.contains(contact)));
     letters
 }
 

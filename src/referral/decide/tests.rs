@@ -192,10 +192,7 @@ fn carry_out(case: &Case, decisions: Vec<Decision>, facts: &mut Vec<Fact>, fresh
                 clash,
                 inbound,
             },
-            Decision::Block { contact, inbound } => Fact::Blocked {
-                contact,
-                inbound: Some(inbound),
-            },
+            Decision::Block { contact, inbound } => blocked(contact, inbound),
             Decision::Fire { rung } => Fact::StepFired {
                 step: rung.what,
                 due: rung.at,
@@ -216,6 +213,11 @@ fn carry_out(case: &Case, decisions: Vec<Decision>, facts: &mut Vec<Fact>, fresh
             },
         });
     }
+}
+
+fn blocked(contact: ContactId, inbound: InboundId) -> Fact {
+    let inbound = Some(inbound);
+    Fact::Blocked { contact, inbound }
 }
 
 fn queued_again(

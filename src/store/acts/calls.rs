@@ -2,6 +2,7 @@
 
 use super::super::cases::{Observed, apply, case_of};
 use super::super::rows::notification_ids;
+use super::super::tasks::can_be_done_from;
 use super::super::tx::{Fault, Tx};
 use super::super::views::instant;
 use super::notifications::{not_told, record, told};
@@ -299,6 +300,10 @@ async fn comes_back(
         let joined = was_claimed && !is_claimed(&case, call.task);
         let own = case.people.tasks.get(&call.task).filter(|_| joined);
         wanted_by = wanted_by.min(own.map_or(again, |own| own.wanted_by.clamp(tx.now, again)));
+    }
+    if let Some(member) = members.first() {
+        let case = case_of(tx, *member).await?;
+        wanted_by = can_be_done_from(tx, &case, (TaskKind::RingSchool, wanted_by), None);
     }
     sqlx::query(SETTLE)
         .bind(call.task.to_string())

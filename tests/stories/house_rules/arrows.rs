@@ -38,9 +38,21 @@ const ARROWS: &[(&str, &[&str])] = &[
             "service", "referral", "clock", "seal", "tls", "letter", "admin",
         ],
     ),
+    // The simulator drives the real stages itself, by their steps, and is the world around them.
+    (
+        "simulate",
+        &[
+            "referral", "clock", "seal", "store", "letter", "delivery", "replies", "watch", "tls",
+        ],
+    ),
     ("client", &["tls"]),
     ("cli", STAGES),
-    ("cli", &["config", "service", "demo", "evidence", "client"]),
+    (
+        "cli",
+        &[
+            "config", "service", "demo", "simulate", "evidence", "client",
+        ],
+    ),
 ];
 
 const STAGES: &[&str] = &[
