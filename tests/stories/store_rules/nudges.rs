@@ -218,11 +218,15 @@ async fn a_nudge_that_waits_is_not_sent_once_everybody_it_is_about_is_told_or_it
         morning.posted(1).await;
         assert_eq!(morning.letters_go().await, 1);
         morning.comes_to("2020-11-25T06:45").await;
-        let claim = morning.next("hub").await.unwrap();
-        assert!(morning.opened.store.wanted(&claim).await.unwrap());
+        let mut claims = Vec::new();
+        while let Some(claim) = morning.next("hub").await {
+            assert!(morning.opened.store.wanted(&claim).await.unwrap());
+            claims.push(claim);
+        }
+        assert_eq!(claims.len(), 2, "the Key Adult's and the office's");
         if told {
             let tell = Act::Tell {
-                notification: claim.notification,
+                notification: claims[0].notification,
                 role: Role::Deputy,
                 word: firstbell::referral::answer::SchoolWord::Unverified,
             };
@@ -236,11 +240,10 @@ async fn a_nudge_that_waits_is_not_sent_once_everybody_it_is_about_is_told_or_it
         } else {
             morning.comes_to("2020-11-25T18:00").await;
         }
-        assert!(
-            !morning.opened.store.wanted(&claim).await.unwrap(),
-            "{told}"
-        );
-        morning.ends_as_no_longer_wanted(&claim).await;
+        for claim in &claims {
+            assert!(!morning.opened.store.wanted(claim).await.unwrap(), "{told}");
+            morning.ends_as_no_longer_wanted(claim).await;
+        }
         morning.comes_to("2020-11-25T19:00").await;
         assert_eq!(morning.nudges_go().await, [], "{told}");
     }
