@@ -81,6 +81,9 @@ impl Scouts {
 }
 
 #[cfg(test)]
+mod windows;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::referral::attempt::AttemptWhy;
