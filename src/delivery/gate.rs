@@ -5,6 +5,7 @@ use super::Route;
 use super::breaker::{Breaker, May, part};
 use super::scouts::{Again, Scouts};
 use crate::referral::attempt::{AttemptResult, Attempted, Phase};
+use crate::referral::fact::Message;
 use crate::referral::route::{BreakerState, RouteFailure, RouteHealth};
 use crate::store::Room;
 use jiff::{SignedDuration, Timestamp};
@@ -16,17 +17,19 @@ use std::time::Duration;
 const SPREAD: Duration = Duration::from_secs(2);
 /// A letter whose last safe moment is nearer than this is not made to wait for that.
 const LITTLE_SLACK: SignedDuration = SignedDuration::from_hours(1);
-/// What is no letter has a route's only connection for so long at most, and is then ended: so long, and
+/// A note has a route's only connection for so long at most, and is then ended: so long, and
 /// no longer, may a letter that comes meanwhile have to wait for it. It takes a second where all is well.
 const ALONE_WITHIN: Duration = Duration::from_secs(15);
 
 /// How long an attempt may take at most: the lease, which outlasts every limit of the route; less for
-/// what would keep letters from the only connection.
-pub(super) fn within(route: &Route, is_letter: bool, lease: Duration) -> Duration {
-    if is_letter || route.connections > 1 {
-        lease
-    } else {
-        lease.min(ALONE_WITHIN)
+/// notes, which would keep letters from the only connection. Nudges go where no letter does.
+pub(super) fn within(route: &Route, message: Message, lease: Duration) -> Duration {
+    match message {
+        Message::Letter | Message::Nudge | Message::OfficeNudge => lease,
+        Message::Receipt | Message::AfterCall | Message::NotCounted if route.connections == 1 => {
+            lease.min(ALONE_WITHIN)
+        }
+        Message::Receipt | Message::AfterCall | Message::NotCounted => lease,
     }
 }
 
@@ -347,13 +350,14 @@ mod tests {
     #[test]
     fn a_note_has_the_only_connection_for_a_quarter_of_a_minute_and_not_while_a_letter_waits() {
         let lease = Duration::from_mins(10);
-        for (connections, is_letter, most) in [
-            (1, false, ALONE_WITHIN),
-            (1, true, lease),
-            (2, false, lease),
+        for (connections, message, most) in [
+            (1, Message::Receipt, ALONE_WITHIN),
+            (1, Message::Nudge, lease),
+            (1, Message::Letter, lease),
+            (2, Message::Receipt, lease),
         ] {
             let gate = gate(connections);
-            assert_eq!(within(&gate.route, is_letter, lease), most);
+            assert_eq!(within(&gate.route, message, lease), most);
             let held_back = (connections == 1).then(|| evening() + LITTLE_SLACK);
             assert_eq!(gate.held_back_before(evening()), held_back);
         }

@@ -315,11 +315,11 @@ impl<C: Carrier> World<C> {
     /// One attempt, from claim to recorded outcome.
     async fn attempt(&self, claim: &Claim, route: &Route) -> Attempted {
         let attempted = match self.open(claim, route).await {
-            Ok((envelope, bytes)) => {
+            Ok((message, envelope, bytes)) => {
                 let wanted = self.wanted(claim);
                 let attempt = self.carrier.attempt(&route.name, &envelope, &bytes, wanted);
                 // Whatever still hangs is unknown.
-                timeout(within(route, claim.is_letter, self.lease), attempt)
+                timeout(within(route, message, self.lease), attempt)
                     .await
                     .unwrap_or_else(|_| ours(AttemptResult::Unknown, AttemptWhy::Timeout))
             }
@@ -358,7 +358,11 @@ impl<C: Carrier> World<C> {
     }
 
     /// The envelope and the signed bytes, stored before anything is sent.
-    async fn open(&self, claim: &Claim, route: &Route) -> Result<(Envelope, Vec<u8>), Attempted> {
+    async fn open(
+        &self,
+        claim: &Claim,
+        route: &Route,
+    ) -> Result<(Message, Envelope, Vec<u8>), Attempted> {
         let not_made = |_| ours(AttemptResult::Later, AttemptWhy::LetterNotMade);
         if !self.wanted(claim).await {
             return Err(ours(AttemptResult::Later, AttemptWhy::CaseEnded));
@@ -389,7 +393,7 @@ impl<C: Carrier> World<C> {
             }
             (None, None) => return Err(not_made(NotStored)),
         };
-        Ok((envelope, bytes))
+        Ok((work.message, envelope, bytes))
     }
 
     /// Asked before the letter is made and again at the last moment before MAIL. What cannot be asked
