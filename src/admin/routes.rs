@@ -255,6 +255,7 @@ fn health(known: &RouteHealth, now: Timestamp) -> Map<String, Value> {
     [
         ("breaker", known.breaker.word().into()),
         ("open_since", at(known.open_since)),
+        ("scouts_since", at(known.scouts_since)),
         ("connections", known.connections.into()),
         ("busy", known.busy.into()),
         ("last_success", at(known.last_success)),

@@ -98,6 +98,13 @@ fn one(text: &mut String, route: &Value) -> std::fmt::Result {
     } else {
         writeln!(text, "{name}  no daemon answers")?;
     }
+    if is_there(route, "/scouts_since") {
+        let since = when(route, "/scouts_since");
+        writeln!(
+            text,
+            "  takes nothing since {since}: one letter at a time is tried"
+        )?;
+    }
     if is_there(route, "/suspended") {
         writeln!(text, "  suspended {}", block(route, "/suspended"))?;
     }

@@ -277,6 +277,11 @@ impl Gate {
                 self.health.open_since.get_or_insert(civil);
             }
         }
+        if self.scouts.alone() {
+            self.health.scouts_since.get_or_insert(civil);
+        } else {
+            self.health.scouts_since = None;
+        }
     }
 }
 
@@ -385,6 +390,7 @@ mod tests {
         let waits = room(&mut gate, 100);
         assert_eq!((waits.places, waits.again), (4, Some(0)));
         assert_eq!(gate.opens_after(at(100)), Some(at(5)));
+        assert_eq!(gate.health().scouts_since, Some(evening()));
         assert_eq!(room(&mut gate, 105).again, Some(1));
         assert_eq!(gate.opens_after(at(105)), None, "it is due, or nothing is");
         gate.claimed(true, false);
@@ -397,6 +403,7 @@ mod tests {
         };
         gate.ended((true, false), &taken, (at(106), evening()), 0);
         assert_eq!(room(&mut gate, 106).again, None, "all may follow");
+        assert_eq!(gate.health().scouts_since, None);
         assert_eq!(gate.health().breaker, BreakerState::Closed);
     }
 

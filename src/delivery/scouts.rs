@@ -46,8 +46,13 @@ pub(super) enum Again {
 }
 
 impl Scouts {
+    /// Whether only scouts go.
+    pub(super) fn alone(&self) -> bool {
+        self.failures >= FAILURES_UNTIL_SCOUTS
+    }
+
     pub(super) fn may(&self, now: Duration) -> Again {
-        if self.failures < FAILURES_UNTIL_SCOUTS {
+        if !self.alone() {
             Again::All
         } else if self.next <= now {
             Again::Scout

@@ -276,7 +276,7 @@ impl<C: Carrier> Stage<C> {
         let Some(gate) = self.gates.get_mut(nth) else {
             return Ok(());
         };
-        let before = gate.health().breaker;
+        let before = gate.health();
         match ran {
             Ran::Attempt {
                 is_letter,
@@ -288,9 +288,13 @@ impl<C: Carrier> Stage<C> {
                 gate.knocked(outcome.as_ref().err().map(Box::as_ref), at, random);
             }
         }
-        let after = gate.health().breaker;
-        if before != after {
-            tracing::warn!(route = %gate.route.name, breaker = after.word(), "breaker");
+        let after = gate.health();
+        if before.breaker != after.breaker {
+            tracing::warn!(route = %gate.route.name, breaker = after.breaker.word(), "breaker");
+        }
+        let scouts = after.scouts_since.is_some();
+        if before.scouts_since.is_some() != scouts {
+            tracing::warn!(route = %gate.route.name, alone = scouts, "scouts");
         }
         self.tell();
         Ok(())

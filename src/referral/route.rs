@@ -43,6 +43,8 @@ pub struct RouteHealth {
     pub breaker: BreakerState,
     /// While it is open: since when.
     pub open_since: Option<Timestamp>,
+    /// While its relay answers and takes nothing, so that only scouts go: since when.
+    pub scouts_since: Option<Timestamp>,
     /// Connections it may have at once.
     pub connections: usize,
     /// Attempts under way.
@@ -62,6 +64,7 @@ impl RouteHealth {
             route,
             breaker: BreakerState::Closed,
             open_since: None,
+            scouts_since: None,
             connections,
             busy: 0,
             last_success: None,

@@ -168,7 +168,9 @@ fn a_relay_that_takes_nothing_is_tried_by_one_letter_at_a_time_and_then_all_foll
     let tried = relay.count().letters;
     let refused = until_count(&relay, |count| count.letters >= tried + SCOUTS);
     assert_eq!(refused.letters, tried + SCOUTS, "one at a time");
-    assert_eq!(route(&daemon)["breaker"], "closed", "it answers");
+    let ill = route(&daemon);
+    assert_eq!(ill["breaker"], "closed", "it answers");
+    assert!(ill["scouts_since"].is_string(), "{ill:#}");
 
     relay.be(Manner::Takes);
     let taken = until_count(&relay, |count| count.taken >= letters);
@@ -177,6 +179,7 @@ fn a_relay_that_takes_nothing_is_tried_by_one_letter_at_a_time_and_then_all_foll
         taken.letters <= refused.letters + letters + 1,
         "once one is taken all follow: {taken:?}"
     );
+    until(|| route(&daemon)["scouts_since"].is_null().then_some(())).expect("all may go");
     println!(
         "{letters} letters refused: {} attempts until the relay was well",
         refused.letters
