@@ -7,7 +7,7 @@ use crate::support::pki::Pki;
 use crate::support::posts::referral;
 use crate::support::waiting::until;
 use crate::support::wire::{ANY_VERSION, Wire};
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteRow};
 use sqlx::{ConnectOptions, Row, SqliteConnection};
 use std::path::PathBuf;
 use std::thread;
@@ -15,8 +15,8 @@ use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
 /// What of the queue has not ended.
-const WAITING: &str =
-    "SELECT COUNT(*) FROM delivery WHERE state IN ('queued', 'sending', 'in_doubt')";
+const WAITING: &str = "SELECT (SELECT COUNT(*) FROM delivery WHERE state IN ('queued','in_doubt') AND quarantined = 0) \
+    + (SELECT COUNT(*) FROM delivery WHERE state = 'sending')";
 const RELAYED: &str = "SELECT COUNT(*) FROM delivery WHERE state = 'relayed'";
 
 pub(crate) struct Gateway {
@@ -86,6 +86,33 @@ impl Gateway {
         assert!(relayed >= posted, "{relayed} letters of {posted} referrals");
     }
 
+    /// Records that a person has every letter that is not answered yet.
+    pub(crate) fn acknowledge_all(&self) {
+        for notification in self.texts("SELECT id FROM notification WHERE live = 1") {
+            self.daemon.json(&[
+                "notification",
+                "acknowledge",
+                "--reason",
+                "measured",
+                &notification,
+            ]);
+        }
+    }
+
+    /// SIGKILL.
+    pub(crate) fn kill(&mut self) {
+        self.daemon.kill();
+    }
+
+    /// Starts it again and does not wait.
+    pub(crate) fn launch(&mut self) {
+        self.daemon.launch();
+    }
+
+    pub(crate) fn wait_until_ready(&self) {
+        self.daemon.wait_until_ready();
+    }
+
     pub(crate) fn process_id(&self) -> u32 {
         self.daemon.process_id()
     }
@@ -99,12 +126,21 @@ impl Gateway {
     }
 
     fn count(&self, question: &'static str) -> usize {
+        let count: i64 = self.rows(question)[0].get(0);
+        usize::try_from(count).unwrap()
+    }
+
+    fn texts(&self, question: &'static str) -> Vec<String> {
+        let rows = self.rows(question);
+        rows.iter().map(|row| row.get(0)).collect()
+    }
+
+    fn rows(&self, question: &'static str) -> Vec<SqliteRow> {
         self.runtime.block_on(async {
             let options = SqliteConnectOptions::new().filename(self.database());
             let mut connection: SqliteConnection = options.read_only(true).connect().await.unwrap();
-            let row = sqlx::query(question).fetch_one(&mut connection).await;
-            let count: i64 = row.unwrap().get(0);
-            usize::try_from(count).unwrap()
+            let rows = sqlx::query(question).fetch_all(&mut connection).await;
+            rows.unwrap()
         })
     }
 }

@@ -49,6 +49,14 @@ pub(crate) fn cpu_seconds(process: u32) -> f64 {
     fs::read_to_string(format!("/proc/{process}/stat")).map_or(0.0, |stat| Stat::parse(&stat).own)
 }
 
+/// Memory of a process that is resident, in KiB (proc_pid_status(5)).
+pub(crate) fn resident_kib(process: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"));
+    line.and_then(|line| line.split_ascii_whitespace().nth(1)?.parse().ok())
+        .unwrap()
+}
+
 /// Processor seconds of a process and of its children, those that have ended among them.
 pub(crate) fn cpu_seconds_of_family(parent: u32) -> f64 {
     let all = fs::read_dir("/proc").unwrap().filter_map(|entry| {

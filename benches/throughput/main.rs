@@ -4,8 +4,10 @@
 //! the same rows. Letters: from a full queue to the relay's reply, beside a real Postfix that relays as
 //! many messages of the same bytes to the same relay. The sides take turns.
 //!
-//! `cargo bench`; `cargo bench -- --short` takes seconds and fails only far below what is promised.
-//! Needs root, for Postfix.
+//! Years: a letter on an idle system, a restart with many cases open, and a letter beside a million cases.
+//!
+//! `cargo bench` measures the first two and `cargo bench -- --years` the third; `cargo bench -- --short`
+//! takes seconds for all and fails only far below what is promised. Needs root, for Postfix.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -15,6 +17,7 @@
 )]
 
 mod bare;
+mod copies;
 mod gateway;
 mod machine;
 #[path = "../../tests/stories/peers/mod.rs"]
@@ -22,6 +25,7 @@ mod machine;
 mod peers;
 mod relayer;
 mod sink;
+mod years;
 #[path = "../../tests/stories/support/mod.rs"]
 #[allow(dead_code, reason = "the stories use all of it")]
 mod support;
@@ -33,6 +37,7 @@ use relayer::Relayer;
 use sink::Sink;
 use std::process::ExitCode;
 use support::pki::Pki;
+use years::Years;
 
 /// Senders at once: as many connections as one force may hold.
 const CLIENTS: usize = 64;
@@ -69,6 +74,23 @@ const SHORT: Plan = Plan {
     letters_min: 0.5,
 };
 
+const LONG_YEARS: Years = Years {
+    idle: 21,
+    open: [1_000, 100_000],
+    cases: [1_000, 1_000_000],
+    letters: 2_000,
+    rounds: 5,
+    cost_max: 1.25,
+};
+const SHORT_YEARS: Years = Years {
+    idle: 3,
+    open: [100, 5_000],
+    cases: [1_000, 20_000],
+    letters: 200,
+    rounds: 3,
+    cost_max: 2.0,
+};
+
 /// Two sides' rounds.
 #[derive(Default)]
 struct Pair {
@@ -77,11 +99,27 @@ struct Pair {
 }
 
 fn main() -> ExitCode {
-    let short = std::env::args().any(|argument| argument == "--short");
-    let plan = if short { SHORT } else { LONG };
+    let is_given = |name: &str| std::env::args().any(|argument| argument == name);
     let relays = Pki::new();
     let sink = Sink::start(&relays);
-    let mut gateway = Gateway::start(&sink, &relays, CONNECTIONS);
+    let reached = if is_given("--years") {
+        years::run(&LONG_YEARS, &sink, &relays)
+    } else if is_given("--short") {
+        let rates = rates(&SHORT, &sink, &relays);
+        years::run(&SHORT_YEARS, &sink, &relays) && rates
+    } else {
+        rates(&LONG, &sink, &relays)
+    };
+    if reached {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+/// Referrals and letters a second, beside what else could do the work.
+fn rates(plan: &Plan, sink: &Sink, relays: &Pki) -> bool {
+    let mut gateway = Gateway::start(sink, relays, CONNECTIONS);
     let postfix = Relayer::start(sink.port, &relays.ca, CONNECTIONS);
     let mut bare: Option<Bare> = None;
     println!(
@@ -91,8 +129,8 @@ fn main() -> ExitCode {
     let (mut acceptance, mut letters) = (Pair::default(), Pair::default());
     for round in 1..=plan.rounds {
         println!("round {round} of {}", plan.rounds);
-        accept_in_turns(&plan, &mut gateway, &mut bare, &mut acceptance);
-        send_in_turns(&gateway, &postfix, &sink, &mut letters);
+        accept_in_turns(plan, &mut gateway, &mut bare, &mut acceptance);
+        send_in_turns(&gateway, &postfix, sink, &mut letters);
     }
     println!("{DURABILITY}");
     let accepts = acceptance.reaches(
@@ -101,11 +139,7 @@ fn main() -> ExitCode {
         ["acceptance", "the bare writer"],
     );
     let sends = letters.reaches(plan.letters_min, plan.judged, ["letters", "Postfix"]);
-    if accepts && sends {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    accepts && sends
 }
 
 const DURABILITY: &str = "\

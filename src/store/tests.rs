@@ -26,7 +26,7 @@ const GROWING: [&str; 16] = [
 ];
 
 /// What may read such a table through, and why.
-const READ_THROUGH: [(&str, &str); 4] = [
+const READ_THROUGH: [(&str, &str); 5] = [
     (
         "SELECT COUNT(*) FROM referral WHERE ($1 IS NULL OR force = $1)",
         "a person asked how many there are",
@@ -41,6 +41,10 @@ const READ_THROUGH: [(&str, &str); 4] = [
     ),
     (
         "SELECT i.id, i.received_at, i.kind, i.verdict, i.strength, ",
+        "a person asked which replies there are",
+    ),
+    (
+        "SELECT COUNT(*) FROM inbound i WHERE ($1 = 1 OR ",
         "a person asked which replies there are",
     ),
 ];
@@ -111,13 +115,11 @@ async fn every_statement_prepares() {
 async fn no_statement_reads_through_a_table_that_grows() {
     let mut connection = schema().await;
     let partial = partial_indexes(&mut connection).await;
-    let (mut excused, mut bad) = (0, Vec::new());
+    let (mut excused, mut bad) = (BTreeSet::new(), Vec::new());
     for statement in statements() {
-        if READ_THROUGH
-            .iter()
-            .any(|(start, _)| statement.starts_with(start))
-        {
-            excused += 1;
+        let mut excuses = READ_THROUGH.iter().map(|(start, _)| *start);
+        if let Some(excuse) = excuses.find(|start| statement.starts_with(start)) {
+            excused.insert(excuse);
             continue;
         }
         let Some(plan) = plan(&mut connection, statement).await else {
@@ -129,7 +131,11 @@ async fn no_statement_reads_through_a_table_that_grows() {
         bad.extend(found.map(|step| format!("{statement}\n  {step}")));
     }
     assert!(bad.is_empty(), "{}", bad.join("\n"));
-    assert_eq!(excused, READ_THROUGH.len(), "an excuse that nobody needs");
+    assert_eq!(
+        excused.len(),
+        READ_THROUGH.len(),
+        "an excuse that nobody needs"
+    );
     let through = "SELECT id FROM delivery WHERE state = 'failed'";
     let found = plan(&mut connection, through).await.unwrap();
     assert!(
@@ -149,10 +155,12 @@ async fn partial_indexes(connection: &mut SqliteConnection) -> BTreeSet<String> 
         .collect()
 }
 
-/// How SQLite would carry a statement out; none for what is not a question or a change.
+/// How SQLite would carry a statement out; none for what is not a question or a change. What an insertion
+/// names beside its own table are the foreign keys of others, which are looked at when they are broken.
 async fn plan(connection: &mut SqliteConnection, statement: &'static str) -> Option<Vec<String>> {
     let verbs = ["SELECT", "UPDATE", "DELETE", "INSERT"];
-    if !verbs.iter().any(|verb| statement.starts_with(verb)) {
+    let inserts = statement.starts_with("INSERT") && statement.contains(" VALUES ");
+    if inserts || !verbs.iter().any(|verb| statement.starts_with(verb)) {
         return None;
     }
     // Explaining needs no values: what is not bound is NULL.
