@@ -4,6 +4,10 @@
 pub mod acts;
 mod alarms;
 mod calls;
+mod clocks;
+mod forecasts;
+mod inbound;
+mod on_call;
 mod queue;
 pub mod reads;
 mod refused;
@@ -13,6 +17,7 @@ pub mod routes;
 mod server;
 mod telephone;
 
+use crate::referral::policy::Policies;
 use crate::referral::post::words;
 use crate::store::{Act, AlarmLine, NotStored, Store, Stuck};
 use axum::body::Bytes;
@@ -127,7 +132,7 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
 pub async fn serve(
     listener: UnixListener,
     store: Store,
-    operators: Vec<Operator>,
+    (operators, policies): (Vec<Operator>, Policies),
     watched: Watched,
     ways: Ways,
     stop: watch::Receiver<bool>,
@@ -135,6 +140,7 @@ pub async fn serve(
     let desk = Arc::new(Desk {
         store,
         operators,
+        policies,
         watched,
         ways,
     });
@@ -179,6 +185,7 @@ pub struct Watched {
 struct Desk {
     store: Store,
     operators: Vec<Operator>,
+    policies: Policies,
     watched: Watched,
     ways: Ways,
 }
@@ -223,7 +230,7 @@ async fn read(
     if let Some(found) = alarms::open(desk.store.readers(), &question, &known).await {
         return Json(found).into_response();
     }
-    match answer(&desk.store, &question, &operator.name).await {
+    match answer(&desk, &question, &operator.name).await {
         Ok(Answer::Found(mut found)) => {
             // Only a running daemon has a sweeper to ask.
             if let (Question::Queue, Some(queue)) = (&question, found.as_object_mut()) {
@@ -247,15 +254,17 @@ async fn read(
 }
 
 /// What only a daemon can show, because it records who saw it; else as anybody may read it.
-async fn answer(store: &Store, question: &Question, operator: &str) -> Result<Answer, NotStored> {
+async fn answer(desk: &Desk, question: &Question, operator: &str) -> Result<Answer, NotStored> {
+    let store = &desk.store;
     let now = store.clock().now();
     let directory = store.directory();
+    let known = (&*directory, &desk.policies);
     if matches!(question, Question::CallNext { reveal: true })
-        && let Some(found) = revealed::own_call(store, &directory, now, operator).await?
+        && let Some(found) = revealed::own_call(store, known, now, operator).await?
     {
         return Ok(Answer::Found(found));
     }
-    reads::answer(store.readers(), &directory, now, question).await
+    reads::answer(store.readers(), known, now, question).await
 }
 
 /// One act. Who may not is refused before it is looked at what they ask.

@@ -1,6 +1,6 @@
 //! What is under way: live notifications, letters that wait and why, and what people must do.
 
-use super::calls;
+use super::{calls, clocks};
 use super::reads::Answer;
 use crate::referral::directory::Directory;
 use crate::referral::school::Urn;
@@ -50,6 +50,7 @@ fn notification(line: &LiveLine, directory: &Directory) -> Value {
         "proof": line.proof,
         "due_at": line.due_at.to_string(),
         "act_by": line.act_by.to_string(),
+        "ahead": clocks::ahead(&line.ahead),
         "next": line.next_at.map(|at| json!({"at": at.to_string(), "what": line.next_what})),
     })
 }

@@ -301,6 +301,20 @@ facts! {
         /// The call.
         task: TaskId,
     }
+    /// A school spoke its word to a person of ours, who typed it; it was compared with its card.
+    SchoolWordHeard = "school_word_heard" v 1 {
+        /// The call; none where it was recorded afterwards.
+        task: Option<TaskId>,
+        /// It matches.
+        matches: bool,
+    }
+    /// A school said on the telephone that the child is on its roll.
+    RollAnswered = "roll_answered" v 1 {
+        /// The call.
+        task: TaskId,
+        /// What they are to read back: four digits.
+        code: String,
+    }
     /// A letter waits for its route, for the first time or again.
     DeliveryQueued = "delivery_queued" v 1 {
         /// The delivery.

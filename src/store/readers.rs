@@ -8,6 +8,7 @@ use super::{
 use crate::referral::directory::Directory;
 use crate::referral::id::{InboundId, NotificationId, ReferralId};
 use crate::referral::reference::Reference;
+use crate::referral::school::Urn;
 use jiff::Timestamp;
 use sqlx::SqlitePool;
 use std::path::Path;
@@ -70,6 +71,11 @@ impl Readers {
     /// Live notifications.
     pub async fn list_live(&self, now: Timestamp) -> Result<Vec<LiveLine>, NotStored> {
         stored(self.live(now).await)
+    }
+
+    /// Live notifications of one school.
+    pub async fn list_live_of(&self, urn: Urn, now: Timestamp) -> Result<Vec<LiveLine>, NotStored> {
+        stored(self.live_of(urn, now).await)
     }
 
     /// Mails that wait to be classified, at most so many.
