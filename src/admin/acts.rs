@@ -1,7 +1,7 @@
 //! Acts on the operators' socket: what is wished, strictly read, and what became of it.
 
-use super::{Refused, on_call};
 pub use super::routes::{Resume, Suspend};
+use super::{Refused, on_call};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::ending::{Ending, EndingReason, TaskReason};
 use crate::referral::id::{AlarmId, InboundId, NotAnId, NotificationId, TaskId};

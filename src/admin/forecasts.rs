@@ -110,7 +110,9 @@ pub(super) async fn morning(
         .filter_map(|line| Some((place(TaskKind::parse(&line.kind)?)?, line)))
         .collect();
     listed.sort_by_key(|(place, line)| (*place, line.wanted_by));
-    let due = tasks.iter().filter(|line| line.kind == TaskKind::RingSchool.word());
+    let due = tasks
+        .iter()
+        .filter(|line| line.kind == TaskKind::RingSchool.word());
     Ok(Answer::Found(json!({
         "now": now.to_string(),
         "tasks": listed.iter().map(|(_, line)| calls::task(line)).collect::<Vec<_>>(),

@@ -123,8 +123,15 @@ pub(super) fn code(trace: &Trace, of: TaskId) -> Option<&str> {
 
 /// What of the word was heard on this call: matches, differs or nothing yet.
 pub(super) fn word(trace: &Trace, of: TaskId) -> Option<&'static str> {
-    let heard = trace.facts.iter().any(|line| {
-        matches!(&line.fact, Fact::SchoolWordHeard { task, .. } if *task == Some(of))
-    });
-    heard.then(|| if matched(trace, of) { "matches" } else { "differs" })
+    let heard = trace
+        .facts
+        .iter()
+        .any(|line| matches!(&line.fact, Fact::SchoolWordHeard { task, .. } if *task == Some(of)));
+    heard.then(|| {
+        if matched(trace, of) {
+            "matches"
+        } else {
+            "differs"
+        }
+    })
 }

@@ -1,7 +1,7 @@
 //! What is under way: live notifications, letters that wait and why, and what people must do.
 
-use super::{calls, clocks};
 use super::reads::Answer;
+use super::{calls, clocks};
 use crate::referral::directory::Directory;
 use crate::referral::school::Urn;
 use crate::store::totals::Listed;

@@ -1,12 +1,12 @@
 //! `call`: whom the desk rings.
 
-use super::{Stop, load, morning, script};
 use super::acts::{act, spoken};
 use super::args::{CallCommand, CallEnded};
 use super::exit::Exit;
 use super::output::Output;
 use super::reading::{ask, tell};
 use super::texts::{and_more, harmless, lines, list, of, when, words};
+use super::{Stop, load, morning, script};
 use crate::admin::acts::Wished;
 use crate::admin::reads::Question;
 use crate::config::Look;

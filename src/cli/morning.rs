@@ -80,7 +80,10 @@ fn one_morning(text: &mut String, morning: &Value) -> fmt::Result {
     }
     writeln!(text, ", {needed} call(s) expected")?;
     if morning.get("staff_day").is_some_and(Value::is_object) {
-        let (from, to) = (when(morning, "/staff_day/from"), when(morning, "/staff_day/to"));
+        let (from, to) = (
+            when(morning, "/staff_day/from"),
+            when(morning, "/staff_day/to"),
+        );
         let before = count("before");
         writeln!(text, "    {before} on the staff day, {from} to {to}")?;
     }

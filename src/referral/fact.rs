@@ -12,16 +12,13 @@ pub use kinds::{Message, ReleasedBy, Settlement, TaskKind};
 use super::alarm::{AlarmChannel, AlarmKind};
 use super::answer::{CallOutcome, Clash, SchoolWord, Strength, Verdict};
 use super::attempt::{AttemptResult, AttemptWhy, Phase};
-use super::deadline::DueReason;
 use super::ending::{Ending, EndingReason, TaskReason};
 use super::field::{Digest, Field};
 use super::id::*;
-use super::ladder::RungWhat;
 use super::plan::{HoldReason, RouteReason, Target, WillHappen};
 use super::report::{Action, Sub};
-use super::route::SuspendReason;
 use super::school::{Role, RouteName, Urn};
-use super::tree::Tree;
+use super::{deadline::DueReason, ladder::RungWhat, route::SuspendReason, tree::Tree};
 use jiff::Timestamp;
 use table::{facts, renewed};
 

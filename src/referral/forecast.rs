@@ -164,12 +164,7 @@ pub fn forecast(awaited: &[Awaited], hours: &LadderHours, now: Timestamp) -> Vec
         .collect()
 }
 
-fn morning(
-    act_by: Timestamp,
-    places: &[Awaited],
-    hours: &LadderHours,
-    now: Timestamp,
-) -> Morning {
+fn morning(act_by: Timestamp, places: &[Awaited], hours: &LadderHours, now: Timestamp) -> Morning {
     let coming = coming(act_by, places, now);
     let may_answer = count(places.iter().filter(|place| place.may_answer)).saturating_add(coming);
     let silent = 100_u32.saturating_sub(hours.usual_answers_percent);

@@ -283,9 +283,7 @@ pub(super) async fn act(tx: &mut Tx<'_>, act: &Act, operator: &str) -> Result<Ac
             notification,
             on_roll,
         } => on_call::roll(tx, (*task, *notification), *on_roll, operator).await,
-        Act::CallInbound { notification } => {
-            on_call::inbound(tx, *notification, operator).await
-        }
+        Act::CallInbound { notification } => on_call::inbound(tx, *notification, operator).await,
         Act::CallOutcome { .. } => call_outcome(tx, act, operator, &actor).await,
         Act::Attach {
             inbound,

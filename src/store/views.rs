@@ -227,11 +227,7 @@ impl Readers {
         self.live_lines(&rows, now).await
     }
 
-    async fn live_lines(
-        &self,
-        rows: &[SqliteRow],
-        now: Timestamp,
-    ) -> Result<Vec<LiveLine>, Fault> {
+    async fn live_lines(&self, rows: &[SqliteRow], now: Timestamp) -> Result<Vec<LiveLine>, Fault> {
         let mut lines = Vec::new();
         for row in rows {
             let id: String = row.try_get("id")?;

@@ -94,8 +94,8 @@ impl Capacity {
         };
         let line = Line::at(now, hours, is_working_day);
         let wall = london::civil(now);
-        let at_the_desk = is_working_day(wall.date())
-            && (hours.desk_from..hours.desk_to).contains(&wall.time());
+        let at_the_desk =
+            is_working_day(wall.date()) && (hours.desk_from..hours.desk_to).contains(&wall.time());
         if line.is_none() && !at_the_desk {
             return Ok(Vec::new());
         }

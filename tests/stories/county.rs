@@ -220,6 +220,13 @@ impl County {
         self.relays.taken.lock().unwrap().clone()
     }
 
+    /// Of that, what went to this address.
+    fn taken_for(&self, address: &str) -> Vec<Taken> {
+        let taken = self.relays.taken.lock().unwrap();
+        let own = taken.iter().filter(|taken| taken.to == address);
+        own.cloned().collect()
+    }
+
     /// A mail that comes back about a letter.
     async fn mail(&mut self, letter: &Taken, headers: &str, text: &str) {
         self.mails += 1;

@@ -114,7 +114,10 @@ fn without_a_word_it_is_told_unverified_and_nobody_can_say_for_themselves_that_i
     }
     // Entered afterwards: a word that does not match counts for nothing, and is recorded.
     let afterwards = ["notification", "tell", &child, "--role", "deputy", "--word"];
-    refused(&typed(&daemon, &afterwards, "amber badger"), "nobody counts as told");
+    refused(
+        &typed(&daemon, &afterwards, "amber badger"),
+        "nobody counts as told",
+    );
     assert_eq!(trace(&daemon, &child)["state"], "held");
     daemon.json(&["notification", "tell", &child, "--role", "deputy"]);
     let seen = trace(&daemon, &child);
@@ -136,7 +139,7 @@ fn the_message_and_the_code_are_shown_once_the_child_is_said_to_be_on_the_roll()
     let (call, text) = shown(&daemon);
     assert_eq!(call["call"]["children"].as_array().unwrap().len(), 2);
     assert!(text.contains("Do you have Ermintrude"), "{text}");
-    for behind in ["household", "read back the surname"] {
+    for behind in ["when police attended", "read back the surname"] {
         assert!(!text.contains(behind), "{text}");
     }
     let roll = |answer, child: &str| {
@@ -147,14 +150,18 @@ fn the_message_and_the_code_are_shown_once_the_child_is_said_to_be_on_the_roll()
     let digits = code.as_str().unwrap();
     assert_eq!(digits.len(), 4);
     assert!(digits.bytes().all(|byte| byte.is_ascii_digit()));
-    assert_eq!(roll("yes", &child)["code"], code, "asked again it is the same");
+    assert_eq!(
+        roll("yes", &child)["code"],
+        code,
+        "asked again it is the same"
+    );
     let (call, text) = shown(&daemon);
     let children = call["call"]["children"].as_array().unwrap();
     let of = |id: &str| children.iter().find(|c| c["notification"] == id).unwrap();
     assert_eq!(of(&child)["code"], code);
     assert!(of(&child)["message"].as_array().unwrap().len() >= 4);
     assert_eq!(of(&other).get("message"), None);
-    assert!(text.contains("lives in a household"), "{text}");
+    assert!(text.contains("was there when police attended"), "{text}");
     assert!(text.contains(digits), "{text}");
 
     // Not on the roll: it is for somebody else to find the school, and the call goes on.

@@ -4,11 +4,11 @@ use super::urn;
 use crate::referral::answer::{CallOutcome, Verdict};
 use crate::referral::ending::{Ending, EndingReason, TaskReason};
 use crate::referral::fact::TaskKind;
-use crate::referral::post::ForceName;
 use crate::referral::id::{AlarmId, InboundId, NotificationId, TaskId};
+use crate::referral::post::ForceName;
 use crate::referral::reference::Reference;
 use crate::referral::school::{Role, Urn};
-use clap::{Args, Subcommand};
+use clap::{ArgAction, Args, Subcommand};
 
 /// `notification`.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
@@ -143,7 +143,7 @@ pub enum CallCommand {
         #[arg(value_parser = TaskId::parse)]
         task: TaskId,
         /// yes or no
-        #[arg(value_parser = yes_or_no)]
+        #[arg(value_parser = yes_or_no, action = ArgAction::Set)]
         on_roll: bool,
         /// About this child's notification.
         #[arg(long, value_parser = NotificationId::parse)]

@@ -36,7 +36,9 @@ impl Line {
             return Some(Self::Eve(tomorrow));
         }
         let before = std::iter::successors(today.yesterday().ok(), |day| day.yesterday().ok());
-        let mut this_week = before.take_while(|day| day.weekday() != Weekday::Sunday).take(6);
+        let mut this_week = before
+            .take_while(|day| day.weekday() != Weekday::Sunday)
+            .take(6);
         let first = today.weekday() != Weekday::Sunday
             && is_working_day(today)
             && !this_week.any(is_working_day);

@@ -45,7 +45,11 @@ async fn in_august_an_absence_of_every_key_adult_sends_no_letter_to_a_deputy() {
     county.comes_to(wall("2020-09-01T13:00")).await;
     let deputies = to(&county, Role::Deputy);
     assert_eq!(deputies.len(), SCHOOLS);
-    assert!(deputies.iter().all(|letter| letter.at == wall("2020-09-01T13:00")));
+    assert!(
+        deputies
+            .iter()
+            .all(|letter| letter.at == wall("2020-09-01T13:00"))
+    );
     println!("{SCHOOLS} Key Adults away in August: 0 letters to deputies before staff were back");
 }
 
@@ -54,7 +58,11 @@ async fn in_august_an_absence_of_every_key_adult_sends_no_letter_to_a_deputy() {
 async fn in_term_the_same_absences_move_on_to_the_deputies_at_once() {
     let mut county = night("2020-06-23T22:00").await;
     let at_once = to(&county, Role::Deputy);
-    assert!(at_once.iter().all(|letter| letter.at == wall("2020-06-23T22:00")));
+    assert!(
+        at_once
+            .iter()
+            .all(|letter| letter.at == wall("2020-06-23T22:00"))
+    );
     assert_eq!(at_once.len(), SCHOOLS);
     county.comes_to(wall("2020-06-24T08:00")).await;
     assert_eq!(to(&county, Role::Deputy).len(), SCHOOLS);

@@ -14,12 +14,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// A reason, what is posted so that it holds, what is said to happen, and the task it opens.
-type Row = (
-    &'static str,
-    fn(&mut Value, usize),
-    WillHappen,
-    TaskKind,
-);
+type Row = (&'static str, fn(&mut Value, usize), WillHappen, TaskKind);
 
 fn child(document: &mut Value) -> &mut Value {
     &mut document["children"][0]

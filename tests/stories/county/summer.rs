@@ -129,17 +129,13 @@ impl Desk {
             }
         }
     }
-
-    fn next(&self) -> Option<Timestamp> {
-        self.ringing.iter().flatten().map(|(_, until)| *until).min()
-    }
 }
 
 /// The Key Adult of a school answers every letter that lies there; gives how many.
 async fn answer(county: &mut County, school: usize, known: &mut BTreeSet<String>) -> usize {
     let own = address(school, Role::KeyAdult);
-    let mut letters: Vec<Taken> = county.taken();
-    letters.retain(|letter| letter.to == own && known.insert(letter.message_id.clone()));
+    let mut letters = county.taken_for(&own);
+    letters.retain(|letter| known.insert(letter.message_id.clone()));
     for letter in &letters {
         let headers = "Subject: Re: For the safeguarding lead\n";
         county.mail(letter, headers, "RECEIVED").await;
@@ -161,12 +157,25 @@ async fn burst(county: &mut County, dice: &mut Dice) {
 fn nights() -> Vec<Timestamp> {
     let night = |n| wall("2020-07-22T22:00") + SignedDuration::from_hours(24 * n);
     let first = wall("2020-07-22T16:30");
-    std::iter::once(first).chain((0..NIGHTS - 1).map(night)).collect()
+    std::iter::once(first)
+        .chain((0..NIGHTS - 1).map(night))
+        .collect()
 }
 
 /// The desk rings on the staff day before the pupils' first.
 fn rings_at(now: Timestamp) -> bool {
     (wall("2020-09-02T09:00")..wall("2020-09-02T16:00")).contains(&now)
+}
+
+/// When the desk next looks at its list: between calls, while it rings.
+fn desk_looks(now: Timestamp) -> Timestamp {
+    if now < wall("2020-09-02T09:00") {
+        wall("2020-09-02T09:00")
+    } else if rings_at(now) {
+        now + CALL
+    } else {
+        Timestamp::MAX
+    }
 }
 
 /// The staff days and the morning: schools answer, referrals still come, the desk rings.
@@ -177,14 +186,12 @@ async fn staff_days(county: &mut County, dice: &mut Dice, nights: &[Timestamp]) 
     let end = wall("2020-09-03T08:00");
     while county.clock.now() < end {
         let now = county.clock.now();
-        let looks = if now < wall("2020-09-02T09:00") {
-            wall("2020-09-02T09:00")
-        } else {
-            now + SignedDuration::from_mins(10)
-        };
-        let answered = answers.first().map(|(at, _)| *at);
-        let next = [answered, nights.peek().copied(), desk.next(), Some(looks), Some(end)];
-        county.comes_to(next.into_iter().flatten().min().unwrap()).await;
+        let next = [answers.first().map(|(at, _)| *at), nights.peek().copied()];
+        let next = next.into_iter().flatten().chain([desk_looks(now)]).min();
+        // What happens within some minutes happens together.
+        county
+            .comes_to(next.unwrap_or(end).max(now + CALL).min(end))
+            .await;
         let now = county.clock.now();
         while let Some((_, school)) = answers.first().copied().filter(|(at, _)| *at <= now) {
             answers.pop_first();
@@ -227,7 +234,12 @@ async fn a_summers_calls_are_made_before_the_first_morning_and_were_foreseen() {
         .filter(|line| line.kind == "ring_school")
         .map(|line| line.subject.clone())
         .collect();
-    let needed = desk.rung.iter().chain(&remain).collect::<BTreeSet<_>>().len();
+    let needed = desk
+        .rung
+        .iter()
+        .chain(&remain)
+        .collect::<BTreeSet<_>>()
+        .len();
     let expected = usize::try_from(foreseen["needed"].as_u64().unwrap()).unwrap();
     println!(
         "{} notifications: foreseen ten days before: {} places, {} to come, {expected} calls; \
@@ -241,5 +253,8 @@ async fn a_summers_calls_are_made_before_the_first_morning_and_were_foreseen() {
     assert_eq!(county.posted, 1_100);
     assert!(needed > 100, "nearly everybody answered: nothing is shown");
     assert!(remain.len() <= 14, "{} calls remain", remain.len());
-    assert!(expected.abs_diff(needed) * 5 <= needed, "{expected} foreseen, {needed} needed");
+    assert!(
+        expected.abs_diff(needed) * 5 <= needed,
+        "{expected} foreseen, {needed} needed"
+    );
 }

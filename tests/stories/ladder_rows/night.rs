@@ -162,7 +162,9 @@ impl Night {
             let calls = readers.list_calls(now).await.unwrap();
             let calls = calls.iter().map(|call| shown(call.wanted_by)).collect();
             let tomorrow = london::civil(now).date().tomorrow().unwrap();
-            let later = [timer].into_iter().chain(queue.iter().map(|line| line.not_before));
+            let later = [timer]
+                .into_iter()
+                .chain(queue.iter().map(|line| line.not_before));
             let later = later.filter(|at| london::civil(*at).date() >= tomorrow);
             return (calls, later.map(shown).collect());
         }
