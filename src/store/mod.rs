@@ -24,6 +24,7 @@ mod forecasts;
 mod inbound;
 mod inbound_views;
 pub mod json;
+mod kept;
 mod letters;
 mod lines;
 mod nudges;
