@@ -206,7 +206,9 @@ pub async fn answer(
         }
         Question::RefusedPosts { force } => refused::list(readers, force.as_deref(), now).await?,
         Question::RefusedPost { id, reveal } => refused::one(readers, id, *reveal, now).await?,
-        Question::CallNext { reveal } => calls::next(readers, directory, now, *reveal).await?,
+        Question::CallNext { reveal } => {
+            calls::next(readers, directory, now, (*reveal, true)).await?
+        }
         Question::CallForecast { force, days } => {
             let wanted = (force.as_deref(), *days);
             forecasts::forecast(readers, (directory, policies), now, wanted).await?

@@ -327,7 +327,7 @@ mod tests {
             "call word tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0",
             "call roll tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0 yes --notification ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0",
             "call find marsh end",
-            "call inbound 7KQ2-M4XD",
+            "call inbound 7KQ2-M4XT",
             "call forecast --force essex --days 30",
             "morning --json",
             "reply list --all",

@@ -2,11 +2,11 @@
 
 use super::vault::Vault;
 use super::{
-    InboundMail, LiveLine, Matched, NotStored, OpenCall, OpenFault, QueueLine, ReferralLine,
-    ReferralView, ReplyLine, Stuck, TaskLine, Trace, directory_load, open, stored,
+    CallMember, InboundMail, LiveLine, Matched, NotStored, OpenCall, OpenFault, QueueLine,
+    ReferralLine, ReferralView, ReplyLine, Stuck, TaskLine, Trace, directory_load, open, stored,
 };
 use crate::referral::directory::Directory;
-use crate::referral::id::{InboundId, NotificationId, ReferralId};
+use crate::referral::id::{InboundId, NotificationId, ReferralId, TaskId};
 use crate::referral::reference::Reference;
 use crate::referral::school::Urn;
 use jiff::Timestamp;
@@ -125,6 +125,11 @@ impl Readers {
     /// Calls to be made, each with its children and what came of earlier ones.
     pub async fn list_calls(&self, now: Timestamp) -> Result<Vec<OpenCall>, NotStored> {
         stored(self.calls(now).await)
+    }
+
+    /// What an open task is about.
+    pub async fn list_members(&self, task: TaskId) -> Result<Vec<CallMember>, NotStored> {
+        stored(self.members(&task.to_string()).await)
     }
 
     /// Work past its time.

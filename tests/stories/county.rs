@@ -6,6 +6,7 @@
 
 mod august;
 mod holds;
+mod lines;
 mod summer;
 
 use crate::store_rules::{Opened, document, open_with, policy, post};

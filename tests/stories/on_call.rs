@@ -174,6 +174,45 @@ fn the_message_and_the_code_are_shown_once_the_child_is_said_to_be_on_the_roll()
 }
 
 #[test]
+fn a_restricted_case_is_a_supervisors_alone() {
+    let mut daemon = Daemon::start();
+    let mut restricted = referral(1, "Ermintrude", SCHOOL);
+    restricted["restricted"] = json!(true);
+    let child = accepted(&daemon, &restricted);
+    let task = the_call(&daemon);
+    let release = ["notification", "release", &child, "--reason", "agreed"];
+    for refused_to in [
+        ["notification", "show", &child].as_slice(),
+        &["notification", "trace", &child],
+        &["call", "claim", &task],
+        &["call", "outcome", &task, "told", "--role", "deputy"],
+        &["notification", "tell", &child, "--role", "deputy"],
+        &release,
+    ] {
+        refused(&daemon.command(refused_to), "a supervisor's alone");
+    }
+    assert_eq!(daemon.json(&["call", "next"])["call"], Value::Null);
+    // That it waits is no secret.
+    let queue = daemon.json(&["queue"]);
+    assert_eq!(queue["notifications"][0]["hold"], "restricted");
+
+    daemon.stop_and_wait();
+    let settings = daemon.folder.path().join("firstbell.toml");
+    let written = std::fs::read_to_string(&settings).unwrap();
+    let supervisor = written.replace("[\"operator\"]", "[\"supervisor\"]");
+    std::fs::write(&settings, supervisor).unwrap();
+    daemon.begin();
+    assert_eq!(
+        daemon.json(&["call", "next"])["call"]["task"],
+        task.as_str()
+    );
+    daemon.json(&["call", "claim", &task]);
+    let released = daemon.json(&release);
+    assert_eq!(released["notifications"][0]["state"], "open");
+    assert_eq!(facts(&trace(&daemon, &child), "released").len(), 1);
+}
+
+#[test]
 fn a_school_that_rings_us_is_found_by_reference_or_name_and_its_call_taken_on() {
     let daemon = Daemon::start();
     // Its letter waits: nobody was to ring yet.

@@ -1,7 +1,7 @@
 //! A summer: 1,100 children's notifications of 44 nights fall due on one September morning, and the desk
 //! has two callers. Schools answer on the staff days at a usual rate, and some do not pick up.
 
-use super::{County, Taken, address, wall};
+use super::{County, address, wall};
 use crate::store_rules::policy;
 use firstbell::admin::reads::{self, Answer, Question};
 use firstbell::referral::answer::{CallOutcome, SchoolWord};
