@@ -21,9 +21,9 @@ use crate::replies::smtp;
 use crate::seal::epoch::read_credential;
 use crate::store::{Basis, Footing, OpenFault, Options, Store, VaultFault};
 use crate::watch::Watch;
+use crate::watch::capacity::{Capacity, Found};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
 use sd_notify::NotifyState;
-use std::collections::BTreeSet;
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -126,7 +126,7 @@ pub async fn run(
     let beside = routes::start_delivery(&config, &store, (carrier, maker), halting, &mut stages);
     start_watch(&config, &store, &halt, &mut stages);
     start_replies(&config, &store, sockets.replies, &halt, &mut stages);
-    let (_none_yet, others) = watch::channel(BTreeSet::new());
+    let others = start_capacity(&config, &store, &halt, &mut stages);
     let means = Means {
         lane,
         socket: sockets.operators,
@@ -171,6 +171,22 @@ fn start_watch(
         watching.run(until).await;
         ("watch", Ok(()))
     });
+}
+
+/// Starts what foresees the calls; the alarms tell of what it finds.
+fn start_capacity(
+    config: &Config,
+    store: &Store,
+    halt: &watch::Sender<bool>,
+    stages: &mut JoinSet<End>,
+) -> watch::Receiver<Found> {
+    let capacity = Capacity::new(store.clone(), config.policies.clone());
+    let (found, until) = (capacity.found(), halt.subscribe());
+    stages.spawn(async move {
+        capacity.run(until).await;
+        ("capacity", Ok(()))
+    });
+    found
 }
 
 /// Starts what takes mails in, and what settles them.

@@ -1,6 +1,8 @@
-//! Time: the ladder's steps and holds' defaults when they are due ([`Watch`]), and the sweeper, which
-//! checks from a thread and a connection of its own that nothing is stuck ([`sweeper`]).
+//! Time: the ladder's steps and holds' defaults when they are due ([`Watch`]), whether the calls that are
+//! expected fit ([`capacity`]), and the sweeper, which checks from a thread and a connection of its own
+//! that nothing is stuck ([`sweeper`]).
 
+pub mod capacity;
 pub mod sweeper;
 
 use crate::store::{Round, Store};

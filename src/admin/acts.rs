@@ -1,7 +1,7 @@
 //! Acts on the operators' socket: what is wished, strictly read, and what became of it.
 
-use super::Refused;
 pub use super::routes::{Resume, Suspend};
+use super::{Refused, on_call};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::ending::{Ending, EndingReason, TaskReason};
 use crate::referral::id::{AlarmId, InboundId, NotAnId, NotificationId, TaskId};
@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 
 /// A reason in characters at most: a few sentences, sealed beside what the police wrote.
 const REASON_CHARS_MAX: usize = 1_000;
+/// A school word in characters at most.
+const WORD_CHARS_MAX: usize = 80;
 
 /// An act as it is wished for: ids and words as text.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,8 +35,8 @@ pub enum Wished {
         notification: String,
         /// The role they gave.
         role: String,
-        /// Whether their school word matches.
-        word: String,
+        /// Their school word as they spoke it, if they did.
+        said: Option<String>,
     },
     /// Mail nobody until it is released.
     Hold {
@@ -87,6 +89,27 @@ pub enum Wished {
         /// `tsk_...`
         task: String,
     },
+    /// What a school said as its word.
+    CallWord {
+        /// `tsk_...`
+        task: String,
+        /// As it was spoken.
+        said: String,
+    },
+    /// Whether a child is on the school's roll.
+    CallRoll {
+        /// `tsk_...`
+        task: String,
+        /// `ntf_...`
+        notification: String,
+        /// The answer.
+        on_roll: bool,
+    },
+    /// A school rings: take its call on.
+    CallInbound {
+        /// `ntf_...`
+        notification: String,
+    },
     /// What came of a call.
     CallOutcome {
         /// `tsk_...`
@@ -97,8 +120,6 @@ pub enum Wished {
         notification: Option<String>,
         /// The role of whoever was told.
         role: Option<String>,
-        /// Whether their school word matches.
-        word: Option<String>,
     },
     /// What a reply says, and of which notification.
     Attach {
@@ -153,12 +174,8 @@ fn act_of(wished: Wished) -> Result<Act, NoAct> {
         Wished::Tell {
             notification,
             role,
-            word,
-        } => Act::Tell {
-            notification: notification_id(&notification)?,
-            role: role_of(&role)?,
-            word: word_of(&word)?,
-        },
+            said,
+        } => tell(&notification, &role, said)?,
         Wished::Hold {
             notification,
             reason,
@@ -193,8 +210,23 @@ fn act_of(wished: Wished) -> Result<Act, NoAct> {
             outcome,
             notification,
             role,
-            word,
-        } => call_outcome(&task, &outcome, notification, role, word)?,
+        } => call_outcome(&task, &outcome, notification, role)?,
+        Wished::CallWord { task, said } => Act::CallWord {
+            task: task_id(&task)?,
+            said: spoken(said)?,
+        },
+        Wished::CallRoll {
+            task,
+            notification,
+            on_roll,
+        } => Act::CallRoll {
+            task: task_id(&task)?,
+            notification: notification_id(&notification)?,
+            on_roll,
+        },
+        Wished::CallInbound { notification } => Act::CallInbound {
+            notification: notification_id(&notification)?,
+        },
         Wished::Attach {
             inbound,
             notification,
@@ -245,11 +277,9 @@ fn call_outcome(
     outcome: &str,
     notification: Option<String>,
     role: Option<String>,
-    word: Option<String>,
 ) -> Result<Act, NoAct> {
     let outcome = CallOutcome::parse(outcome).ok_or("this is no outcome of a call")?;
     let role = role.map(|role| role_of(&role)).transpose()?;
-    let word = word.map(|word| word_of(&word)).transpose()?;
     let notification = notification.map(|id| notification_id(&id)).transpose()?;
     Ok(Act::CallOutcome {
         task: task_id(task)?,
@@ -260,7 +290,8 @@ fn call_outcome(
             // Nobody was spoken to who could be told; the outcome records no role.
             (_, role) => role.unwrap_or(Role::KeyAdult),
         },
-        word: word.unwrap_or(SchoolWord::Unverified),
+        // What was compared on the call counts; here nobody can say it for themselves.
+        word: SchoolWord::Unverified,
     })
 }
 
@@ -280,8 +311,30 @@ fn role_of(text: &str) -> Result<Role, NoAct> {
     Role::parse(text).ok_or("this is no role at a school")
 }
 
-fn word_of(text: &str) -> Result<SchoolWord, NoAct> {
-    SchoolWord::parse(text).ok_or("a school word matches or is unverified")
+fn tell(notification: &str, role: &str, said: Option<String>) -> Result<Act, NoAct> {
+    let (notification, role) = (notification_id(notification)?, role_of(role)?);
+    Ok(match said {
+        Some(said) => Act::TellWithWord {
+            notification,
+            role,
+            said: spoken(said)?,
+        },
+        None => Act::Tell {
+            notification,
+            role,
+            word: SchoolWord::Unverified,
+        },
+    })
+}
+
+/// A school word is two words; none is echoed.
+fn spoken(said: String) -> Result<String, NoAct> {
+    let length = said.trim().chars().count();
+    if (1..=WORD_CHARS_MAX).contains(&length) {
+        Ok(said)
+    } else {
+        Err("a school word has 1 to 80 characters")
+    }
 }
 
 pub(super) fn reasoned(reason: String) -> Result<String, NoAct> {
@@ -295,7 +348,8 @@ pub(super) fn reasoned(reason: String) -> Result<String, NoAct> {
 
 /// Does it, in the operator's name.
 pub(super) async fn perform(store: &Store, act: Act, operator: &str) -> Response {
-    performed(store, store.act(act, operator).await).await
+    let asked = on_call::Asked::of(&act);
+    answered(store, store.act(act, operator).await, asked).await
 }
 
 /// What became of an act, and what the notifications it was about are now.
@@ -303,13 +357,25 @@ pub(super) async fn performed(
     store: &Store,
     done: Result<Result<Vec<NotificationId>, NotActed>, NotStored>,
 ) -> Response {
+    answered(store, done, None).await
+}
+
+async fn answered(
+    store: &Store,
+    done: Result<Result<Vec<NotificationId>, NotActed>, NotStored>,
+    asked: Option<on_call::Asked>,
+) -> Response {
     match done {
         Ok(Ok(about)) => {
             let mut notifications = Vec::new();
-            for id in about {
-                notifications.push(state_of(store, id).await);
+            for id in &about {
+                notifications.push(state_of(store, *id).await);
             }
-            Json(json!({ "notifications": notifications })).into_response()
+            let done = json!({ "notifications": notifications });
+            match asked {
+                None => Json(done).into_response(),
+                Some(asked) => asked.answered(store, &about, done).await,
+            }
         }
         Ok(Err(refused)) => refusal(refused),
         Err(fault) => Refused::new(fault).with(StatusCode::SERVICE_UNAVAILABLE),
@@ -351,7 +417,10 @@ mod tests {
     fn every_act_is_read() {
         for good in [
             json!({"act": "acknowledge", "notification": NTF, "reason": "Mrs A rang"}),
-            json!({"act": "tell", "notification": NTF, "role": "deputy", "word": "matches"}),
+            json!({"act": "tell", "notification": NTF, "role": "deputy", "said": "amber otter"}),
+            json!({"act": "call_word", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "said": "amber otter"}),
+            json!({"act": "call_roll", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "notification": NTF, "on_roll": true}),
+            json!({"act": "call_inbound", "notification": NTF}),
             json!({"act": "hold", "notification": NTF, "reason": "wrong child"}),
             json!({"act": "release", "notification": NTF, "reason": "right child"}),
             json!({"act": "route", "notification": NTF, "urn": "990011"}),
@@ -360,7 +429,7 @@ mod tests {
             json!({"act": "countersign", "notification": NTF}),
             json!({"act": "task_done", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "code": "done", "note": null}),
             json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "no_answer"}),
-            json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "told", "notification": NTF, "role": "hub", "word": "unverified"}),
+            json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "told", "notification": NTF, "role": "hub"}),
             json!({"act": "attach", "inbound": "inb_01JDA2V8W6E4R8T0Y2V4P6S8D0", "notification": NTF, "verdict": "received"}),
             json!({"act": "dismiss", "inbound": "inb_01JDA2V8W6E4R8T0Y2V4P6S8D0"}),
             json!({"act": "claim_alarm", "alarm": "alm_01JDA2V8W6E4R8T0Y2V4P6S8D0"}),
@@ -380,8 +449,9 @@ mod tests {
             json!({"act": "claim", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "by": "Amelia"}),
             json!({"act": "hold", "notification": NTF, "reason": " "}),
             json!({"act": "hold", "notification": NTF, "reason": long}),
-            json!({"act": "tell", "notification": NTF, "role": "Amelia", "word": "matches"}),
-            json!({"act": "tell", "notification": NTF, "role": "deputy"}),
+            json!({"act": "tell", "notification": NTF, "role": "Amelia"}),
+            json!({"act": "tell", "notification": NTF, "role": "deputy", "word": "matches"}),
+            json!({"act": "call_word", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "said": " "}),
             json!({"act": "route", "notification": NTF, "urn": "12"}),
             json!({"act": "close", "notification": NTF, "closed_as": "Amelia", "code": "mash", "note": "x"}),
             json!({"act": "close", "notification": NTF, "closed_as": "done", "code": "mash", "note": ""}),

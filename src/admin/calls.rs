@@ -2,7 +2,7 @@
 //! initials unless names are asked for.
 
 use super::reads::Answer;
-use super::telephone;
+use super::{restricted, telephone};
 use crate::referral::decide::call_comes_first;
 use crate::referral::directory::{ContactOf, Directory};
 use crate::referral::plan::{HoldReason, Target};
@@ -18,9 +18,11 @@ pub(super) async fn next(
     readers: &Readers,
     directory: &Directory,
     now: Timestamp,
-    reveal: bool,
+    (reveal, supervises): (bool, bool),
 ) -> Result<Answer, NotStored> {
-    let calls = readers.list_calls(now).await?;
+    let mut calls = readers.list_calls(now).await?;
+    // Whoever may not make it is not sent to it.
+    calls.retain(|call| supervises || !restricted::is_call(call));
     let (open, claimed) = counted(&calls);
     let free = calls.into_iter().filter(|call| call.claimed.is_none());
     let next = free.min_by_key(|call| {

@@ -4,15 +4,21 @@
 pub mod acts;
 mod alarms;
 mod calls;
+mod clocks;
+mod forecasts;
+mod inbound;
+mod on_call;
 mod queue;
 pub mod reads;
 mod refused;
 mod replies;
+mod restricted;
 mod revealed;
 pub mod routes;
 mod server;
 mod telephone;
 
+use crate::referral::policy::Policies;
 use crate::referral::post::words;
 use crate::store::{Act, AlarmClaim, AlarmLine, NotStored, Store, Stuck};
 use axum::body::Bytes;
@@ -69,6 +75,8 @@ enum Wish {
     Act,
     /// Agree, as the second of two, to what another did.
     Countersign,
+    /// See, and act on, what is restricted.
+    Restricted,
 }
 
 /// The policy: whether these roles allow this wish. Who has no role may do nothing.
@@ -76,9 +84,9 @@ fn allows(roles: &[Role], wish: Wish) -> bool {
     roles.iter().any(|role| match (role, wish) {
         (Role::Viewer | Role::Operator | Role::Supervisor, Wish::See)
         | (Role::Operator | Role::Supervisor, Wish::Reveal | Wish::Act) => true,
-        (Role::Supervisor, Wish::Countersign) => true,
-        (Role::Viewer, Wish::Reveal | Wish::Act | Wish::Countersign)
-        | (Role::Operator, Wish::Countersign) => false,
+        (Role::Supervisor, Wish::Countersign | Wish::Restricted) => true,
+        (Role::Viewer, Wish::Reveal | Wish::Act | Wish::Countersign | Wish::Restricted)
+        | (Role::Operator, Wish::Countersign | Wish::Restricted) => false,
     })
 }
 
@@ -127,7 +135,7 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
 pub async fn serve(
     listener: UnixListener,
     store: Store,
-    operators: Vec<Operator>,
+    (operators, policies): (Vec<Operator>, Policies),
     watched: Watched,
     ways: Ways,
     stop: watch::Receiver<bool>,
@@ -135,6 +143,7 @@ pub async fn serve(
     let desk = Arc::new(Desk {
         store,
         operators,
+        policies,
         watched,
         ways,
     });
@@ -181,6 +190,7 @@ pub struct Watched {
 struct Desk {
     store: Store,
     operators: Vec<Operator>,
+    policies: Policies,
     watched: Watched,
     ways: Ways,
 }
@@ -199,6 +209,7 @@ impl Desk {
                 Wish::Reveal => "a viewer may not reveal what is personal",
                 Wish::Act => "a viewer may look, and do nothing",
                 Wish::Countersign => "only a supervisor may countersign",
+                Wish::Restricted => restricted::SUPERVISORS_ONLY,
             })),
             None => Err(Refused::new(
                 "your Unix user is no operator in the configuration",
@@ -225,7 +236,18 @@ async fn read(
     if let Some(found) = alarms::open(desk.store.readers(), &question, &known).await {
         return Json(found).into_response();
     }
-    match answer(&desk.store, &question, &operator.name).await {
+    let supervises = allows(&operator.roles, Wish::Restricted);
+    if !supervises {
+        match restricted::by_question(&desk.store, &question).await {
+            Ok(false) => {}
+            Ok(true) => {
+                let refused = Refused::new(restricted::SUPERVISORS_ONLY);
+                return refused.with(StatusCode::FORBIDDEN);
+            }
+            Err(fault) => return Refused::new(fault).with(StatusCode::SERVICE_UNAVAILABLE),
+        }
+    }
+    match answer(&desk, &question, operator, supervises).await {
         Ok(Answer::Found(mut found)) => {
             // Only a running daemon has a sweeper to ask.
             if let (Question::Queue, Some(queue)) = (&question, found.as_object_mut()) {
@@ -249,15 +271,26 @@ async fn read(
 }
 
 /// What only a daemon can show, because it records who saw it; else as anybody may read it.
-async fn answer(store: &Store, question: &Question, operator: &str) -> Result<Answer, NotStored> {
+async fn answer(
+    desk: &Desk,
+    question: &Question,
+    operator: &Operator,
+    supervises: bool,
+) -> Result<Answer, NotStored> {
+    let store = &desk.store;
     let now = store.clock().now();
     let directory = store.directory();
-    if matches!(question, Question::CallNext { reveal: true })
-        && let Some(found) = revealed::own_call(store, &directory, now, operator).await?
-    {
-        return Ok(Answer::Found(found));
+    let known = (&*directory, &desk.policies);
+    if let Question::CallNext { reveal } = question {
+        if *reveal
+            && let Some(found) = revealed::own_call(store, known, now, &operator.name).await?
+        {
+            return Ok(Answer::Found(found));
+        }
+        let looks = (*reveal, supervises);
+        return calls::next(store.readers(), &directory, now, looks).await;
     }
-    reads::answer(store.readers(), &directory, now, question).await
+    reads::answer(store.readers(), known, now, question).await
 }
 
 /// One act. Who may not is refused before it is looked at what they ask.
@@ -280,6 +313,15 @@ async fn act(
                 && let Err(refused) = desk.allowed(&caller, Wish::Countersign)
             {
                 return refused.with(StatusCode::FORBIDDEN);
+            }
+            match restricted::by_act(&desk.store, &act).await {
+                Ok(true) => {
+                    if let Err(refused) = desk.allowed(&caller, Wish::Restricted) {
+                        return refused.with(StatusCode::FORBIDDEN);
+                    }
+                }
+                Ok(false) => {}
+                Err(fault) => return Refused::new(fault).with(StatusCode::SERVICE_UNAVAILABLE),
             }
             acts::perform(&desk.store, act, &operator.name).await
         }
@@ -305,13 +347,19 @@ mod tests {
 
     #[test]
     fn every_role_may_exactly_what_the_policy_says() {
-        let wishes = [Wish::See, Wish::Reveal, Wish::Act, Wish::Countersign];
+        let wishes = [
+            Wish::See,
+            Wish::Reveal,
+            Wish::Act,
+            Wish::Countersign,
+            Wish::Restricted,
+        ];
         let may = |roles: &[Role]| wishes.map(|wish| allows(roles, wish));
-        let acts = [true, true, true, false];
-        assert_eq!(may(&[]), [false; 4]);
-        assert_eq!(may(&[Role::Viewer]), [true, false, false, false]);
+        let acts = [true, true, true, false, false];
+        assert_eq!(may(&[]), [false; 5]);
+        assert_eq!(may(&[Role::Viewer]), [true, false, false, false, false]);
         assert_eq!(may(&[Role::Operator]), acts);
-        assert_eq!(may(&[Role::Supervisor]), [true; 4]);
+        assert_eq!(may(&[Role::Supervisor]), [true; 5]);
         assert_eq!(may(&[Role::Viewer, Role::Operator]), acts);
     }
 }

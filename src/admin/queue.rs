@@ -1,7 +1,7 @@
 //! What is under way: live notifications, letters that wait and why, and what people must do.
 
-use super::calls;
 use super::reads::Answer;
+use super::{calls, clocks};
 use crate::referral::directory::Directory;
 use crate::referral::school::Urn;
 use crate::store::totals::Listed;
@@ -50,6 +50,7 @@ fn notification(line: &LiveLine, directory: &Directory) -> Value {
         "proof": line.proof,
         "due_at": line.due_at.to_string(),
         "act_by": line.act_by.to_string(),
+        "ahead": clocks::ahead(&line.ahead),
         "next": line.next_at.map(|at| json!({"at": at.to_string(), "what": line.next_what})),
     })
 }

@@ -2,7 +2,8 @@
 //! Nothing personal is opened, but where somebody asks to reveal it: a child is its `child_ref`, a
 //! contact its id and role.
 
-use super::{alarms, calls, queue, refused, replies, routes};
+use super::{alarms, calls, clocks, forecasts, inbound, queue, refused, replies, routes};
+use crate::referral::ahead::Ahead;
 use crate::referral::deadline::{Deadline, Whose, deadline};
 use crate::referral::directory::{ContactOf, Directory};
 use crate::referral::fact::Fact;
@@ -10,6 +11,8 @@ use crate::referral::fold::{Case, DeliveryCase};
 use crate::referral::id::{NotificationId, ReferralId};
 use crate::referral::names::name_key;
 use crate::referral::plan::Target;
+use crate::referral::policy::{Policies, Policy};
+use crate::referral::post::ForceName;
 use crate::referral::reference::Reference;
 use crate::referral::school::{School, SchoolStatus, Urn};
 use crate::store::totals::Listed;
@@ -70,6 +73,20 @@ pub enum Question {
         /// With contacts' names.
         reveal: bool,
     },
+    /// How many calls are to be expected, by when, and how many can be made.
+    CallForecast {
+        /// Of this force only.
+        force: Option<String>,
+        /// What falls due within so many days.
+        days: u16,
+    },
+    /// What waits for the schools that somebody who rings may mean: by reference, URN or name.
+    CallFind {
+        /// As they say it.
+        text: String,
+    },
+    /// What the desk begins its day with: its list of 06:30.
+    Morning,
     /// What came back by mail, latest first.
     Replies {
         /// Those that ask for nobody any more, too.
@@ -120,6 +137,9 @@ impl Question {
             | Self::Queue
             | Self::Deadline { .. }
             | Self::RefusedPosts { .. }
+            | Self::CallForecast { .. }
+            | Self::CallFind { .. }
+            | Self::Morning
             | Self::Replies { .. }
             | Self::Tasks { .. }
             | Self::Routes
@@ -145,7 +165,7 @@ const SCHOOLS_MAX: usize = 20;
 /// Answers a question.
 pub async fn answer(
     readers: &Readers,
-    directory: &Directory,
+    (directory, policies): (&Directory, &Policies),
     now: Timestamp,
     question: &Question,
 ) -> Result<Answer, NotStored> {
@@ -171,8 +191,8 @@ pub async fn answer(
             Ok(id) => referral(readers, id, now).await?,
             Err(error) => Answer::NotThere(error.to_string()),
         },
-        Question::Notification { id } => notification(readers, id, now, false).await?,
-        Question::Trace { id } => notification(readers, id, now, true).await?,
+        Question::Notification { id } => notification(readers, policies, now, (id, false)).await?,
+        Question::Trace { id } => notification(readers, policies, now, (id, true)).await?,
         Question::Queue => queue::queue(readers, directory, now).await?,
         Question::Deadline { urn, at, incident } => {
             let incident = incident
@@ -186,7 +206,15 @@ pub async fn answer(
         }
         Question::RefusedPosts { force } => refused::list(readers, force.as_deref(), now).await?,
         Question::RefusedPost { id, reveal } => refused::one(readers, id, *reveal, now).await?,
-        Question::CallNext { reveal } => calls::next(readers, directory, now, *reveal).await?,
+        Question::CallNext { reveal } => {
+            calls::next(readers, directory, now, (*reveal, true)).await?
+        }
+        Question::CallForecast { force, days } => {
+            let wanted = (force.as_deref(), *days);
+            forecasts::forecast(readers, (directory, policies), now, wanted).await?
+        }
+        Question::CallFind { text } => inbound::find(readers, directory, now, text).await?,
+        Question::Morning => forecasts::morning(readers, (directory, policies), now).await?,
         Question::Replies { all } => replies::list(readers, directory, *all).await?,
         Question::Reply { id, reveal } => replies::one(readers, directory, id, *reveal).await?,
         Question::Tasks { kind } => calls::tasks(readers, kind.as_deref()).await?,
@@ -226,9 +254,9 @@ fn line_of(view: &NotificationView) -> Value {
 
 async fn notification(
     readers: &Readers,
-    id: &str,
+    policies: &Policies,
     now: Timestamp,
-    with_facts: bool,
+    (id, with_facts): (&str, bool),
 ) -> Result<Answer, NotStored> {
     let id = match (NotificationId::parse(id), Reference::parse(id)) {
         (Ok(id), _) => id,
@@ -244,7 +272,9 @@ async fn notification(
     let Some(trace) = readers.show_trace(id, now).await? else {
         return Ok(Answer::NotThere(format!("there is no notification {id}")));
     };
-    let mut shown = shown(&trace, now);
+    let force = ForceName::parse(&trace.force);
+    let policy = force.and_then(|force| policies.get(&force));
+    let mut shown = shown(&trace, policy.map(AsRef::as_ref), now);
     if with_facts && let Some(members) = shown.as_object_mut() {
         let facts = trace.facts.iter().map(|line| {
             json!({
@@ -260,8 +290,9 @@ async fn notification(
     Ok(Answer::Found(shown))
 }
 
-fn shown(trace: &Trace, now: Timestamp) -> Value {
+fn shown(trace: &Trace, policy: Option<&Policy>, now: Timestamp) -> Value {
     let case = &trace.case;
+    let ahead = case.live().then(|| Ahead::of(case, now));
     json!({
         "notification": case.notification.to_string(),
         "reference": trace.reference,
@@ -292,6 +323,8 @@ fn shown(trace: &Trace, now: Timestamp) -> Value {
         "suggestions": suggestions(trace),
         "will_happen": case.will_happen(now).map(|hold| json!({"what": hold.will_happen.word(), "at": hold.at.to_string()})),
         "ending": ending(trace),
+        "clocks": clocks::clocks(trace, policy),
+        "ahead": ahead.as_ref().map(clocks::ahead),
         "next": trace.timer.map(|(at, what)| json!({"at": at.to_string(), "what": what})),
         "letters": trace.letters.iter().map(|letter| json!({
             "letter": letter.letter,
@@ -396,7 +429,7 @@ fn seconds(at: Timestamp) -> String {
 }
 
 /// By URN when digits are given; else every word must stand in name, town or postcode.
-fn schools(directory: &Directory, text: &str) -> Answer {
+pub(super) fn schools_by<'d>(directory: &'d Directory, text: &str) -> Vec<&'d School> {
     let wanted = name_key(text);
     let words: Vec<&str> = wanted.split_whitespace().collect();
     let found = |school: &&School| {
@@ -407,6 +440,11 @@ fn schools(directory: &Directory, text: &str) -> Answer {
     };
     let mut schools: Vec<&School> = directory.schools.values().filter(found).collect();
     schools.sort_by_key(|school| (school.status != SchoolStatus::Open, school.name.clone()));
+    schools
+}
+
+fn schools(directory: &Directory, text: &str) -> Answer {
+    let schools = schools_by(directory, text);
     let more = schools.len().saturating_sub(SCHOOLS_MAX);
     let lines = schools.into_iter().take(SCHOOLS_MAX).map(|school| {
         json!({

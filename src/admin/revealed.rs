@@ -1,27 +1,30 @@
 //! The call that an operator has taken on, with the names and birth dates its script asks the school
-//! for. Who is shown them is recorded first.
+//! for, and, once the roll question is answered, the message. Who is shown them is recorded first.
 
-use super::calls;
+use super::{calls, on_call};
+use crate::letter::spoken;
 use crate::referral::directory::Directory;
 use crate::referral::id::TaskId;
-use crate::store::{Act, ChildShown, NotStored, OpenCall, Store};
+use crate::referral::policy::{Policies, Policy};
+use crate::referral::post::ForceName;
+use crate::store::{Act, CallMember, ChildShown, NotStored, OpenCall, Store};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-/// The operator's own call, the soonest if there are several; none while they have taken none on.
+/// The operator's own call, the one they took on last if there are several; none while they have none.
 pub(super) async fn own_call(
     store: &Store,
-    directory: &Directory,
+    (directory, policies): (&Directory, &Policies),
     now: Timestamp,
     operator: &str,
 ) -> Result<Option<Value>, NotStored> {
     let calls = store.readers().list_calls(now).await?;
-    let own = |call: &&OpenCall| {
-        call.claimed
-            .as_ref()
-            .is_some_and(|(who, _)| who == operator)
+    let since = |call: &OpenCall| {
+        let own = call.claimed.as_ref().filter(|(who, _)| who == operator);
+        own.map(|(_, at)| *at)
     };
-    let Some(call) = calls.iter().filter(own).min_by_key(|call| call.wanted_by) else {
+    let own = calls.iter().filter(|call| since(call).is_some());
+    let Some(call) = own.max_by_key(|call| since(call)) else {
         return Ok(None);
     };
     let Ok(task) = TaskId::parse(&call.task) else {
@@ -31,16 +34,23 @@ pub(super) async fn own_call(
     let Ok(recorded) = store.act(Act::Reveal { task }, operator).await? else {
         return Ok(None);
     };
+    let force = call.force.as_deref().and_then(ForceName::parse);
+    let policy = force.and_then(|force| policies.get(&force));
+    let policy = policy.map(std::convert::AsRef::as_ref);
     let mut shown = calls::shown(call, directory, now, true);
     let children = shown.get_mut("children").and_then(Value::as_array_mut);
+    let mut word = None;
     for (member, line) in call.members.iter().zip(children.into_iter().flatten()) {
         if !recorded.contains(&member.notification) {
             continue;
         }
-        let child = store.readers().show_child(member.notification).await?;
-        if let (Some(child), Some(members)) = (child, line.as_object_mut()) {
-            members.insert("child".to_owned(), named(&child));
+        if let Some(members) = line.as_object_mut() {
+            let heard = reveal(store, (member, task), policy, members).await?;
+            word = word.or(heard);
         }
+    }
+    if let Some(members) = shown.as_object_mut() {
+        members.insert("word".to_owned(), json!(word));
     }
     let (open, claimed) = calls::counted(&calls);
     Ok(Some(json!({
@@ -48,8 +58,43 @@ pub(super) async fn own_call(
         "open": open,
         "claimed": claimed,
         "own": true,
+        "operator": operator,
+        "force_name": policy.map(|policy| policy.display_name.clone()),
+        "desk_phone": policy.map(|policy| policy.desk.phone.clone()),
         "call": shown,
     })))
+}
+
+/// Adds whom it is about, and, once they are said to be on the roll, what the school is told. Gives what
+/// of the school's word was heard on this call.
+async fn reveal(
+    store: &Store,
+    (member, task): (&CallMember, TaskId),
+    policy: Option<&Policy>,
+    line: &mut Map<String, Value>,
+) -> Result<Option<&'static str>, NotStored> {
+    let readers = store.readers();
+    if let Some(child) = readers.show_child(member.notification).await? {
+        line.insert("child".to_owned(), named(&child));
+    }
+    let now = store.clock().now();
+    let Some(trace) = readers.show_trace(member.notification, now).await? else {
+        return Ok(None);
+    };
+    let (Some(code), Some(policy)) = (on_call::code(&trace, task), policy) else {
+        return Ok(on_call::word(&trace, task));
+    };
+    line.insert("code".to_owned(), json!(code));
+    let posted = readers.show_posted(member.notification).await?;
+    if let Some(referral) = posted
+        && let Some(child) = referral.children.first()
+        && let Ok(said) = spoken(&referral, child, policy)
+    {
+        let lines = said.into_iter();
+        let lines = lines.map(|(name, text)| json!({"name": name, "text": text}));
+        line.insert("message".to_owned(), lines.collect());
+    }
+    Ok(on_call::word(&trace, task))
 }
 
 fn named(child: &ChildShown) -> Value {

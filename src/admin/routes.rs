@@ -178,6 +178,10 @@ impl Ways {
             | Act::Release { .. }
             | Act::Route { .. }
             | Act::Claim { .. }
+            | Act::TellWithWord { .. }
+            | Act::CallWord { .. }
+            | Act::CallRoll { .. }
+            | Act::CallInbound { .. }
             | Act::CallOutcome { .. }
             | Act::Attach { .. }
             | Act::Dismiss { .. }

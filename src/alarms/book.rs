@@ -5,7 +5,7 @@
 //! goes is over only when it has been gone for a while. What falls due together is told together.
 
 use super::Pace;
-use crate::referral::alarm::{AlarmChannel, AlarmKind, may_be_told_at};
+use crate::referral::alarm::{AlarmChannel, AlarmHours, AlarmKind, may_be_told_at};
 use crate::referral::id::AlarmId;
 use crate::store::{AlarmLine, AlarmNote, NotActed, sha256};
 use jiff::civil::Date;
@@ -297,6 +297,7 @@ impl Book {
             AlarmChannel::Mail => (self.channels.mail && line.mailed_at.is_none()).then(first),
             AlarmChannel::Webhook if !self.channels.webhook || line.hooked_at.is_some() => None,
             AlarmChannel::Webhook if !self.channels.mail || open.mail_failed => Some(first()),
+            AlarmChannel::Webhook if line.kind.hours() == AlarmHours::Own => None,
             AlarmChannel::Webhook => {
                 let since = line.mailed_at?;
                 let unclaimed = since.saturating_add(self.pace.unclaimed).unwrap_or(since);

@@ -58,6 +58,7 @@ fn file(kind: AlarmKind) -> &'static str {
         }
         AlarmKind::CallUnclaimed => include_str!("runbooks/call_unclaimed.txt"),
         AlarmKind::CallsOverCapacity => include_str!("runbooks/calls_over_capacity.txt"),
+        AlarmKind::CallsExpected => include_str!("runbooks/calls_expected.txt"),
         AlarmKind::SenderQuiet => include_str!("runbooks/sender_quiet.txt"),
     }
 }

@@ -10,8 +10,12 @@ use crate::admin::acts::Wished;
 use crate::config::{Config, Look};
 use serde_json::Value;
 use std::fmt::Write;
+use std::io::{BufRead, Read, stdin};
 use std::path::PathBuf;
 use tokio::net::UnixStream;
+
+/// What is typed as a school word, bytes at most: 80 characters and the line's end.
+const SPOKEN_BYTES_MAX: u64 = 400;
 
 /// `notification`, where it acts.
 pub(super) async fn notification(
@@ -27,7 +31,7 @@ pub(super) async fn notification(
         NotificationAct::Tell { id, role, word } => Wished::Tell {
             notification: id.to_string(),
             role: role.word().to_owned(),
-            word: word.word().to_owned(),
+            said: word.then(|| spoken(output)).transpose()?,
         },
         NotificationAct::Hold(Reasoned { id, reason }) => Wished::Hold {
             notification: id.to_string(),
@@ -47,6 +51,20 @@ pub(super) async fn notification(
         },
     };
     act(files, &wished, output, "firstbell queue").await
+}
+
+/// The school word as the school says it, asked for: an argument would stand in lists of processes.
+pub(super) fn spoken(output: Output) -> Result<String, Stop> {
+    output.message("The two words, as the school says them:")?;
+    let mut line = String::new();
+    let mut typed = stdin().lock().take(SPOKEN_BYTES_MAX);
+    typed.read_line(&mut line)?;
+    let said = line.trim();
+    if said.is_empty() {
+        let words = "no words were typed: go on without, recorded as unverified";
+        return Err(Stop::new(Exit::Usage, words));
+    }
+    Ok(said.to_owned())
 }
 
 async fn close(files: &[PathBuf], closing: Closing, output: Output) -> Result<Exit, Stop> {
@@ -100,6 +118,13 @@ fn text(done: &Value, then: &str) -> String {
         for line in about {
             let (id, reference) = (of(line, "/notification"), of(line, "/reference"));
             writeln!(text, "{id}  {reference}  is now {}", of(line, "/state"))?;
+        }
+        if done.get("word").is_some_and(Value::is_string) {
+            writeln!(text, "The words match.")?;
+        }
+        if done.get("code").is_some_and(Value::is_string) {
+            let code = of(done, "/code");
+            writeln!(text, "They read back surname, day and {code}.")?;
         }
         writeln!(text, "Next: {then}")
     })

@@ -71,6 +71,8 @@ pub enum Command {
     /// What needs a person of the gateway's own.
     #[command(subcommand)]
     Alarm(AlarmCommand),
+    /// What the desk begins its day with: its list of 06:30.
+    Morning,
     /// Letters on their way, oldest first.
     Queue,
     /// Ways out: whether letters go over them.
@@ -314,14 +316,20 @@ mod tests {
             "notification trace ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0",
             "notification acknowledge ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0 --reason rang",
             "notification tell ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0 --role deputy",
-            "notification tell ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0 --role hub --word matches",
+            "notification tell ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0 --role hub --word",
             "notification hold ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0 --reason asked",
             "notification release ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0 --reason asked",
             "notification route ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0 --urn 123456",
             "call next --reveal",
             "call claim tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0",
             "call outcome tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0 no_answer",
-            "call outcome tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0 told --role deputy --word unverified",
+            "call outcome tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0 told --role deputy",
+            "call word tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0",
+            "call roll tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0 yes --notification ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0",
+            "call find marsh end",
+            "call inbound 7KQ2-M4XT",
+            "call forecast --force essex --days 30",
+            "morning --json",
             "reply list --all",
             "reply show inb_01JDA2V8W6E4R8T0Y2V4P6S8D0 --reveal",
             "reply attach inb_01JDA2V8W6E4R8T0Y2V4P6S8D0 --notification ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0 --verdict received",

@@ -1,14 +1,15 @@
 //! `call`: whom the desk rings.
 
-use super::Stop;
-use super::acts::act;
+use super::acts::{act, spoken};
 use super::args::{CallCommand, CallEnded};
 use super::exit::Exit;
 use super::output::Output;
-use super::reading::tell;
-use super::texts::{harmless, lines, list, of, when, words};
+use super::reading::{ask, tell};
+use super::texts::{and_more, harmless, lines, list, of, when, words};
+use super::{Stop, load, morning, script};
 use crate::admin::acts::Wished;
 use crate::admin::reads::Question;
+use crate::config::Look;
 use crate::referral::london;
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
@@ -33,11 +34,79 @@ pub(super) async fn call(
             );
             act(files, &Wished::Claim { task }, output, &then).await
         }
+        CallCommand::Word { task } => {
+            let said = spoken(output)?;
+            let task = task.to_string();
+            let wished = Wished::CallWord { task, said };
+            act(files, &wished, output, "firstbell call next --reveal").await
+        }
+        CallCommand::Roll {
+            task,
+            on_roll,
+            notification,
+        } => {
+            let wished = Wished::CallRoll {
+                task: task.to_string(),
+                notification: notification.to_string(),
+                on_roll,
+            };
+            let then = "firstbell call next --reveal";
+            act(files, &wished, output, then).await
+        }
+        CallCommand::Find { text } => {
+            let text = text.join(" ");
+            tell(files, &Question::CallFind { text }, output, found).await
+        }
+        CallCommand::Inbound { id } => {
+            let notification = by_reference(files, &id).await?;
+            let then = "firstbell call next --reveal";
+            act(files, &Wished::CallInbound { notification }, output, then).await
+        }
+        CallCommand::Forecast { force, days } => {
+            let force = force.map(|force| force.to_string());
+            let question = Question::CallForecast { force, days };
+            tell(files, &question, output, morning::forecast).await
+        }
         CallCommand::Outcome(ended) => {
             let then = "firstbell call next";
             act(files, &outcome(ended), output, then).await
         }
     }
+}
+
+/// The id of a notification that is named by either.
+async fn by_reference(files: &[PathBuf], id: &str) -> Result<String, Stop> {
+    let config = load(files, Look::Away)?;
+    let question = Question::Notification { id: id.to_owned() };
+    let shown = ask(&config, &question).await?;
+    Ok(of(&shown, "/notification").to_owned())
+}
+
+/// What waits for the schools that a caller may mean.
+fn found(found: &Value) -> String {
+    lines(|text| {
+        for school in list(found, "/schools") {
+            let (urn, name) = (of(school, "/urn"), of(school, "/name"));
+            writeln!(text, "{urn} {name}")?;
+            let waiting = list(school, "/notifications");
+            for line in waiting {
+                let (id, reference) = (of(line, "/notification"), of(line, "/reference"));
+                let (state, act_by) = (of(line, "/state"), when(line, "/act_by"));
+                writeln!(text, "  {reference}  {state}  act by {act_by}  {id}")?;
+            }
+            match waiting.first() {
+                Some(first) => {
+                    let id = of(first, "/notification");
+                    writeln!(text, "  next: firstbell call inbound {id}")?;
+                }
+                None => writeln!(text, "  nothing waits for it")?,
+            }
+        }
+        if list(found, "/schools").is_empty() {
+            writeln!(text, "Neither a reference nor a school is found by this.")?;
+        }
+        and_more(text, found, "/more")
+    })
 }
 
 fn outcome(ended: CallEnded) -> Wished {
@@ -46,7 +115,6 @@ fn outcome(ended: CallEnded) -> Wished {
         outcome: ended.outcome.word().to_owned(),
         notification: ended.notification.map(|id| id.to_string()),
         role: ended.role.map(|role| role.word().to_owned()),
-        word: ended.word.map(|word| word.word().to_owned()),
     }
 }
 
@@ -64,6 +132,7 @@ fn next(found: &Value) -> String {
         one(text, call, of(found, "/now"))?;
         let task = of(call, "/task");
         if own {
+            script::write(text, found, call)?;
             writeln!(text, "Next: firstbell call outcome {task} OUTCOME")
         } else if is(call, "/ready") {
             writeln!(text, "Next: firstbell call claim {task}")?;

@@ -6,15 +6,18 @@ pub mod exit;
 pub mod output;
 
 mod acts;
+mod ahead;
 mod alarms;
 mod calls;
 mod classify;
 mod deadlines;
+mod morning;
 mod night;
 mod reading;
 mod replies;
 mod routes;
 mod running;
+mod script;
 mod setup;
 mod simulate;
 mod submit;
@@ -87,6 +90,7 @@ async fn perform(arguments: Arguments, output: Output) -> Result<Exit, Stop> {
         Command::Alarm(command) => alarms::alarm(files, command, output).await,
         Command::Task(command) => tasks::task(files, command, output).await,
         Command::Route(command) => routes::route(files, command, output).await,
+        Command::Morning => morning::morning(files, output).await,
         Command::Queue => reading::queue(files, output).await,
         Command::Deadline(deadline) => deadlines::deadline(files, &deadline, output).await,
         Command::Classify(files) => classify::classify(&files, output),

@@ -136,7 +136,8 @@ async fn ask_database(config: &Config, question: &Question) -> Result<Value, Sto
     let unread = |error: crate::store::NotStored| Stop::new(Exit::Io, error);
     let directory = readers.load_directory().await.map_err(unread)?;
     let now = Clock::system().now();
-    match reads::answer(&readers, &directory, now, question)
+    let known = (&directory, &config.policies);
+    match reads::answer(&readers, known, now, question)
         .await
         .map_err(unread)?
     {

@@ -39,28 +39,34 @@ fn tasks(found: &Value) -> String {
     lines(|text| {
         let tasks = list(found, "/tasks");
         for line in tasks {
-            let (id, kind) = (of(line, "/task"), of(line, "/kind"));
-            let (subject, by) = (of(line, "/subject"), when(line, "/wanted_by"));
-            write!(text, "{id}  {kind}  {subject}  by {by}")?;
-            if line.get("claimed").is_some_and(Value::is_object) {
-                let (who, at) = (of(line, "/claimed/who"), when(line, "/claimed/at"));
-                write!(text, "  taken on by {who} at {at}")?;
-            }
-            writeln!(text)?;
-            if line.get("reply").is_some_and(Value::is_object) {
-                let inbound = of(line, "/reply/inbound");
-                let at = when(line, "/reply/received_at");
-                writeln!(text, "  {inbound} came {at}")?;
-            }
-            if let Some(kind) = TaskKind::parse(kind) {
-                writeln!(text, "  next: {}", next(kind, line))?;
-            }
+            task_line(text, line)?;
         }
         if tasks.is_empty() {
             writeln!(text, "No tasks.")?;
         }
         and_more(text, found, "/more")
     })
+}
+
+/// One task, and the command that brings it further.
+pub(super) fn task_line(text: &mut String, line: &Value) -> std::fmt::Result {
+    let (id, kind) = (of(line, "/task"), of(line, "/kind"));
+    let (subject, by) = (of(line, "/subject"), when(line, "/wanted_by"));
+    write!(text, "{id}  {kind}  {subject}  by {by}")?;
+    if line.get("claimed").is_some_and(Value::is_object) {
+        let (who, at) = (of(line, "/claimed/who"), when(line, "/claimed/at"));
+        write!(text, "  taken on by {who} at {at}")?;
+    }
+    writeln!(text)?;
+    if line.get("reply").is_some_and(Value::is_object) {
+        let inbound = of(line, "/reply/inbound");
+        let at = when(line, "/reply/received_at");
+        writeln!(text, "  {inbound} came {at}")?;
+    }
+    if let Some(kind) = TaskKind::parse(kind) {
+        writeln!(text, "  next: {}", next(kind, line))?;
+    }
+    Ok(())
 }
 
 /// The command that brings a task of this kind further.

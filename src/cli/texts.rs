@@ -1,5 +1,6 @@
 //! Answers as text for a terminal. JSON is the exact form; this is the readable one.
 
+use super::ahead;
 use crate::referral::london;
 use jiff::Timestamp;
 use serde_json::Value;
@@ -195,6 +196,7 @@ fn head(text: &mut String, found: &Value) -> std::fmt::Result {
     )?;
     let (proof, hold) = (of(found, "/values/proof"), of(found, "/values/hold"));
     writeln!(text, "  proof {proof}, hold {hold}")?;
+    ahead::write(text, found)?;
     if found.get("will_happen").is_some_and(Value::is_object) {
         let (what, at) = (
             of(found, "/will_happen/what"),
@@ -284,7 +286,8 @@ pub(super) fn queue(found: &Value) -> String {
         for line in notifications {
             let (id, state) = (of(line, "/notification"), of(line, "/state"));
             let (school, act_by) = (place(line), when(line, "/act_by"));
-            writeln!(text, "  {id}  {state}  {school}  act by {act_by}")?;
+            let left = ahead::slack(line);
+            writeln!(text, "  {id}  {state}  {school}  act by {act_by}, {left}")?;
         }
         and_more(text, found, "/more/notifications")?;
         let deliveries = list(found, "/deliveries");

@@ -87,6 +87,7 @@ impl Sources<'_> {
             choose_after: row.choose_after_min,
             callers: row.callers,
             call_takes: row.call_min,
+            usual_answers_percent: row.usual_answers_percent,
             ..LadderHours::default()
         };
         let policy = Policy {

@@ -15,6 +15,7 @@ mod rehearsal;
 mod rules;
 mod sample;
 mod sign;
+mod spoken;
 mod templates;
 #[cfg(test)]
 mod tests;
@@ -24,6 +25,7 @@ pub use canonical::{NotCanonical, assert_canonical};
 pub use notes::{NoteInput, make_note};
 pub use rules::Rule;
 pub use sign::{SignFault, Signer, SignerFault, generate};
+pub use spoken::spoken;
 pub use templates::{TemplateFault, Templates};
 pub use wording::NoZone;
 

@@ -42,8 +42,10 @@ words! {
         CalendarWithoutPupilDays = "calendar_without_pupil_days",
         /// Nobody has taken on a call, nor the supervisor.
         CallUnclaimed = "call_unclaimed",
-        /// More first calls than callers can make.
+        /// More calls are expected than callers can make.
         CallsOverCapacity = "calls_over_capacity",
+        /// Calls wait for the end of a weekend or a holiday.
+        CallsExpected = "calls_expected",
         /// A force was quieter in a night than it ever is on that weekday.
         SenderQuiet = "sender_quiet",
     }
@@ -60,6 +62,8 @@ words! {
         Any = "any",
         /// In the desk's hours: it is about one school, child or sender, and they sleep too.
         Desk = "desk",
+        /// It comes at its own hour, and only the first person is told.
+        Own = "own",
     }
     /// How it is sorted by whoever takes it.
     AlarmSeverity {
@@ -90,6 +94,7 @@ impl AlarmKind {
         Self::CalendarWithoutPupilDays,
         Self::CallUnclaimed,
         Self::CallsOverCapacity,
+        Self::CallsExpected,
         Self::SenderQuiet,
     ];
 
@@ -114,6 +119,7 @@ impl AlarmKind {
             | Self::CallUnclaimed
             | Self::CallsOverCapacity
             | Self::SenderQuiet => AlarmHours::Desk,
+            Self::CallsExpected => AlarmHours::Own,
         }
     }
 
@@ -121,7 +127,7 @@ impl AlarmKind {
     pub fn severity(self) -> AlarmSeverity {
         match self.hours() {
             AlarmHours::Any => AlarmSeverity::Critical,
-            AlarmHours::Desk => AlarmSeverity::Warning,
+            AlarmHours::Desk | AlarmHours::Own => AlarmSeverity::Warning,
         }
     }
 
@@ -147,7 +153,7 @@ pub fn may_be_told_at(
     is_bank_holiday: impl Fn(Date) -> bool,
 ) -> Timestamp {
     match kind.hours() {
-        AlarmHours::Any => at,
+        AlarmHours::Any | AlarmHours::Own => at,
         AlarmHours::Desk => desk_opens(at, is_bank_holiday),
     }
 }

@@ -12,16 +12,13 @@ pub use kinds::{Message, ReleasedBy, Settlement, TaskKind};
 use super::alarm::{AlarmChannel, AlarmKind};
 use super::answer::{CallOutcome, Clash, SchoolWord, Strength, Verdict};
 use super::attempt::{AttemptResult, AttemptWhy, Phase};
-use super::deadline::DueReason;
 use super::ending::{Ending, EndingReason, TaskReason};
 use super::field::{Digest, Field};
 use super::id::*;
-use super::ladder::RungWhat;
 use super::plan::{HoldReason, RouteReason, Target, WillHappen};
 use super::report::{Action, Sub};
-use super::route::SuspendReason;
 use super::school::{Role, RouteName, Urn};
-use super::tree::Tree;
+use super::{deadline::DueReason, ladder::RungWhat, route::SuspendReason, tree::Tree};
 use jiff::Timestamp;
 use table::{facts, renewed};
 
@@ -300,6 +297,20 @@ facts! {
     Revealed = "revealed" v 1 {
         /// The call.
         task: TaskId,
+    }
+    /// A school spoke its word to a person of ours, who typed it; it was compared with its card.
+    SchoolWordHeard = "school_word_heard" v 1 {
+        /// The call; none where it was recorded afterwards.
+        task: Option<TaskId>,
+        /// It matches.
+        matches: bool,
+    }
+    /// A school said on the telephone that the child is on its roll.
+    RollAnswered = "roll_answered" v 1 {
+        /// The call.
+        task: TaskId,
+        /// What they are to read back: four digits.
+        code: String,
     }
     /// A letter waits for its route, for the first time or again.
     DeliveryQueued = "delivery_queued" v 1 {

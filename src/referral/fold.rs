@@ -258,6 +258,8 @@ pub fn fold<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Result<Case, NotAC
             | Fact::LateNoted { .. }
             | Fact::TaskReasoned { .. }
             | Fact::Revealed { .. }
+            | Fact::SchoolWordHeard { .. }
+            | Fact::RollAnswered { .. }
             | Fact::ReceiptReceived { .. }
             | Fact::NudgeShared { .. }
             | Fact::DirectoryApproved { .. }

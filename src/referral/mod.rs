@@ -4,7 +4,8 @@
 //! In reading order: names of things ([`id`], [`mod@reference`]); what a force posts ([`post`], read by
 //! [`read`] through [`fields`]); schools, contacts and calendars ([`school`], [`calendar`],
 //! [`directory`]); the rules ([`deadline`], [`ladder`], [`policy`], [`plan`]); what happened and what follows
-//! ([`fact`], [`fold`], [`decide`], [`retry`]); and what needs a person of our own ([`alarm`]).
+//! ([`fact`], [`fold`], [`decide`], [`retry`]), what is left of its time ([`ahead`]) and of the callers'
+//! ([`forecast`]); and what needs a person of our own ([`alarm`]).
 
 pub mod id;
 pub mod reference;
@@ -41,3 +42,4 @@ pub mod fold;
 pub mod forecast;
 pub mod retry;
 pub mod decide;
+pub mod ahead;

@@ -5,6 +5,8 @@ use super::ladder::LadderHours;
 use super::post::{Connection, ForceName, RiskGrade, words};
 use super::school::LaCode;
 use super::tree::Tree;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 words! {
     /// How much a letter says (`letters.md`, the field table).
@@ -46,6 +48,9 @@ pub struct Desk {
     /// `101`: whom to ring at other times.
     pub other_times: String,
 }
+
+/// Every force's policy.
+pub type Policies = HashMap<ForceName, Arc<Policy>>;
 
 /// One force's policy.
 #[derive(Debug, Clone, PartialEq, Eq)]

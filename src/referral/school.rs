@@ -217,10 +217,16 @@ pub struct Contact {
     pub phone_to: Option<Time>,
     /// Reads the mailbox in school holidays.
     pub holidays: bool,
-    /// SHA-256 of the school word, in hexadecimal.
+    /// SHA-256 of the school word ([`spoken_words`]), in hexadecimal.
     pub word_hash: Option<String>,
     /// When this Key Adult was briefed.
     pub briefed_on: Option<Date>,
+}
+
+/// A school word as its hash is made: its words in lower case with one blank between.
+pub fn spoken_words(said: &str) -> String {
+    let words: Vec<String> = said.split_whitespace().map(str::to_lowercase).collect();
+    words.join(" ")
 }
 
 impl Contact {

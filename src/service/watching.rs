@@ -77,13 +77,14 @@ pub(super) fn start(
     });
     let (for_admin, until) = (store.clone(), late.clone());
     let operators = config.operators.operators.clone();
+    let who = (operators, config.policies.clone());
     let watched = admin::Watched {
         stuck,
         alarms: open,
         claims,
     };
     besides.spawn(async move {
-        admin::serve(means.socket, for_admin, operators, watched, ways, until).await;
+        admin::serve(means.socket, for_admin, who, watched, ways, until).await;
         ("admin", Ok(()))
     });
     if let Some(heartbeat) = &config.heartbeat {

@@ -6,6 +6,7 @@ mod calls;
 mod endings;
 mod first;
 mod notifications;
+mod on_call;
 mod replies;
 mod routes;
 mod tasks;
@@ -42,6 +43,15 @@ pub enum Act {
         role: Role,
         /// Their school word.
         word: SchoolWord,
+    },
+    /// The same, where the school spoke its word.
+    TellWithWord {
+        /// About which.
+        notification: NotificationId,
+        /// The role they gave.
+        role: Role,
+        /// The word as it was spoken; compared, and kept nowhere.
+        said: String,
     },
     /// Holds it back: mails nobody until it is released.
     Hold {
@@ -98,6 +108,27 @@ pub enum Act {
     Claim {
         /// Which.
         task: TaskId,
+    },
+    /// Types what the school said as its word.
+    CallWord {
+        /// On which call.
+        task: TaskId,
+        /// As it was spoken; compared, and kept nowhere.
+        said: String,
+    },
+    /// Says whether a child is on the school's roll.
+    CallRoll {
+        /// On which call.
+        task: TaskId,
+        /// Which child's.
+        notification: NotificationId,
+        /// The answer.
+        on_roll: bool,
+    },
+    /// Takes the call of a school on that rings itself.
+    CallInbound {
+        /// About which.
+        notification: NotificationId,
     },
     /// Says what came of a call, about all its children or one of them.
     CallOutcome {
@@ -196,6 +227,8 @@ pub(super) use first::STATEMENTS as FIRST;
 #[cfg(test)]
 pub(super) use notifications::STATEMENTS;
 #[cfg(test)]
+pub(super) use on_call::STATEMENTS as ON_CALL;
+#[cfg(test)]
 pub(super) use replies::STATEMENTS as REPLIES;
 #[cfg(test)]
 pub(super) use tasks::STATEMENTS as TASKS;
@@ -215,6 +248,11 @@ pub(super) async fn act(tx: &mut Tx<'_>, act: &Act, operator: &str) -> Result<Ac
             role,
             word,
         } => notifications::tell(tx, *notification, (*role, *word), &actor).await,
+        Act::TellWithWord {
+            notification,
+            role,
+            said,
+        } => notifications::tell_with_word(tx, *notification, (*role, said), &actor).await,
         Act::Hold {
             notification,
             reason,
@@ -240,6 +278,13 @@ pub(super) async fn act(tx: &mut Tx<'_>, act: &Act, operator: &str) -> Result<Ac
         }
         Act::Reveal { task } => tasks::reveal(tx, *task, operator, &actor).await,
         Act::Claim { task } => calls::claim(tx, *task, operator, &actor).await,
+        Act::CallWord { task, said } => on_call::word(tx, *task, said, operator).await,
+        Act::CallRoll {
+            task,
+            notification,
+            on_roll,
+        } => on_call::roll(tx, (*task, *notification), *on_roll, operator).await,
+        Act::CallInbound { notification } => on_call::inbound(tx, *notification, operator).await,
         Act::CallOutcome { .. } => call_outcome(tx, act, operator, &actor).await,
         Act::Attach {
             inbound,

@@ -75,7 +75,8 @@ impl Readers {
             | AlarmKind::StuckLease
             | AlarmKind::StuckInbound
             | AlarmKind::StageStalled
-            | AlarmKind::CallsOverCapacity => return Ok(Vec::new()),
+            | AlarmKind::CallsOverCapacity
+            | AlarmKind::CallsExpected => return Ok(Vec::new()),
         };
         let read = async {
             let query = sqlx::query(statement).bind(SUBJECTS_MAX);

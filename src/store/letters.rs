@@ -140,7 +140,7 @@ impl Readers {
     }
 
     /// The referral as it was posted, with this one child.
-    async fn referral_of(
+    pub(super) async fn referral_of(
         &self,
         connection: &mut SqliteConnection,
         referral: &str,

@@ -1,5 +1,6 @@
 //! Lines of the lists that operators see.
 
+use crate::referral::ahead::Ahead;
 use crate::referral::fact::Fact;
 use crate::referral::fold::Case;
 use crate::referral::id::NotificationId;
@@ -68,6 +69,8 @@ pub struct LiveLine {
     pub due_at: Timestamp,
     /// What the ladder is built backward from.
     pub act_by: Timestamp,
+    /// What is left of its time, and for which steps.
+    pub ahead: Ahead,
     /// The next timer.
     pub next_at: Option<Timestamp>,
     /// What the timer is for.

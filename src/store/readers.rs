@@ -2,12 +2,13 @@
 
 use super::vault::Vault;
 use super::{
-    InboundMail, LiveLine, Matched, NotStored, OpenCall, OpenFault, QueueLine, ReferralLine,
-    ReferralView, ReplyLine, Stuck, TaskLine, Trace, directory_load, open, stored,
+    CallMember, InboundMail, LiveLine, Matched, NotStored, OpenCall, OpenFault, QueueLine,
+    ReferralLine, ReferralView, ReplyLine, Stuck, TaskLine, Trace, directory_load, open, stored,
 };
 use crate::referral::directory::Directory;
-use crate::referral::id::{InboundId, NotificationId, ReferralId};
+use crate::referral::id::{InboundId, NotificationId, ReferralId, TaskId};
 use crate::referral::reference::Reference;
+use crate::referral::school::Urn;
 use jiff::Timestamp;
 use sqlx::SqlitePool;
 use std::path::Path;
@@ -72,6 +73,11 @@ impl Readers {
         stored(self.live(now).await)
     }
 
+    /// Live notifications of one school.
+    pub async fn list_live_of(&self, urn: Urn, now: Timestamp) -> Result<Vec<LiveLine>, NotStored> {
+        stored(self.live_of(urn, now).await)
+    }
+
     /// Mails that wait to be classified, at most so many.
     pub async fn list_inbound(&self, most: usize) -> Result<Vec<InboundId>, NotStored> {
         let most = i64::try_from(most).unwrap_or(i64::MAX);
@@ -119,6 +125,11 @@ impl Readers {
     /// Calls to be made, each with its children and what came of earlier ones.
     pub async fn list_calls(&self, now: Timestamp) -> Result<Vec<OpenCall>, NotStored> {
         stored(self.calls(now).await)
+    }
+
+    /// What an open task is about.
+    pub async fn list_members(&self, task: TaskId) -> Result<Vec<CallMember>, NotStored> {
+        stored(self.members(&task.to_string()).await)
     }
 
     /// Work past its time.

@@ -3,13 +3,15 @@
 use super::tx::Fault;
 use super::{NotStored, Readers, json, stored};
 use crate::referral::id::NotificationId;
+use crate::referral::post::Referral;
 use crate::referral::tree::Tree;
 use sqlx::Row;
 
 const CHILD: &str = "SELECT child FROM notification WHERE id = $1";
+const POSTED: &str = "SELECT referral, child FROM notification WHERE id = $1";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[CHILD];
+pub(super) const STATEMENTS: &[&str] = &[CHILD, POSTED];
 
 /// What the school is asked for on the telephone, as it was posted.
 #[derive(Clone, PartialEq, Eq)]
@@ -36,6 +38,24 @@ impl Readers {
     /// The child of a notification. Whoever is shown it has been recorded before.
     pub async fn show_child(&self, id: NotificationId) -> Result<Option<ChildShown>, NotStored> {
         stored(self.child(id).await)
+    }
+
+    /// The referral of a notification with this one child, as it was posted. Whoever is shown any of it
+    /// has been recorded before.
+    pub async fn show_posted(&self, id: NotificationId) -> Result<Option<Referral>, NotStored> {
+        stored(self.posted(id).await)
+    }
+
+    async fn posted(&self, id: NotificationId) -> Result<Option<Referral>, Fault> {
+        let mut connection = self.pool.acquire().await?;
+        let row = sqlx::query(POSTED)
+            .bind(id.to_string())
+            .fetch_optional(&mut *connection)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        let (referral, child): (String, String) = (row.try_get(0)?, row.try_get(1)?);
+        let posted = self.referral_of(&mut connection, &referral, &child);
+        posted.await.map(Some)
     }
 
     async fn child(&self, id: NotificationId) -> Result<Option<ChildShown>, Fault> {

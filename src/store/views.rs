@@ -6,11 +6,13 @@ use super::lines::{
 };
 use super::tx::Fault;
 use super::{NotificationView, Readers, ReferralView};
+use crate::referral::ahead::Ahead;
 use crate::referral::fact::Fact;
 use crate::referral::fold::{Case, fold};
 use crate::referral::id::{NotificationId, ReferralId};
 use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
+use crate::referral::school::Urn;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -23,6 +25,7 @@ const FACTS: &str = "SELECT kind, v, body FROM fact WHERE stream = $1 ORDER BY n
 const LIST: &str = "SELECT id, referral_id, force, received_at, ended, duplicate_of, (SELECT COUNT(*) FROM notification n WHERE n.referral = r.id) AS notifications FROM referral r WHERE ($1 IS NULL OR force = $1) ORDER BY received_at DESC, id DESC LIMIT $2";
 const QUEUE: &str = "SELECT d.id, d.notification, n.urn, d.route, d.state, d.not_before, d.last_safe_at, d.attempts, d.quarantined FROM delivery d LEFT JOIN notification n ON n.id = d.notification WHERE d.rowid IN (SELECT rowid FROM delivery WHERE state IN ('queued','in_doubt') AND quarantined = 0 UNION ALL SELECT rowid FROM delivery WHERE state = 'sending' AND quarantined = 0 UNION ALL SELECT rowid FROM delivery WHERE state = 'held' OR quarantined = 1) ORDER BY d.last_safe_at, d.id LIMIT $1";
 const LIVE: &str = "SELECT id, force, reference, target, urn, duty, hold, reading, proof, step, due_at, act_by, next_at, next_what FROM notification WHERE live = 1 ORDER BY act_by, id LIMIT $1";
+const LIVE_OF: &str = "SELECT id, force, reference, target, urn, duty, hold, reading, proof, step, due_at, act_by, next_at, next_what FROM notification WHERE live = 1 AND urn = $1 ORDER BY act_by, id LIMIT $2";
 const TASKS: &str = "SELECT t.id, t.kind, t.notification, t.subject, t.force, t.opened_at, t.wanted_by, t.claimed_by, t.claimed_at, i.id AS reply, i.received_at AS reply_at FROM task t LEFT JOIN inbound i ON t.kind IN ('read_reply','check_sender') AND i.id = COALESCE((SELECT a.id FROM inbound a WHERE a.id = t.subject AND a.read_by IS NULL), (SELECT MIN(b.id) FROM inbound b WHERE b.notification = t.notification AND b.read_by IS NULL)) WHERE t.settled_at IS NULL ORDER BY t.wanted_by, t.id LIMIT $1";
 const SHOW: &str = "SELECT n.id, n.reference, n.force, n.referral, n.child, c.child_ref, n.basis, n.accepted_at, n.next_at, n.next_what, r.duplicate_of FROM notification n JOIN child c ON c.id = n.child JOIN referral r ON r.id = n.referral WHERE n.id = $1";
 const TRACE: &str =
@@ -42,6 +45,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     LIST,
     QUEUE,
     LIVE,
+    LIVE_OF,
     TASKS,
     SHOW,
     TRACE,
@@ -210,6 +214,20 @@ impl Readers {
             .bind(LINES_MAX)
             .fetch_all(&self.pool)
             .await?;
+        self.live_lines(&rows, now).await
+    }
+
+    /// Live notifications of one school, soonest act-by first.
+    pub(super) async fn live_of(&self, urn: Urn, now: Timestamp) -> Result<Vec<LiveLine>, Fault> {
+        let rows = sqlx::query(LIVE_OF)
+            .bind(urn.to_string())
+            .bind(LINES_MAX)
+            .fetch_all(&self.pool)
+            .await?;
+        self.live_lines(&rows, now).await
+    }
+
+    async fn live_lines(&self, rows: &[SqliteRow], now: Timestamp) -> Result<Vec<LiveLine>, Fault> {
         let mut lines = Vec::new();
         for row in rows {
             let id: String = row.try_get("id")?;
@@ -228,6 +246,7 @@ impl Readers {
                 proof: case.proof().word(),
                 due_at: case.due_at,
                 act_by: case.act_by,
+                ahead: Ahead::of(&case, now),
                 next_at: next_at.map(instant),
                 next_what: row.try_get("next_what")?,
             });

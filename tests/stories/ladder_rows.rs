@@ -340,6 +340,19 @@ async fn every_row_of_the_ladder_s_table_happens_to_the_minute() {
     );
 }
 
+/// A child who is in school now goes home to that house: nothing may wait for tomorrow's letter.
+#[tokio::test]
+async fn posted_on_tuesday_at_10_15_the_call_is_there_at_10_15_and_nothing_waits_for_wednesday() {
+    let night = Night::begin("2020-11-24T10:15", Some("2020-11-23T22:00"), false).await;
+    let (calls, waiting) = night.at_once().await;
+    assert_eq!(calls, ["Tue 24 Nov 10:15"]);
+    assert_eq!(waiting, Vec::<String>::new());
+    let (happened, subjects) = night.play(None).await;
+    assert_eq!(subjects.len(), 2);
+    assert!(happened.iter().all(|line| line.starts_with("Tue 24 Nov")));
+    assert_eq!(happened.last().unwrap(), "Tue 24 Nov 14:30 choose");
+}
+
 #[tokio::test]
 async fn a_call_that_nobody_picks_up_is_made_again_until_a_supervisor_chooses() {
     let rows = [

@@ -7,7 +7,7 @@ use crate::store_rules::database;
 use crate::support::daemon::{Daemon, Recipe, SCHOOL, Way};
 use crate::support::posts::{accepted, facts, post, referral, trace, trace_with};
 use crate::support::waiting::until;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use std::fs::{self, Permissions};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
@@ -112,9 +112,15 @@ fn settled(mut answer: Value) -> Value {
         // Only a running daemon has a sweeper to ask.
         members.remove("stuck");
         members.remove("next");
+        let slack = |line: &mut Map<String, Value>| {
+            let ahead = line.get_mut("ahead").and_then(Value::as_object_mut);
+            ahead.map(|ahead| ahead.remove("slack_s"))
+        };
+        slack(members);
         for name in ["deliveries", "notifications"] {
             let lines = members.get_mut(name).and_then(Value::as_array_mut);
             for line in lines.into_iter().flatten().filter_map(Value::as_object_mut) {
+                slack(line);
                 for moving in ["attempts", "not_before", "next", "state"] {
                     line.remove(moving);
                 }

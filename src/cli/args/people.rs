@@ -1,13 +1,14 @@
 //! What people at the desk ask for: acts, calls, replies and tasks.
 
 use super::urn;
-use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
+use crate::referral::answer::{CallOutcome, Verdict};
 use crate::referral::ending::{Ending, EndingReason, TaskReason};
 use crate::referral::fact::TaskKind;
 use crate::referral::id::{AlarmId, InboundId, NotificationId, TaskId};
+use crate::referral::post::ForceName;
 use crate::referral::reference::Reference;
 use crate::referral::school::{Role, Urn};
-use clap::{Args, Subcommand};
+use clap::{ArgAction, Args, Subcommand};
 
 /// `notification`.
 #[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
@@ -42,9 +43,9 @@ pub enum NotificationAct {
         /// The role they gave: key_adult, deputy or hub.
         #[arg(long, value_parser = role)]
         role: Role,
-        /// Whether they spoke the school word: matches or unverified.
-        #[arg(long, value_parser = school_word, default_value = "unverified")]
-        word: SchoolWord,
+        /// They spoke the school word: it is asked for, and compared.
+        #[arg(long)]
+        word: bool,
     },
     /// Mail nobody about it until it is released. Its clock runs on.
     Hold(Reasoned),
@@ -128,8 +129,49 @@ pub enum CallCommand {
         #[arg(value_parser = TaskId::parse)]
         task: TaskId,
     },
+    /// Compare the school word: what the school said is typed, not given as an argument. A mismatch is
+    /// recorded, and the call goes no further.
+    Word {
+        /// `tsk_...`
+        #[arg(value_parser = TaskId::parse)]
+        task: TaskId,
+    },
+    /// Say whether a child is on the school's roll. Only then the message and the code to be read back
+    /// are shown.
+    Roll {
+        /// `tsk_...`
+        #[arg(value_parser = TaskId::parse)]
+        task: TaskId,
+        /// yes or no
+        #[arg(value_parser = yes_or_no, action = ArgAction::Set)]
+        on_roll: bool,
+        /// About this child's notification.
+        #[arg(long, value_parser = NotificationId::parse)]
+        notification: NotificationId,
+    },
     /// Say what came of a call. Only `told` ends it; no answer comes back by itself.
     Outcome(CallEnded),
+    /// A school rings: what waits for it, found by a reference, a URN or a name.
+    Find {
+        /// As the caller says it.
+        #[arg(required = true)]
+        text: Vec<String>,
+    },
+    /// A school rings: take its call on, whether or not it was to be rung now.
+    Inbound {
+        /// `ntf_...`, or its reference as the school says it.
+        #[arg(value_name = "ID|REFERENCE", value_parser = id_or_reference)]
+        id: String,
+    },
+    /// How many calls to expect, by when, and how many can be made.
+    Forecast {
+        /// Only this force's.
+        #[arg(long, value_parser = super::force)]
+        force: Option<ForceName>,
+        /// What falls due within so many days.
+        #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..=400))]
+        days: u16,
+    },
 }
 
 /// `call outcome`.
@@ -144,12 +186,10 @@ pub struct CallEnded {
     /// About this child's notification only.
     #[arg(long, value_parser = NotificationId::parse)]
     pub notification: Option<NotificationId>,
-    /// The role of whoever was told: key_adult, deputy or hub.
+    /// The role of whoever was told: key_adult, deputy or hub. Whether they spoke the school word is
+    /// known by `call word`.
     #[arg(long, value_parser = role, required_if_eq("outcome", "told"))]
     pub role: Option<Role>,
-    /// Whether they spoke the school word: matches or unverified.
-    #[arg(long, value_parser = school_word)]
-    pub word: Option<SchoolWord>,
 }
 
 /// `reply`.
@@ -251,8 +291,12 @@ fn role(text: &str) -> Result<Role, String> {
     told.ok_or_else(|| "one of key_adult, deputy, hub: an office is never told".to_owned())
 }
 
-fn school_word(text: &str) -> Result<SchoolWord, String> {
-    one_of(SchoolWord::parse(text), SchoolWord::WORDS)
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("yes or no".to_owned()),
+    }
 }
 
 fn outcome(text: &str) -> Result<CallOutcome, String> {

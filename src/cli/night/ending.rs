@@ -11,6 +11,7 @@ use crate::referral::answer::Verdict;
 use crate::referral::fact::Fact;
 use crate::referral::fold::Case;
 use crate::referral::id::ContactId;
+use crate::referral::policy::Policies;
 use crate::store::Trace;
 use serde_json::{Value, json};
 
@@ -52,7 +53,9 @@ impl Night<'_> {
             id: one.id.to_string(),
         };
         let (readers, directory) = (self.store.readers(), self.store.directory());
-        let found = reads::answer(readers, &directory, self.clock.now(), &question).await;
+        let policies = Policies::new();
+        let known = (&*directory, &policies);
+        let found = reads::answer(readers, known, self.clock.now(), &question).await;
         match found.map_err(|error| Stop::new(Exit::Fault, error))? {
             Answer::Found(found) => Ok(found.get("deliveries").cloned()),
             Answer::NotThere(words) => Err(Stop::new(Exit::Fault, words)),

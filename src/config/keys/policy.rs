@@ -82,6 +82,9 @@ section! {
     callers: u32 = Count("callers", 1, 500), Preset("2");
     /// What a call takes, the next number's dialling included.
     call_min: SignedDuration = Count("minutes", 1, 60), Preset("4");
+    /// Of a hundred schools that are mailed, and nudged on a day on which their staff are in, so many
+    /// usually answer before they are rung. The forecast of calls rests on it.
+    usual_answers_percent: u32 = Count("percent", 0, 100), Preset("60");
 }
 
 /// Every connection but `suspect`.

@@ -35,6 +35,9 @@ pub struct LadderHours {
     pub callers: u32,
     /// What a call takes.
     pub call_takes: SignedDuration,
+    /// Of a hundred places that are mailed, and nudged on a day on which their staff are in, so many
+    /// answer before they are rung. The forecast of calls rests on it.
+    pub usual_answers_percent: u32,
     /// After a holiday: schools are nudged from, on days on which staff are in and pupils are not.
     pub staff_nudges: Time,
     /// After a holiday: the deputies' letter, on the first day that staff are back.
@@ -64,6 +67,7 @@ impl LadderHours {
             choose_before_home,
             callers,
             call_takes,
+            usual_answers_percent,
             staff_nudges,
             staff_deputies,
             staff_calls,
@@ -86,6 +90,10 @@ impl LadderHours {
             ("choose_before_home", span(choose_before_home)),
             ("callers", Tree::Whole((*callers).into())),
             ("call_takes", span(call_takes)),
+            (
+                "usual_answers_percent",
+                Tree::Whole((*usual_answers_percent).into()),
+            ),
             ("staff_nudges", time(staff_nudges)),
             ("staff_deputies", time(staff_deputies)),
             ("staff_calls", time(staff_calls)),
@@ -114,6 +122,7 @@ impl Default for LadderHours {
             choose_before_home: SignedDuration::from_mins(45),
             callers: 2,
             call_takes: SignedDuration::from_mins(4),
+            usual_answers_percent: 60,
             staff_nudges: Time::constant(8, 30, 0, 0),
             staff_deputies: Time::constant(13, 0, 0, 0),
             staff_calls: Time::constant(9, 0, 0, 0),

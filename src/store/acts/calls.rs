@@ -6,6 +6,7 @@ use super::super::tasks::can_be_done_from;
 use super::super::tx::{Fault, Tx};
 use super::super::views::instant;
 use super::notifications::{not_told, record, told};
+use super::on_call::on_call;
 use super::{Acted, NotActed};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::decide::Observation;
@@ -13,6 +14,7 @@ use crate::referral::fact::{Fact, Settlement, TaskKind};
 use crate::referral::fold::Case;
 use crate::referral::id::{NotificationId, TaskId};
 use crate::referral::ladder::call_again_after;
+use crate::referral::post::ForceName;
 use crate::referral::school::Role;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
@@ -171,6 +173,13 @@ pub(super) async fn call_outcome(
     if about.is_empty() {
         return Ok(Err(NotActed::NotThere("notification in this call")));
     }
+    if matches!(call.outcome, CallOutcome::Told | CallOutcome::NotOnRoll) {
+        for member in &about {
+            if let Some(refused) = on_call(tx, *member, call.task).await?.stops() {
+                return Ok(Err(refused));
+            }
+        }
+    }
     match call.outcome {
         CallOutcome::Told => {
             if let Some(refused) = not_told(call.role) {
@@ -181,9 +190,10 @@ pub(super) async fn call_outcome(
                 return Ok(Err(NotActed::NotNow(NOT_SPOKEN_OF)));
             }
             for member in &about {
+                let word = on_call(tx, *member, call.task).await?.word(call.word);
                 done(tx, call, *member, operator, actor).await?;
                 let case = case_of(tx, *member).await?;
-                told(tx, &case, Some(call.task), (call.role, call.word), actor).await?;
+                told(tx, &case, Some(call.task), (call.role, word), actor).await?;
             }
             Ok(Ok(about))
         }
@@ -209,7 +219,10 @@ pub(super) async fn call_outcome(
         | CallOutcome::Closed
         | CallOutcome::WrongNumber
         | CallOutcome::WillNotTalk => {
-            comes_back(tx, call, &members, was_claimed, operator, actor).await?;
+            let force: Option<String> = row.try_get("force")?;
+            let force = force.as_deref().and_then(ForceName::parse);
+            let known = (was_claimed, force.as_ref());
+            comes_back(tx, call, &members, known, operator, actor).await?;
             Ok(Ok(members))
         }
     }
@@ -286,7 +299,7 @@ async fn comes_back(
     tx: &mut Tx<'_>,
     call: &Call,
     members: &[NotificationId],
-    was_claimed: bool,
+    (was_claimed, force): (bool, Option<&ForceName>),
     operator: &str,
     actor: &str,
 ) -> Result<(), Fault> {
@@ -303,7 +316,8 @@ async fn comes_back(
     }
     if let Some(member) = members.first() {
         let case = case_of(tx, *member).await?;
-        wanted_by = can_be_done_from(tx, &case, (TaskKind::RingSchool, wanted_by), None);
+        let asked = (TaskKind::RingSchool, wanted_by);
+        wanted_by = can_be_done_from(tx, &case, asked, force);
     }
     sqlx::query(SETTLE)
         .bind(call.task.to_string())

@@ -2,6 +2,7 @@
 
 use super::super::cases::{Observed, apply, case_of};
 use super::super::tx::{Fault, Tx};
+use super::on_call::{Compared, compared, contacts_of};
 use super::{Acted, NotActed, first};
 use crate::referral::answer::{SchoolWord, Verdict};
 use crate::referral::decide::Observation;
@@ -147,6 +148,40 @@ pub(super) async fn tell(
     }
     told(tx, &case, None, (role, word), actor).await?;
     Ok(Ok(vec![notification]))
+}
+
+/// As [`tell`], where the school spoke its word. One that does not match is recorded, and nobody counts as
+/// told.
+pub(super) async fn tell_with_word(
+    tx: &mut Tx<'_>,
+    notification: NotificationId,
+    (role, said): (Role, &str),
+    actor: &str,
+) -> Result<Acted, Fault> {
+    let Some(case) = found(tx, notification).await? else {
+        return Ok(Err(NotActed::NotThere("notification")));
+    };
+    let matches = match compared(said, contacts_of(tx, &case)) {
+        Compared::NoneKept => {
+            let words = "no word of this school is kept: record it without, as unverified";
+            return Ok(Err(NotActed::NotNow(words)));
+        }
+        Compared::Matches => true,
+        Compared::Differs => false,
+    };
+    let heard = Fact::SchoolWordHeard {
+        task: None,
+        matches,
+    };
+    if matches {
+        let told = tell(tx, notification, (role, SchoolWord::Matches), actor).await?;
+        if told.is_ok() {
+            apply(tx, notification, Observed::by(actor, heard), None).await?;
+        }
+        return Ok(told);
+    }
+    apply(tx, notification, Observed::by(actor, heard), None).await?;
+    Ok(Ok(Vec::new()))
 }
 
 /// An office is read and answered by clerks and volunteers: nobody there is told about a child.

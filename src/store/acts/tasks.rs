@@ -160,7 +160,8 @@ pub(super) async fn reveal(
     Ok(Ok(members))
 }
 
-fn is_own(row: &SqliteRow, operator: &str, tx: &Tx<'_>) -> Result<bool, Fault> {
+/// Whether an operator has this task to themselves.
+pub(super) fn is_own(row: &SqliteRow, operator: &str, tx: &Tx<'_>) -> Result<bool, Fault> {
     let who: Option<String> = row.try_get("claimed_by")?;
     let at: Option<i64> = row.try_get("claimed_at")?;
     let holds = at.is_some_and(|at| claim_holds(instant(at), tx.now));

@@ -105,7 +105,7 @@ impl Readers {
         })
     }
 
-    async fn members(&self, task: &str) -> Result<Vec<CallMember>, Fault> {
+    pub(in crate::store) async fn members(&self, task: &str) -> Result<Vec<CallMember>, Fault> {
         let mut connection = self.pool.acquire().await?;
         let rows = sqlx::query(MEMBERS)
             .bind(task)

@@ -174,6 +174,34 @@ impl Night {
         self.rings_on = true;
     }
 
+    /// Once all that was due at the post has happened: when calls are wanted, and what waits for a later day.
+    pub(super) async fn at_once(&self) -> (Vec<String>, Vec<String>) {
+        let mut hints = self.store().hints();
+        let (now, readers) = (self.clock.now(), self.store().readers());
+        let shown = |at| london::civil(at).strftime("%a %-d %b %H:%M").to_string();
+        loop {
+            hints.mark_unchanged();
+            let queue = readers.list_queue().await.unwrap();
+            let timer = self.store().next_timer().await.unwrap().unwrap();
+            let due = |line: &firstbell::store::QueueLine| {
+                line.state == "sending" || line.not_before <= now
+            };
+            if timer <= now || queue.iter().any(due) {
+                let changed = tokio::time::timeout(PATIENCE, hints.changed()).await;
+                changed.expect("the stages go on").unwrap();
+                continue;
+            }
+            let calls = readers.list_calls(now).await.unwrap();
+            let calls = calls.iter().map(|call| shown(call.wanted_by)).collect();
+            let tomorrow = london::civil(now).date().tomorrow().unwrap();
+            let later = [timer]
+                .into_iter()
+                .chain(queue.iter().map(|line| line.not_before));
+            let later = later.filter(|at| london::civil(*at).date() >= tomorrow);
+            return (calls, later.map(shown).collect());
+        }
+    }
+
     /// Moves the clock to this time, or until a supervisor has to choose. Gives what happened, and the
     /// letters' subjects.
     pub(super) async fn play(mut self, to: Option<&str>) -> (Vec<String>, Vec<String>) {

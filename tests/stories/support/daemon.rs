@@ -196,13 +196,18 @@ impl Daemon {
 
     /// Runs a command of the same settings.
     pub(crate) fn command(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_firstbell"))
+        let mut command = self.prepared(arguments);
+        command.stdin(Stdio::null()).output().unwrap()
+    }
+
+    /// A command of the same settings, not yet run.
+    pub(crate) fn prepared(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_firstbell"));
+        command
             .arg("--config")
             .arg(self.folder.path().join("firstbell.toml"))
-            .args(arguments)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+            .args(arguments);
+        command
     }
 
     /// Runs a command that must succeed; gives what it printed as JSON.

@@ -1,0 +1,253 @@
+//! While a school is on the telephone: its word compared, the roll question answered, and a call that the
+//! school itself makes.
+
+use super::super::cases::{Observed, apply, case_of, load};
+use super::super::rows::notification_ids;
+use super::super::tasks::{self, can_be_done_from};
+use super::super::tx::{Fault, Tx, sha256};
+use super::calls::{Call, call_outcome, claim, open_task};
+use super::tasks::is_own;
+use super::{Acted, NotActed, first, notifications};
+use crate::referral::answer::{CallOutcome, SchoolWord};
+use crate::referral::directory::ContactOf;
+use crate::referral::fact::{Fact, TaskKind};
+use crate::referral::fold::Case;
+use crate::referral::id::{NotificationId, TaskId};
+use crate::referral::plan::{Hold, HoldReason, Target};
+use crate::referral::post::ForceName;
+use crate::referral::school::{Contact, Role, spoken_words};
+use aws_lc_rs::constant_time::verify_slices_are_equal;
+use sqlx::Row;
+
+/// Live notifications of one force for the same place.
+const OF_PLACE: &str = "SELECT id AS notification FROM notification WHERE live = 1 AND force = $1 AND ((urn IS NOT NULL AND urn = $2) OR (la_code IS NOT NULL AND la_code = $3)) ORDER BY act_by, id LIMIT 200";
+
+#[cfg(test)]
+pub(crate) const STATEMENTS: &[&str] = &[OF_PLACE];
+
+const NOT_YOURS: &str = "the call is not claimed by you: claim it first";
+const NO_CALL: &str = "this task is no call";
+const NO_FURTHER: &str = "the words did not match: this call goes no further. End it as \
+     will_not_talk, and ring the directory's number";
+const NONE_KEPT: &str = "no word of this school is kept: go on without, recorded as unverified";
+
+/// What came of comparing what the school said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Compared {
+    Matches,
+    Differs,
+    /// No contact of the school has a card's hash.
+    NoneKept,
+}
+
+/// Compares with every card's hash of the school, in a time that does not tell how far it matched.
+pub(super) fn compared(said: &str, contacts: &[Contact]) -> Compared {
+    let digest = sha256(spoken_words(said).as_bytes());
+    let digits: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hashes = contacts.iter().filter_map(|known| known.word_hash.as_ref());
+    let mut found = Compared::NoneKept;
+    for hash in hashes {
+        let same = verify_slices_are_equal(hash.as_bytes(), digits.as_bytes()).is_ok();
+        found = match (same, found) {
+            (true, _) | (_, Compared::Matches) => Compared::Matches,
+            (false, _) => Compared::Differs,
+        };
+    }
+    found
+}
+
+/// The contacts of whom a case is for.
+pub(super) fn contacts_of<'t>(tx: &'t Tx<'_>, case: &Case) -> &'t [Contact] {
+    match case.target {
+        Target::School(urn) => tx.state.directory.contacts_of(ContactOf::School(urn)),
+        Target::Authority(code) => tx.state.directory.contacts_of(ContactOf::Authority(code)),
+        Target::Unrouted => &[],
+    }
+}
+
+/// What was said on one call about one of its notifications.
+#[derive(Debug, Default)]
+pub(super) struct OnCall {
+    matched: bool,
+    differed: bool,
+    rolled: bool,
+}
+
+pub(super) async fn on_call(
+    tx: &mut Tx<'_>,
+    member: NotificationId,
+    of: TaskId,
+) -> Result<OnCall, Fault> {
+    let mut heard = OnCall::default();
+    for fact in &load(tx, member).await?.0 {
+        if let Fact::SchoolWordHeard { task, matches } = fact
+            && *task == Some(of)
+        {
+            heard.matched |= *matches;
+            heard.differed |= !*matches;
+        }
+        heard.rolled |= matches!(fact, Fact::RollAnswered { task, .. } if *task == of);
+    }
+    Ok(heard)
+}
+
+impl OnCall {
+    /// The word as it counts: what was compared on this call, else what was said of it.
+    pub(super) fn word(&self, said: SchoolWord) -> SchoolWord {
+        if self.matched {
+            SchoolWord::Matches
+        } else {
+            said
+        }
+    }
+
+    /// Why nobody may be told on this call any more.
+    pub(super) fn stops(&self) -> Option<NotActed> {
+        self.differed.then_some(NotActed::NotNow(NO_FURTHER))
+    }
+}
+
+/// An operator's own call, and whom it is about.
+async fn own_call(
+    tx: &mut Tx<'_>,
+    task: TaskId,
+    operator: &str,
+) -> Result<Result<Vec<NotificationId>, NotActed>, Fault> {
+    let (row, members) = match open_task(tx, task).await? {
+        Ok(found) => found,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let kind: String = row.try_get("kind")?;
+    if TaskKind::parse(&kind) != Some(TaskKind::RingSchool) {
+        return Ok(Err(NotActed::NotNow(NO_CALL)));
+    }
+    if !is_own(&row, operator, tx)? {
+        return Ok(Err(NotActed::NotNow(NOT_YOURS)));
+    }
+    for member in &members {
+        if let Some(refused) = on_call(tx, *member, task).await?.stops() {
+            return Ok(Err(refused));
+        }
+    }
+    Ok(Ok(members))
+}
+
+/// Compares what the school said with its card. What was said is kept nowhere.
+pub(super) async fn word(
+    tx: &mut Tx<'_>,
+    task: TaskId,
+    said: &str,
+    operator: &str,
+) -> Result<Acted, Fault> {
+    let members = match own_call(tx, task, operator).await? {
+        Ok(members) => members,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let Some(first_of) = members.first() else {
+        return Ok(Err(NotActed::NotThere("notification in this call")));
+    };
+    let case = case_of(tx, *first_of).await?;
+    let matches = match compared(said, contacts_of(tx, &case)) {
+        Compared::Matches => true,
+        Compared::Differs => false,
+        Compared::NoneKept => return Ok(Err(NotActed::NotNow(NONE_KEPT))),
+    };
+    let actor = first::actor(operator);
+    for member in &members {
+        let heard = Fact::SchoolWordHeard {
+            task: Some(task),
+            matches,
+        };
+        apply(tx, *member, Observed::by(&actor, heard), None).await?;
+    }
+    Ok(Ok(members))
+}
+
+/// Whether the child is on the roll. With a yes comes the code that is read back; a no ends the call for
+/// this child.
+pub(super) async fn roll(
+    tx: &mut Tx<'_>,
+    (task, about): (TaskId, NotificationId),
+    on_roll: bool,
+    operator: &str,
+) -> Result<Acted, Fault> {
+    let members = match own_call(tx, task, operator).await? {
+        Ok(members) => members,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    if !members.contains(&about) {
+        return Ok(Err(NotActed::NotThere("notification in this call")));
+    }
+    let actor = first::actor(operator);
+    if !on_roll {
+        let call = Call {
+            task,
+            outcome: CallOutcome::NotOnRoll,
+            only: Some(about),
+            role: Role::KeyAdult,
+            word: SchoolWord::Unverified,
+        };
+        return call_outcome(tx, &call, operator, &actor).await;
+    }
+    // Asked again, it is the same code.
+    if !on_call(tx, about, task).await?.rolled {
+        let code = format!("{:04}", tx.random_u64()? % 10_000);
+        let answered = Fact::RollAnswered { task, code };
+        apply(tx, about, Observed::by(&actor, answered), None).await?;
+    }
+    Ok(Ok(vec![about]))
+}
+
+/// The school rings us: everything that waits for it is one call, which the operator has taken on.
+pub(super) async fn inbound(
+    tx: &mut Tx<'_>,
+    notification: NotificationId,
+    operator: &str,
+) -> Result<Acted, Fault> {
+    let case = match notifications::live(tx, notification).await? {
+        Ok(case) => case,
+        Err(refused) => return Ok(Err(refused)),
+    };
+    let (urn, la_code) = match case.target {
+        Target::School(urn) => (Some(urn.to_string()), None),
+        Target::Authority(code) => (None, Some(code.to_string())),
+        Target::Unrouted => {
+            let words = "no school is known: choose it with firstbell notification route";
+            return Ok(Err(NotActed::NotNow(words)));
+        }
+    };
+    if is_conflict(&case) {
+        let words = "an adult involved has a part in this school: do not speak of it on this call";
+        return Ok(Err(NotActed::NotNow(words)));
+    }
+    let (.., by) = load(tx, notification).await?;
+    let rows = sqlx::query(OF_PLACE)
+        .bind(by.force.as_ref().map(ForceName::as_str))
+        .bind(urn)
+        .bind(la_code)
+        .fetch_all(tx.flushed().await?)
+        .await?;
+    let kind = TaskKind::RingSchool;
+    let task = tasks::open_or_new(tx, &case, kind, &by).await?;
+    let wanted_by = can_be_done_from(tx, &case, (kind, tx.now), by.force.as_ref());
+    let actor = first::actor(operator);
+    for member in notification_ids(&rows)? {
+        let case = case_of(tx, member).await?;
+        if is_conflict(&case) || case.people.has_open(kind) {
+            continue;
+        }
+        tasks::write(tx, &case, task, kind, wanted_by, &by).await?;
+        let opened = Fact::TaskOpened {
+            task,
+            task_kind: kind,
+            wanted_by,
+        };
+        apply(tx, member, Observed::by(&actor, opened), None).await?;
+    }
+    claim(tx, task, operator, &actor).await
+}
+
+fn is_conflict(case: &Case) -> bool {
+    let conflict = |hold: &Hold| hold.reason == HoldReason::Conflict;
+    case.hold.as_ref().is_some_and(conflict)
+}

@@ -1,0 +1,252 @@
+//! A school on the telephone, by the real command line: its word is compared and not believed, what is
+//! told stands behind the roll question, and a school that rings us is found.
+
+use crate::support::daemon::{Daemon, SCHOOL};
+use crate::support::posts::{accepted, facts, referral, trace};
+use serde_json::{Value, json};
+use std::io::Write;
+use std::process::{Output, Stdio};
+
+/// What stands on the school's card; the directory has its hash.
+const CARD: &str = "amber otter";
+
+/// Held, and rung: the name is unlike the register's.
+fn doubted(number: u32, given_name: &str) -> Value {
+    let mut document = referral(number, given_name, (SCHOOL.0, "Quite Another Place"));
+    document["children"][0]["schools"][0]["urn_source"] = json!("typed");
+    document
+}
+
+/// A command to which this line is typed.
+fn typed(daemon: &Daemon, arguments: &[&str], line: &str) -> Output {
+    let mut child = daemon
+        .prepared(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    writeln!(stdin, "{line}").unwrap();
+    drop(stdin);
+    child.wait_with_output().unwrap()
+}
+
+#[track_caller]
+fn said(output: &Output) -> String {
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{words}");
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+#[track_caller]
+fn refused(output: &Output, wanted: &str) {
+    let words = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{words}");
+    assert!(words.contains(wanted), "{words}");
+}
+
+/// The one call there is.
+fn the_call(daemon: &Daemon) -> String {
+    let tasks = daemon.json(&["task", "list", "--kind", "ring_school"]);
+    let tasks = tasks["tasks"].as_array().unwrap();
+    assert_eq!(tasks.len(), 1);
+    tasks[0]["task"].as_str().unwrap().to_owned()
+}
+
+/// Where the given text stands in an answer that is shown to the operator.
+fn shown(daemon: &Daemon) -> (Value, String) {
+    let reveal = ["call", "next", "--reveal"];
+    let text = said(&daemon.command(&reveal));
+    (daemon.json(&reveal), text)
+}
+
+#[test]
+fn a_word_that_does_not_match_ends_the_call_and_one_that_matches_is_recorded_as_such() {
+    let daemon = Daemon::start();
+    let child = accepted(&daemon, &doubted(1, "Ermintrude"));
+    let task = the_call(&daemon);
+    let word = |task: &str, line: &str| typed(&daemon, &["call", "word", task], line);
+    refused(&word(&task, CARD), "not claimed by you");
+    daemon.json(&["call", "claim", &task]);
+    refused(&word(&task, "amber badger"), "do not match");
+    // Neither a better word nor any other way goes on with this call.
+    refused(&word(&task, CARD), "goes no further");
+    let told = |task: &str| {
+        let outcome = ["call", "outcome", task, "told", "--role", "deputy"];
+        daemon.command(&outcome)
+    };
+    refused(&told(&task), "goes no further");
+    let roll = ["call", "roll", &task, "yes", "--notification", &child];
+    refused(&daemon.command(&roll), "goes no further");
+    let (_, text) = shown(&daemon);
+    assert!(text.contains("DO NOT MATCH"), "{text}");
+    daemon.json(&["call", "outcome", &task, "will_not_talk"]);
+
+    let again = the_call(&daemon);
+    assert_ne!(again, task);
+    daemon.json(&["call", "claim", &again]);
+    let heard = said(&word(&again, "  Amber   OTTER "));
+    assert!(heard.contains("The words match."), "{heard}");
+    said(&told(&again));
+    let seen = trace(&daemon, &child);
+    assert_eq!(seen["state"], "told");
+    assert_eq!(facts(&seen, "told")[0]["word"], "matches");
+    let heard: Vec<Value> = facts(&seen, "school_word_heard");
+    let matches: Vec<&Value> = heard.iter().map(|fact| &fact["matches"]).collect();
+    assert_eq!(matches, [false, true]);
+    let all = seen.to_string() + &daemon.log();
+    for kept in ["otter", "OTTER", "badger"] {
+        assert!(!all.contains(kept), "{kept} is kept");
+    }
+}
+
+#[test]
+fn without_a_word_it_is_told_unverified_and_nobody_can_say_for_themselves_that_it_matches() {
+    let daemon = Daemon::start();
+    let child = accepted(&daemon, &doubted(1, "Ermintrude"));
+    let own_word = ["--role", "deputy", "--word", "matches"];
+    let outcome = ["call", "outcome", &the_call(&daemon), "told"];
+    let of = ["notification", "tell", &child];
+    for typed in [outcome.as_slice(), of.as_slice()] {
+        let answer = daemon.command(&[typed, own_word.as_slice()].concat());
+        assert_eq!(answer.status.code(), Some(64));
+    }
+    // Entered afterwards: a word that does not match counts for nothing, and is recorded.
+    let afterwards = ["notification", "tell", &child, "--role", "deputy", "--word"];
+    refused(
+        &typed(&daemon, &afterwards, "amber badger"),
+        "nobody counts as told",
+    );
+    assert_eq!(trace(&daemon, &child)["state"], "held");
+    daemon.json(&["notification", "tell", &child, "--role", "deputy"]);
+    let seen = trace(&daemon, &child);
+    assert_eq!(facts(&seen, "told")[0]["word"], "unverified");
+    assert_eq!(facts(&seen, "school_word_heard").len(), 1);
+    let other = accepted(&daemon, &doubted(2, "Dougal"));
+    let afterwards = ["notification", "tell", &other, "--role", "deputy", "--word"];
+    said(&typed(&daemon, &afterwards, CARD));
+    assert_eq!(facts(&trace(&daemon, &other), "told")[0]["word"], "matches");
+}
+
+#[test]
+fn the_message_and_the_code_are_shown_once_the_child_is_said_to_be_on_the_roll() {
+    let daemon = Daemon::start();
+    let child = accepted(&daemon, &doubted(1, "Ermintrude"));
+    let other = accepted(&daemon, &doubted(2, "Dougal"));
+    let task = the_call(&daemon);
+    daemon.json(&["call", "claim", &task]);
+    let (call, text) = shown(&daemon);
+    assert_eq!(call["call"]["children"].as_array().unwrap().len(), 2);
+    assert!(text.contains("Do you have Ermintrude"), "{text}");
+    for behind in ["when police attended", "read back the surname"] {
+        assert!(!text.contains(behind), "{text}");
+    }
+    let roll = |answer, child: &str| {
+        let roll = ["call", "roll", &task, answer, "--notification", child];
+        daemon.json(&roll)
+    };
+    let code = roll("yes", &child)["code"].clone();
+    let digits = code.as_str().unwrap();
+    assert_eq!(digits.len(), 4);
+    assert!(digits.bytes().all(|byte| byte.is_ascii_digit()));
+    assert_eq!(
+        roll("yes", &child)["code"],
+        code,
+        "asked again it is the same"
+    );
+    let (call, text) = shown(&daemon);
+    let children = call["call"]["children"].as_array().unwrap();
+    let of = |id: &str| children.iter().find(|c| c["notification"] == id).unwrap();
+    assert_eq!(of(&child)["code"], code);
+    assert!(of(&child)["message"].as_array().unwrap().len() >= 4);
+    assert_eq!(of(&other).get("message"), None);
+    assert!(text.contains("was there when police attended"), "{text}");
+    assert!(text.contains(digits), "{text}");
+
+    // Not on the roll: it is for somebody else to find the school, and the call goes on.
+    let gone = roll("no", &other);
+    assert_eq!(gone["notifications"][0]["state"], "refused");
+    let told = ["call", "outcome", &task, "told", "--role", "key_adult"];
+    let told = daemon.json(&told);
+    assert_eq!(told["notifications"][0]["notification"], child.as_str());
+    assert_eq!(facts(&trace(&daemon, &child), "roll_answered").len(), 1);
+}
+
+#[test]
+fn a_restricted_case_is_a_supervisors_alone() {
+    let mut daemon = Daemon::start();
+    let mut restricted = referral(1, "Ermintrude", SCHOOL);
+    restricted["restricted"] = json!(true);
+    let child = accepted(&daemon, &restricted);
+    let task = the_call(&daemon);
+    let release = ["notification", "release", &child, "--reason", "agreed"];
+    for refused_to in [
+        ["notification", "show", &child].as_slice(),
+        &["notification", "trace", &child],
+        &["call", "claim", &task],
+        &["call", "outcome", &task, "told", "--role", "deputy"],
+        &["notification", "tell", &child, "--role", "deputy"],
+        &release,
+    ] {
+        refused(&daemon.command(refused_to), "a supervisor's alone");
+    }
+    assert_eq!(daemon.json(&["call", "next"])["call"], Value::Null);
+    // That it waits is no secret.
+    let queue = daemon.json(&["queue"]);
+    assert_eq!(queue["notifications"][0]["hold"], "restricted");
+
+    daemon.stop_and_wait();
+    let settings = daemon.folder.path().join("firstbell.toml");
+    let written = std::fs::read_to_string(&settings).unwrap();
+    let supervisor = written.replace("[\"operator\"]", "[\"supervisor\"]");
+    std::fs::write(&settings, supervisor).unwrap();
+    daemon.begin();
+    assert_eq!(
+        daemon.json(&["call", "next"])["call"]["task"],
+        task.as_str()
+    );
+    daemon.json(&["call", "claim", &task]);
+    let released = daemon.json(&release);
+    assert_eq!(released["notifications"][0]["state"], "open");
+    assert_eq!(facts(&trace(&daemon, &child), "released").len(), 1);
+}
+
+#[test]
+fn a_school_that_rings_us_is_found_by_reference_or_name_and_its_call_taken_on() {
+    let daemon = Daemon::start();
+    // Its letter waits: nobody was to ring yet.
+    let child = accepted(&daemon, &referral(1, "Ermintrude", SCHOOL));
+    let second = accepted(&daemon, &referral(2, "Dougal", SCHOOL));
+    let reference = trace(&daemon, &child)["reference"].clone();
+    let reference = reference.as_str().unwrap();
+    for words in [[reference].as_slice(), &["marsh", "end"], &[SCHOOL.0]] {
+        let found = daemon.json(&[&["call", "find"], words].concat());
+        assert_eq!(found["schools"][0]["urn"], SCHOOL.0, "{words:?}");
+        let waiting = found["schools"][0]["notifications"].as_array().unwrap();
+        assert_eq!(waiting.len(), 2, "{words:?}");
+        assert!(!found.to_string().contains("Ermintrude"));
+    }
+    let nothing = said(&daemon.command(&["call", "find", "7KQ2-M4XD"]));
+    assert!(nothing.contains("Neither a reference"), "{nothing}");
+
+    let text = said(&daemon.command(&["call", "inbound", reference]));
+    assert!(text.contains("firstbell call next --reveal"), "{text}");
+    let task = the_call(&daemon);
+    let (call, _) = shown(&daemon);
+    assert_eq!(call["own"], true);
+    assert_eq!(call["call"]["task"], task.as_str());
+    assert_eq!(call["call"]["children"].as_array().unwrap().len(), 2);
+    let told = ["call", "outcome", &task, "told", "--role", "key_adult"];
+    daemon.json(&told);
+    for id in [&child, &second] {
+        assert_eq!(trace(&daemon, id)["state"], "told");
+    }
+
+    // An adult involved has a part in the school: whoever rings is not told.
+    let mut conflict = referral(3, "Florence", SCHOOL);
+    conflict["children"][0]["schools"][0]["involved_person"] = json!("yes");
+    let conflict = accepted(&daemon, &conflict);
+    let inbound = daemon.command(&["call", "inbound", &conflict]);
+    refused(&inbound, "do not speak of it on this call");
+}
