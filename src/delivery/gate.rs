@@ -15,6 +15,8 @@ use std::time::Duration;
 const SPREAD: Duration = Duration::from_secs(2);
 /// A letter whose last safe moment is nearer than this is not made to wait for that.
 const LITTLE_SLACK: SignedDuration = SignedDuration::from_hours(1);
+/// That a relay is away is written down this often: whoever reads it believes it for many times as long.
+const TELLS_AGAIN: Duration = Duration::from_mins(1);
 
 /// One route's gate.
 #[derive(Debug)]
@@ -26,6 +28,10 @@ pub(super) struct Gate {
     others: usize,
     opens: Opens,
     health: RouteHealth,
+    /// When something is due next, as it was when so many batches had been written; and asked when.
+    due: Option<(u64, Duration, Option<Timestamp>)>,
+    /// When it was last written down that its relay is away.
+    told: Option<Duration>,
 }
 
 /// When places may be used for the first time.
@@ -62,6 +68,8 @@ impl Gate {
             others: 0,
             opens: Opens::NotBegun,
             health: RouteHealth::new(route.name.clone(), route.connections),
+            due: None,
+            told: None,
             route,
         }
     }
@@ -129,8 +137,33 @@ impl Gate {
         *self.count(is_letter) += 1;
     }
 
-    pub(super) fn knocking(&mut self) {
+    /// A knock begins. Says whether it is to be written down when it meets nobody.
+    pub(super) fn knocking(&mut self, now: Duration) -> bool {
         self.breaker.knocking();
+        let tells = self
+            .told
+            .is_none_or(|told| now.saturating_sub(told) >= TELLS_AGAIN);
+        if tells {
+            self.told = Some(now);
+        }
+        tells
+    }
+
+    /// When something is due next, if that was asked since the latest batch, and less than `poll` ago.
+    pub(super) fn known_due(
+        &self,
+        batch: u64,
+        now: Duration,
+        poll: Duration,
+    ) -> Option<Option<Timestamp>> {
+        let known = self
+            .due
+            .filter(|(of, asked, _)| *of == batch && now.saturating_sub(*asked) < poll);
+        known.map(|(.., due)| due)
+    }
+
+    pub(super) fn learned_due(&mut self, batch: u64, now: Duration, due: Option<Timestamp>) {
+        self.due = Some((batch, now, due));
     }
 
     pub(super) fn knocked(
@@ -352,7 +385,8 @@ mod tests {
         assert_eq!((health.open_since, health.busy), (Some(evening()), 0));
         assert_eq!(health.last_failure.unwrap().why, AttemptWhy::Unreachable);
         assert_eq!(gate.next(at(1), evening()), Do::Knock);
-        gate.knocking();
+        let tells = [1, 60, 61].map(|second| gate.knocking(at(second)));
+        assert_eq!(tells, [true, false, true], "once a minute");
         assert_eq!(gate.next(at(1), evening()), Do::Wait(None));
         gate.knocked(None, (at(1), evening()), 0);
         let Do::Claim { room, alone } = gate.next(at(1), evening()) else {
