@@ -19,7 +19,7 @@ use sqlx::sqlite::SqliteRow;
 const LISTED: &str = "SELECT id FROM contact WHERE address_digest = $1 AND urn = $2 AND role <> 'office' AND to_version IS NULL ORDER BY role, rank, id";
 const ANYWHERE: &str = "SELECT id FROM contact WHERE address_digest = $1 AND role <> 'office' AND to_version IS NULL ORDER BY role, rank, id LIMIT 1";
 const DELIVERY: &str = "SELECT id FROM delivery WHERE letter = $1";
-const SIBLINGS: &str = "SELECT n.id FROM notification n JOIN notification one ON one.referral = n.referral AND one.urn IS n.urn AND one.la_code IS n.la_code WHERE one.id = $1 AND n.id <> $1 AND n.live = 1 ORDER BY n.id";
+const SIBLINGS: &str = "SELECT n.id FROM notification n JOIN notification one ON one.referral = n.referral AND one.urn IS +n.urn AND one.la_code IS +n.la_code WHERE one.id = $1 AND n.id <> $1 AND n.live = 1 ORDER BY n.id";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[LISTED, ANYWHERE, DELIVERY, SIBLINGS];

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 const LETTER_ADD: &str = "INSERT INTO letter(id, kind, message, notification, contact, directory_version, token, message_id, basis) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const DELIVERY_ADD: &str = "INSERT INTO delivery(id, letter, notification, cause, lane, route, state, last_safe_at, not_before, not_after) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)";
 const NUDGE_ADD: &str = "INSERT INTO nudge(mailbox, day, letter) VALUES (?, ?, ?)";
-const OF_CONTACT: &str = "SELECT DISTINCT n.id FROM notification n JOIN contact c ON c.urn = COALESCE(n.urn, 'la:' || n.la_code) WHERE c.id = $1 AND n.live = 1 AND n.id <> $2 ORDER BY n.id";
+const OF_CONTACT: &str = "SELECT n.id FROM contact c CROSS JOIN notification n ON n.urn = c.urn WHERE c.id = $1 AND n.live = 1 AND n.id <> $2 UNION SELECT n.id FROM contact c CROSS JOIN notification n ON n.la_code = substr(c.urn, 4) AND n.urn IS NULL WHERE c.id = $1 AND c.urn LIKE 'la:%' AND n.live = 1 AND n.id <> $2 ORDER BY 1";
 const BLOCK_ADD: &str = "INSERT INTO block(id, what, target, since, by_whom) VALUES (?, 'contact', ?, ?, ?) ON CONFLICT DO NOTHING";
 
 #[cfg(test)]

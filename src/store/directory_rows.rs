@@ -21,7 +21,7 @@ const PROPOSALS_STALE: &str =
     "UPDATE proposal SET state = 'stale' WHERE base_version < $1 AND state = 'open'";
 const VERSION_ADD: &str = "INSERT INTO directory_version(n, proposal, live_at, proposed_by, digest) VALUES ($1, $2, $3, $4, $5)";
 const VERSION_SAVE: &str = "UPDATE store SET directory_version = $1 WHERE one = 1";
-const REFERRALS: &str = "SELECT COUNT(*) FROM referral";
+const REFERRALS: &str = "SELECT EXISTS (SELECT 1 FROM referral)";
 const CONTACT_END: &str = "UPDATE contact SET to_version = $1 WHERE id = $2 AND to_version IS NULL";
 const CONTACT_ADD: &str = "INSERT INTO contact(id, urn, from_version, role, rank, route, address_digest, detail, valid_from, valid_to) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
 

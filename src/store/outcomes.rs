@@ -27,7 +27,7 @@ const DELIVERY: &str = "SELECT d.notification, c.content_key FROM delivery d JOI
 const ATTEMPT_ENDED_AT: &str =
     "SELECT ended_at, result FROM attempt WHERE delivery = $1 AND n = $2";
 const ATTEMPT_SAVE: &str = "UPDATE attempt SET ended_at = ?, result = ?, phase = ?, code = ?, enhanced = ?, tls = ?, chain_digest = ?, words = ? WHERE delivery = ? AND n = ?";
-const SENDING: &str = "SELECT d.id, d.attempts, l.item IS NULL AS unsigned FROM delivery d JOIN letter l ON l.id = d.letter WHERE d.state = 'sending' AND d.incarnation < $1 ORDER BY d.id";
+const SENDING: &str = "SELECT d.id, d.attempts, l.item IS NULL AS unsigned FROM delivery d JOIN letter l ON l.id = d.letter WHERE d.state = 'sending' AND d.incarnation < $1 ORDER BY +d.id";
 
 const SET_ASIDE: &str = "UPDATE delivery SET state = 'held', quarantined = 1 WHERE id = $1";
 const SAVEPOINT: &str = "SAVEPOINT delivery";

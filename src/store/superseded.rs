@@ -11,7 +11,8 @@ use crate::referral::post::Referral;
 use sqlx::Row;
 
 const NAMED: &str = "SELECT id, duplicate_of FROM referral WHERE force = $1 AND referral_id = $2";
-const SUCCESSOR: &str = "SELECT id FROM referral WHERE force = $1 AND supersedes_id = $2 ORDER BY received_at DESC, id DESC LIMIT 1";
+// The plus keeps it from walking all referrals of a force in the order of their arrival.
+const SUCCESSOR: &str = "SELECT id FROM referral WHERE force = $1 AND supersedes_id = $2 ORDER BY +received_at DESC, id DESC LIMIT 1";
 const LIVE: &str = "SELECT id FROM notification WHERE referral = $1 AND live = 1 ORDER BY id";
 const END: &str = "UPDATE referral SET ended = 'superseded' WHERE id = $1 AND ended IS NULL";
 const COUNT: &str = "SELECT COUNT(*) FROM fact WHERE stream = $1";

@@ -6,7 +6,7 @@ use sqlx::Row;
 
 const REFERRALS: &str = "SELECT COUNT(*) FROM referral WHERE ($1 IS NULL OR force = $1)";
 const LIVE: &str = "SELECT COUNT(*) FROM notification WHERE live = 1";
-const DELIVERIES: &str = "SELECT COUNT(*) FROM delivery WHERE state IN ('queued','sending','in_doubt','held') OR quarantined = 1";
+const DELIVERIES: &str = "SELECT COUNT(*) FROM (SELECT rowid FROM delivery WHERE state IN ('queued','in_doubt') AND quarantined = 0 UNION ALL SELECT rowid FROM delivery WHERE state = 'sending' AND quarantined = 0 UNION ALL SELECT rowid FROM delivery WHERE state = 'held' OR quarantined = 1)";
 const TASKS: &str = "SELECT COUNT(*) FROM task WHERE settled_at IS NULL";
 
 #[cfg(test)]

@@ -18,7 +18,7 @@ const CHILD_KEY: &str =
     "SELECT c.content_key FROM notification n JOIN child c ON c.id = n.child WHERE n.id = $1";
 /// As the index `notification_duty` has it, one duty of a child to a school; and one with a successor
 /// elsewhere still says that this school was told.
-const FOR_THAT_SCHOOL: &str = "SELECT 1 FROM notification WHERE child = $1 AND urn = $2 AND id <> $3 AND duty NOT IN ('refused','closed')";
+const FOR_THAT_SCHOOL: &str = "SELECT 1 FROM child c JOIN notification n ON n.referral = c.referral WHERE c.id = $1 AND n.child = $1 AND +n.urn = $2 AND n.id <> $3 AND n.duty NOT IN ('refused','closed')";
 
 #[cfg(test)]
 pub(crate) const STATEMENTS: &[&str] = &[EXISTS, CHILD_KEY, FOR_THAT_SCHOOL];

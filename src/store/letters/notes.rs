@@ -19,7 +19,7 @@ pub(super) const ROLE: &str =
 
 // Letters that lie in a mailbox, or may: of the cases that a nudge tells of, to its contact, or to any for
 // the office.
-pub(super) const NUDGED_OF: &str = "SELECT COUNT(DISTINCT n.id), MAX(a.ended_at), MIN(n.act_by) FROM letter_member m JOIN notification n ON n.id = m.notification JOIN letter l ON l.notification = n.id AND l.kind = 'notification' JOIN delivery d ON d.letter = l.id JOIN attempt a ON a.delivery = d.id AND a.result IN ('done','unknown') JOIN letter own ON own.id = m.letter WHERE m.letter = $1 AND n.duty = 'open' AND (own.message = 'office_nudge' OR l.contact = own.contact)";
+pub(super) const NUDGED_OF: &str = "SELECT COUNT(DISTINCT n.id), MAX(a.ended_at), MIN(n.act_by) FROM letter_member m CROSS JOIN notification n ON n.id = m.notification CROSS JOIN letter l ON l.notification = n.id AND l.kind = 'notification' CROSS JOIN delivery d ON d.letter = l.id CROSS JOIN attempt a ON a.delivery = d.id AND a.result IN ('done','unknown') JOIN letter own ON own.id = m.letter WHERE m.letter = $1 AND n.duty = 'open' AND (own.message = 'office_nudge' OR l.contact = own.contact)";
 
 /// What a message says; none for a letter.
 pub(super) async fn says(

@@ -135,6 +135,8 @@ CREATE INDEX notification_timer ON notification(next_at) WHERE live = 1;
 CREATE INDEX notification_board ON notification(force, act_by) WHERE live = 1;
 CREATE INDEX notification_referral ON notification(referral);
 CREATE INDEX notification_urn ON notification(urn) WHERE live = 1;
+CREATE INDEX notification_authority ON notification(la_code) WHERE live = 1 AND urn IS NULL;
+CREATE INDEX notification_nobody ON notification(act_by, id) WHERE live = 1 AND hold = 'nobody-to-notify';
 
 -- facts
 CREATE TABLE fact(
@@ -206,6 +208,8 @@ CREATE INDEX delivery_next ON delivery(route, lane, last_safe_at, id) WHERE stat
 CREATE INDEX delivery_due ON delivery(route, not_before) WHERE state IN ('queued','in_doubt') AND quarantined = 0;
 CREATE INDEX delivery_sending ON delivery(incarnation) WHERE state = 'sending';
 CREATE INDEX delivery_notification ON delivery(notification);
+CREATE INDEX delivery_letter ON delivery(letter);
+CREATE INDEX delivery_held ON delivery(last_safe_at) WHERE state = 'held' OR quarantined = 1;
 CREATE TABLE attempt(
   delivery TEXT NOT NULL REFERENCES delivery(id),
   n INTEGER NOT NULL,
@@ -260,6 +264,7 @@ CREATE TABLE inbound(
   UNIQUE(source, source_key)
 ) STRICT;
 CREATE INDEX inbound_open ON inbound(received_at) WHERE settled_at IS NULL;
+CREATE INDEX inbound_unread ON inbound(notification, id) WHERE read_by IS NULL;
 CREATE TABLE mailbox(
   name TEXT PRIMARY KEY,
   uidvalidity INTEGER,
@@ -283,6 +288,7 @@ CREATE TABLE task(
 ) STRICT;
 CREATE UNIQUE INDEX task_open ON task(kind, subject) WHERE settled_at IS NULL;
 CREATE INDEX task_board ON task(wanted_by) WHERE settled_at IS NULL;
+CREATE INDEX task_settled ON task(subject) WHERE settled_at IS NOT NULL;
 -- The notifications a task is about: a call is one for all children of a school.
 CREATE TABLE task_member(
   task TEXT NOT NULL REFERENCES task(id),
