@@ -2,7 +2,6 @@
 //! asked last, or when what it waits for has come: as a daemon's stages are woken, but for their polls.
 
 use super::{HEARS_AFTER, READS_AFTER, STORES_AGAIN, Year};
-use crate::referral::attempt::Attempted;
 use crate::simulate::Fault;
 use crate::simulate::carrier::{Course, Parked, course};
 use crate::simulate::people::{Coming, follows};
