@@ -4,7 +4,9 @@
 use super::addresses::also_blocked;
 use super::carrying::{carry_out, others_of, write_rows};
 use super::json;
+use super::kept::Facts;
 use super::opening::successor;
+use super::script::Script;
 use super::tx::{By, Fault, Stream, Tx};
 use crate::referral::decide::{Decision, Observation};
 use crate::referral::fact::Fact;
@@ -13,15 +15,24 @@ use crate::referral::id::NotificationId;
 use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
 use crate::referral::reference::Reference;
+use jiff::Timestamp;
 use sqlx::Row;
 
-const FACTS: &str = "SELECT kind, v, body, force, basis FROM fact WHERE stream = $1 ORDER BY n";
+const FACTS: &str = "SELECT kind, v, body, force, basis FROM fact WHERE stream = ? ORDER BY n";
 const NOTIFICATION_ADD: &str = "INSERT INTO notification(id, reference, force, referral, child, target, urn, la_code, rerouted_from, duty, closed_as, hold, reading, proof, step, timing, word, due_at, act_by, assumed, late_on_arrival, last_safe_mail_at, next_at, next_what, live, basis, directory_version, facts, accepted_at, changed_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
-const NOTIFICATION_SAVE: &str = "UPDATE notification SET duty = ?, closed_as = ?, hold = ?, reading = ?, proof = ?, step = ?, timing = ?, word = ?, next_at = ?, next_what = ?, live = ?, facts = ?, changed_at = ? WHERE id = ?";
-const DELIVERY_SAVE: &str = "UPDATE delivery SET state = ?, not_before = ?, quarantined = ? WHERE id = ? AND quarantined <= ?";
+// What the indexes are over is written when it changes: each of them would be written with it.
+const NOTIFICATION_SAVE: &str = "UPDATE notification SET duty = ?, closed_as = ?, hold = ?, timing = ?, next_at = ?, next_what = ?, live = ? WHERE id = ? AND (duty, closed_as, hold, timing, next_at, next_what, live) IS NOT (?, ?, ?, ?, ?, ?, ?)";
+const NOTIFICATION_NOTE: &str = "UPDATE notification SET reading = ?, proof = ?, step = ?, word = ?, facts = ?, changed_at = ? WHERE id = ?";
+const DELIVERY_SAVE: &str = "UPDATE delivery SET state = ?, not_before = ?, quarantined = ? WHERE id = ? AND quarantined <= ? AND (state, not_before, quarantined) IS NOT (?, ?, ?)";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[FACTS, NOTIFICATION_ADD, NOTIFICATION_SAVE, DELIVERY_SAVE];
+pub(super) const STATEMENTS: &[&str] = &[
+    FACTS,
+    NOTIFICATION_ADD,
+    NOTIFICATION_SAVE,
+    NOTIFICATION_NOTE,
+    DELIVERY_SAVE,
+];
 
 /// The stream of a notification's facts.
 pub(super) fn stream_of(notification: NotificationId) -> String {
@@ -34,22 +45,41 @@ pub(super) async fn load(
     notification: NotificationId,
 ) -> Result<(Vec<Fact>, Stream, By), Fault> {
     let name = stream_of(notification);
-    let rows = sqlx::query(FACTS)
-        .bind(&name)
-        .fetch_all(tx.flushed().await?)
-        .await?;
+    let known = match tx.state.kept.take(notification) {
+        Some(known) => known,
+        None => read(tx, &name).await?,
+    };
+    let by = By {
+        actor: "daemon".to_owned(),
+        force: known.force,
+        basis: tx.basis_like(known.basis).await?,
+    };
+    let count = i64::try_from(known.facts.len()).unwrap_or(i64::MAX);
+    Ok((known.facts, Stream { name, count }, by))
+}
+
+async fn read(tx: &mut Tx<'_>, stream: &str) -> Result<Facts, Fault> {
+    tx.later(FACTS).bind(stream);
+    let rows = tx.rows().await?;
     let last = rows
         .last()
         .ok_or(Fault::Damaged("no facts of a notification"))?;
     let force: Option<String> = last.try_get("force")?;
-    let by = By {
-        actor: "daemon".to_owned(),
+    Ok(Facts {
         force: force.as_deref().and_then(ForceName::parse),
-        basis: tx.basis_like(last.try_get("basis")?).await?,
+        basis: last.try_get("basis")?,
+        facts: rows.iter().map(read_fact).collect::<Result<_, _>>()?,
+    })
+}
+
+/// Keeps a case's facts for whoever is next: all that are appended, as [`load`] gave them.
+fn keep(tx: &mut Tx<'_>, notification: NotificationId, facts: Vec<Fact>, by: &By) {
+    let facts = Facts {
+        facts,
+        force: by.force.clone(),
+        basis: by.basis,
     };
-    let facts = rows.iter().map(read_fact).collect::<Result<Vec<_>, _>>()?;
-    let count = i64::try_from(facts.len()).unwrap_or(i64::MAX);
-    Ok((facts, Stream { name, count }, by))
+    tx.state.kept.put(notification, facts);
 }
 
 /// What the facts come to, with the addresses suspended since: whoever must not be sent a letter is
@@ -65,8 +95,10 @@ fn folded(tx: &Tx<'_>, facts: &[Fact]) -> Result<Case, Fault> {
 
 /// A notification as it stands inside the batch.
 pub(super) async fn case_of(tx: &mut Tx<'_>, notification: NotificationId) -> Result<Case, Fault> {
-    let (facts, ..) = load(tx, notification).await?;
-    folded(tx, &facts)
+    let (facts, _, by) = load(tx, notification).await?;
+    let case = folded(tx, &facts)?;
+    keep(tx, notification, facts, &by);
+    Ok(case)
 }
 
 /// A fact of a row with `kind`, `v` and `body`.
@@ -113,6 +145,7 @@ pub(super) async fn open_case(
     for fact in &facts {
         tx.append(&mut stream, fact, &opening.by, None);
     }
+    keep(tx, case.notification, facts, &opening.by);
     write_rows(tx, &case, carried.rows, &opening.by).await?;
     Ok(case)
 }
@@ -185,6 +218,7 @@ pub(super) async fn apply(
         tx.append(&mut stream, fact, by, cause.take().as_deref());
     }
     save(tx, &case, stream.count);
+    keep(tx, notification, facts, &daemon);
     write_rows(tx, &case, carried.rows, &daemon).await?;
     save_deliveries(tx, &case);
     for contact in carried.suspended {
@@ -226,11 +260,15 @@ async fn decided(
 
 fn save_deliveries(tx: &mut Tx<'_>, case: &Case) {
     for (delivery, known) in &case.deliveries {
+        let (state, not_before) = (known.state().word(), known.not_before.as_microsecond());
         tx.later(DELIVERY_SAVE)
-            .bind(known.state().word())
-            .bind(known.not_before.as_microsecond())
+            .bind(state)
+            .bind(not_before)
             .bind(known.quarantined)
             .bind(delivery.to_string())
+            .bind(known.quarantined)
+            .bind(state)
+            .bind(not_before)
             .bind(known.quarantined);
     }
 }
@@ -277,21 +315,29 @@ fn insert(tx: &mut Tx<'_>, case: &Case, opening: &Opening, facts: usize) {
 }
 
 fn save(tx: &mut Tx<'_>, case: &Case, facts: i64) {
-    let now = tx.now;
-    let timer = case.timer(now);
-    tx.later(NOTIFICATION_SAVE)
-        .bind(case.duty().word())
-        .bind(&case.closed_as)
-        .bind(case.hold.map(|hold| hold.reason.word()))
+    let (now, id) = (tx.now, case.notification.to_string());
+    let saved = tx.later(NOTIFICATION_SAVE);
+    bind_board(saved, case, now);
+    saved.bind(&id);
+    bind_board(saved, case, now);
+    tx.later(NOTIFICATION_NOTE)
         .bind(case.reading())
         .bind(case.proof().word())
         .bind(i64::from(case.step()))
-        .bind(case.timing(now).word())
         .bind(case.word(now).word())
-        .bind(timer.map(|(at, _)| at.as_microsecond()))
-        .bind(timer.map(|(_, what)| what))
-        .bind(case.live())
         .bind(facts)
         .bind(now.as_microsecond())
-        .bind(case.notification.to_string());
+        .bind(id);
+}
+
+fn bind_board(saved: &mut Script, case: &Case, now: Timestamp) {
+    let timer = case.timer(now);
+    saved
+        .bind(case.duty().word())
+        .bind(&case.closed_as)
+        .bind(case.hold.map(|hold| hold.reason.word()))
+        .bind(case.timing(now).word())
+        .bind(timer.map(|(at, _)| at.as_microsecond()))
+        .bind(timer.map(|(_, what)| what))
+        .bind(case.live());
 }

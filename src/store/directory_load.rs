@@ -19,7 +19,7 @@ use sqlx::{Row, SqliteConnection};
 const SCHOOLS: &str = "SELECT urn, name, la_code, status, low_age, high_age, town, postcode, telephone FROM school WHERE to_version IS NULL";
 const LINKS: &str =
     "SELECT urn, other, kind FROM school_link WHERE to_version IS NULL ORDER BY urn, kind, other";
-const CONTACTS: &str = "SELECT id, urn, role, rank, route, detail, valid_from, valid_to FROM contact WHERE to_version IS NULL";
+const CONTACTS: &str = "SELECT o.id, o.urn, o.role, o.rank, o.route, o.detail, o.valid_from, o.valid_to, i.sealed, i.content_key, k.epoch, k.wrapped FROM contact o JOIN item i ON i.id = o.detail AND i.kind = 'contact' JOIN content_key k ON k.id = i.content_key WHERE o.to_version IS NULL";
 const SUSPENDED: &str = "SELECT target FROM block WHERE what = 'contact' AND lifted_at IS NULL";
 const ROWS: &str = "SELECT scope, kind, start, \"end\" AS last, source FROM calendar_row WHERE to_version IS NULL ORDER BY scope, start, kind";
 const HOURS: &str =
@@ -38,16 +38,15 @@ pub(super) const STATEMENTS: &[&str] = &[
     PARTICIPATIONS,
 ];
 
-/// Reads a contact's row and opens its details.
-pub(super) async fn read_contact(
+/// Reads a contact's row with its details' item and key, and opens them.
+pub(super) fn read_contact(
     readers: &Readers,
-    connection: &mut SqliteConnection,
     row: &SqliteRow,
 ) -> Result<(ContactOf, Contact), Fault> {
     let damaged = || Fault::Damaged("a contact");
     let id: String = row.try_get("id")?;
     let item: String = row.try_get("detail")?;
-    let bytes = readers.contact_detail(connection, &item).await?;
+    let bytes = readers.opened(&item, "contact", row)?;
     let detail = json::parse(&bytes).ok_or_else(damaged)?;
     let text = |name: &str| match detail.get(name) {
         Some(Tree::Text(text)) => Some(text.clone()),
@@ -130,7 +129,7 @@ pub(super) async fn load(readers: &Readers) -> Result<Directory, Fault> {
             .push(link);
     }
     for row in sqlx::query(CONTACTS).fetch_all(&mut *connection).await? {
-        let (whose, contact) = read_contact(readers, &mut connection, &row).await?;
+        let (whose, contact) = read_contact(readers, &row)?;
         directory.contacts.entry(whose).or_default().push(contact);
     }
     for contacts in directory.contacts.values_mut() {

@@ -5,7 +5,7 @@ mod notes;
 use super::directory_load::read_contact;
 use super::json;
 use super::nudges::mailbox;
-use super::tx::Fault;
+use super::tx::{Fault, unwrapped};
 use super::views::{case, instant};
 use super::{Claim, Job, LetterJob, LetterWork, NotStored, NoteJob, Readers, Store, stored};
 use crate::referral::fact::Message;
@@ -14,22 +14,20 @@ use crate::referral::plan::Target;
 use crate::referral::post::{ForceName, Referral};
 use crate::referral::read;
 use crate::referral::reference::Reference;
-use crate::referral::school::{Contact, LaCode, Role, RouteName, Urn};
+use crate::referral::school::{Contact, LaCode, Role, RouteName};
 use crate::referral::tree::Tree;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-const LETTER: &str = "SELECT l.message, l.contact, l.directory_version, l.token, l.message_id, l.item, i.sealed, n.referral, n.child, n.reference, n.force, c.content_key AS child_key, d.route FROM letter l JOIN delivery d ON d.letter = l.id JOIN notification n ON n.id = l.notification JOIN child c ON c.id = n.child LEFT JOIN item i ON i.id = l.item WHERE d.id = $1";
+const LETTER: &str = "SELECT l.message, l.contact, l.directory_version, l.token, l.message_id, l.item, i.sealed, n.referral, n.child, n.reference, n.force, c.content_key, k.epoch, k.wrapped, d.route, s.name AS school_name, s.la_code FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = l.notification JOIN child c ON c.id = n.child JOIN content_key k ON k.id = c.content_key LEFT JOIN item i ON i.id = l.item LEFT JOIN school s ON s.urn = n.urn AND s.from_version <= l.directory_version AND (s.to_version IS NULL OR s.to_version > l.directory_version) WHERE d.id = $1";
 // A letter about a live case stands or falls with it, and a nudge with all that it tells of; a withdrawal
 // is sent because its case ended. Nor is anything sent to a contact who was suspended since it was claimed.
 const WANTED: &str = "SELECT d.state = 'sending' AND CASE l.kind WHEN 'notification' THEN n.live = 1 AND n.hold IS NULL WHEN 'nudge' THEN $2 < d.not_after AND EXISTS (SELECT 1 FROM letter_member m JOIN notification o ON o.id = m.notification WHERE m.letter = l.id AND o.duty = 'open' AND o.hold IS NULL AND o.reading = 0) ELSE 1 END AND (l.kind NOT IN ('notification','nudge') OR NOT EXISTS (SELECT 1 FROM block b WHERE b.what = 'contact' AND b.target = l.contact AND b.lifted_at IS NULL)) FROM delivery d JOIN letter l ON l.id = d.letter LEFT JOIN notification n ON n.id = l.notification WHERE d.id = $1";
 const KEY: &str = "SELECT epoch, wrapped FROM content_key WHERE id = $1";
 const ITEM: &str = "SELECT i.id, i.content_key, i.sealed, k.epoch, k.wrapped FROM item i JOIN content_key k ON k.id = i.content_key WHERE i.owner = $1 AND i.kind = $2";
-const CONTACT_ITEM: &str = "SELECT i.id, i.content_key, i.sealed, k.epoch, k.wrapped FROM item i JOIN content_key k ON k.id = i.content_key WHERE i.id = $1 AND i.kind = 'contact'";
-const RECEIVED: &str = "SELECT received_at FROM referral WHERE id = $1";
-const SCHOOL: &str = "SELECT name, la_code FROM school WHERE urn = $1 AND from_version <= $2 AND (to_version IS NULL OR to_version > $2)";
-const CONTACT: &str = "SELECT id, urn, role, rank, route, detail, valid_from, valid_to FROM contact WHERE id = $1 AND from_version <= $2 AND (to_version IS NULL OR to_version > $2)";
+const POSTED: &str = "SELECT i.id, i.kind, i.sealed, i.content_key, k.epoch, k.wrapped, r.received_at FROM referral r JOIN item i ON i.owner IN ($1, $2) AND i.kind IN ('incident','police_reference','child') JOIN content_key k ON k.id = i.content_key WHERE r.id = $1";
+const CONTACT: &str = "SELECT o.id, o.urn, o.role, o.rank, o.route, o.detail, o.valid_from, o.valid_to, i.sealed, i.content_key, k.epoch, k.wrapped FROM contact o JOIN item i ON i.id = o.detail AND i.kind = 'contact' JOIN content_key k ON k.id = i.content_key WHERE o.id = $1 AND o.from_version <= $2 AND (o.to_version IS NULL OR o.to_version > $2)";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
@@ -37,9 +35,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     WANTED,
     KEY,
     ITEM,
-    CONTACT_ITEM,
-    RECEIVED,
-    SCHOOL,
+    POSTED,
     CONTACT,
     notes::SAID,
     notes::ROLE,
@@ -69,20 +65,13 @@ impl Readers {
             .bind(version)
             .fetch_one(&mut *connection)
             .await?;
-        let contact = read_contact(self, &mut connection, &contact).await?.1;
+        let contact = read_contact(self, &contact)?.1;
         let route: String = row.try_get("route")?;
         let route = RouteName::parse(&route).ok_or(Fault::Damaged("a route's name"))?;
         let envelope_token: String = row.try_get("token")?;
         let item: Option<String> = row.try_get("item")?;
         let bytes = match item {
-            Some(item) => {
-                let key = row.try_get("child_key")?;
-                let sealed: Vec<u8> = row.try_get("sealed")?;
-                Some(
-                    self.open_item(&mut connection, key, &item, "letter", &sealed)
-                        .await?,
-                )
-            }
+            Some(item) => Some(self.opened(&item, "letter", &row)?),
             None => None,
         };
         let message: String = row.try_get("message")?;
@@ -112,8 +101,7 @@ impl Readers {
         row: &SqliteRow,
     ) -> Result<Job, Fault> {
         let case = case(connection, claim.notification).await?;
-        let version = row.try_get("directory_version")?;
-        let (school_name, la_code) = self.establishment(connection, &case, version).await?;
+        let (school_name, la_code) = establishment(&case, row)?;
         let reference: String = row.try_get("reference")?;
         let reference = Reference::parse(&reference).map_err(|_| Fault::Damaged("a reference"))?;
         let force: String = row.try_get("force")?;
@@ -151,31 +139,6 @@ impl Readers {
         Ok(row.try_get(0)?)
     }
 
-    async fn establishment(
-        &self,
-        connection: &mut SqliteConnection,
-        case: &Case,
-        version: i64,
-    ) -> Result<(String, Option<LaCode>), Fault> {
-        let urn: Urn = match case.target {
-            Target::School(urn) => urn,
-            Target::Authority(code) => {
-                return Ok(("the local authority".to_owned(), Some(code)));
-            }
-            Target::Unrouted => return Err(Fault::Damaged("a letter to nowhere")),
-        };
-        let row = sqlx::query(SCHOOL)
-            .bind(urn.to_string())
-            .bind(version)
-            .fetch_one(&mut *connection)
-            .await?;
-        let la_code: Option<String> = row.try_get("la_code")?;
-        Ok((
-            row.try_get("name")?,
-            la_code.as_deref().and_then(LaCode::parse),
-        ))
-    }
-
     /// The referral as it was posted, with this one child.
     async fn referral_of(
         &self,
@@ -183,16 +146,25 @@ impl Readers {
         referral: &str,
         child: &str,
     ) -> Result<Referral, Fault> {
-        let incident = self.content(connection, referral, "incident").await?;
-        let police = self
-            .content(connection, referral, "police_reference")
-            .await?;
-        let child = self.content(connection, child, "child").await?;
-        let row = sqlx::query(RECEIVED)
+        let rows = sqlx::query(POSTED)
             .bind(referral)
-            .fetch_one(&mut *connection)
+            .bind(child)
+            .fetch_all(connection)
             .await?;
-        joined(&incident, police, &[child], instant(row.try_get(0)?))
+        let part = |kind: &str| {
+            let mut of_kind = rows
+                .iter()
+                .filter(|row| row.try_get("kind").is_ok_and(|of: &str| of == kind));
+            let row = of_kind
+                .next()
+                .ok_or(Fault::Damaged("a part of a referral"))?;
+            let received_at: i64 = row.try_get("received_at")?;
+            Ok::<_, Fault>((self.open_row(row, kind)?, instant(received_at)))
+        };
+        let (incident, received_at) = part("incident")?;
+        let (police, _) = part("police_reference")?;
+        let (child, _) = part("child")?;
+        joined(&incident, police, &[child], received_at)
     }
 
     /// The one item of an owner and kind, opened.
@@ -210,32 +182,17 @@ impl Readers {
         self.open_row(&row, kind)
     }
 
-    /// A contact's details, by the item that its row names: earlier versions of the contact have
-    /// their own.
-    pub(super) async fn contact_detail(
-        &self,
-        connection: &mut SqliteConnection,
-        item: &str,
-    ) -> Result<Vec<u8>, Fault> {
-        let row = sqlx::query(CONTACT_ITEM)
-            .bind(item)
-            .fetch_one(&mut *connection)
-            .await?;
-        self.open_row(&row, "contact")
-    }
-
     /// Opens an item that was read together with its key.
-    fn open_row(&self, row: &SqliteRow, kind: &str) -> Result<Vec<u8>, Fault> {
-        let id: String = row.try_get("id")?;
+    pub(super) fn opened(&self, id: &str, kind: &str, row: &SqliteRow) -> Result<Vec<u8>, Fault> {
         let sealed: Option<Vec<u8>> = row.try_get("sealed")?;
         let sealed = sealed.ok_or(Fault::Damaged("erased content"))?;
-        let wrapped: Option<Vec<u8>> = row.try_get("wrapped")?;
-        let wrapped = wrapped.ok_or(Fault::Damaged("content key destroyed"))?;
-        let epoch: String = row.try_get("epoch")?;
-        let key = self
-            .vault
-            .unwrap(row.try_get("content_key")?, &epoch, &wrapped)?;
-        Ok(key.open(&id, kind, &sealed)?)
+        let key = unwrapped(&self.vault, row.try_get("content_key")?, row)?;
+        Ok(key.open(id, kind, &sealed)?)
+    }
+
+    fn open_row(&self, row: &SqliteRow, kind: &str) -> Result<Vec<u8>, Fault> {
+        let id: String = row.try_get("id")?;
+        self.opened(&id, kind, row)
     }
 
     pub(super) async fn open_item(
@@ -250,12 +207,24 @@ impl Readers {
             .bind(&key)
             .fetch_one(&mut *connection)
             .await?;
-        let wrapped: Option<Vec<u8>> = row.try_get("wrapped")?;
-        let wrapped = wrapped.ok_or(Fault::Damaged("content key destroyed"))?;
-        let epoch: String = row.try_get("epoch")?;
-        let key = self.vault.unwrap(key, &epoch, &wrapped)?;
-        Ok(key.open(item, kind, sealed)?)
+        Ok(unwrapped(&self.vault, key, &row)?.open(item, kind, sealed)?)
     }
+}
+
+fn establishment(case: &Case, row: &SqliteRow) -> Result<(String, Option<LaCode>), Fault> {
+    match case.target {
+        Target::School(_) => {}
+        Target::Authority(code) => {
+            return Ok(("the local authority".to_owned(), Some(code)));
+        }
+        Target::Unrouted => return Err(Fault::Damaged("a letter to nowhere")),
+    }
+    let name: Option<String> = row.try_get("school_name")?;
+    let la_code: Option<String> = row.try_get("la_code")?;
+    Ok((
+        name.ok_or(Fault::Damaged("a school that the directory never had"))?,
+        la_code.as_deref().and_then(LaCode::parse),
+    ))
 }
 
 /// A referral as it was posted, joined from what was sealed apart, with these children.

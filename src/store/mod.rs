@@ -23,6 +23,7 @@ mod footing;
 mod inbound;
 mod inbound_views;
 pub mod json;
+mod kept;
 mod letters;
 mod lines;
 mod nudges;

@@ -2,6 +2,7 @@
 //! run left in flight.
 
 use super::disk::{self, Disk};
+use super::kept::Kept;
 use super::tx::{Basis, BasisRows, By, Fault, State, Stream, Tx};
 use super::vault::{Vault, VaultFault};
 use super::writer::{CHECKPOINT, Writer};
@@ -87,6 +88,8 @@ const RESERVE_PART: u64 = 8;
 /// The writer's page cache, as SQLite takes kibibytes. Its preset of 2 MB is less than a large batch
 /// changes, and what does not fit is written twice and read again.
 const CACHE_KIB: &str = "-32768";
+/// A command's writes are prepared as one: there are more of these than statements.
+const STATEMENTS_KEPT: usize = 256;
 /// Readers at once.
 const READERS: u32 = 4;
 
@@ -171,6 +174,7 @@ impl Store {
             incarnation: 0,
             fact_seq: 0,
             basis_rows: BasisRows::default(),
+            kept: Kept::default(),
             full: false,
         };
         begin(&mut connection, &mut state, options.clock.now())
@@ -275,6 +279,7 @@ impl Opening {
             })
             .foreign_keys(true)
             .busy_timeout(BUSY)
+            .statement_cache_capacity(STATEMENTS_KEPT)
             .page_size(u32::try_from(PAGE_BYTES).unwrap_or(4096))
             .pragma("mmap_size", "0")
             .pragma("wal_autocheckpoint", "0")
@@ -338,7 +343,7 @@ impl Opening {
         }
         let last = sqlx::query(LAST_FACT).fetch_one(&mut connection).await?;
         state.fact_seq = last.try_get(0)?;
-        state.basis_rows.clear();
+        state.forget();
         Ok(connection)
     }
 }

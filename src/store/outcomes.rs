@@ -21,11 +21,9 @@ const CLAIM: &str =
     "UPDATE delivery SET state = 'sending', attempts = ?, lease = ?, incarnation = ? WHERE id = ?";
 const ATTEMPT_ADD: &str = "INSERT INTO attempt(delivery, n, lease, started_at) VALUES (?, ?, ?, ?)";
 const TRY_RENDER: &str = "UPDATE letter SET render_tries = render_tries + 1 WHERE id = $1";
-const LETTER: &str = "SELECT l.item, l.notification, l.contact, c.content_key, i.sealed FROM letter l JOIN notification n ON n.id = l.notification JOIN child c ON c.id = n.child LEFT JOIN item i ON i.id = l.item WHERE l.id = $1";
+const LETTER: &str = "SELECT l.item, l.notification, l.contact, c.content_key, k.epoch, k.wrapped, i.sealed FROM letter l JOIN notification n ON n.id = l.notification JOIN child c ON c.id = n.child JOIN content_key k ON k.id = c.content_key LEFT JOIN item i ON i.id = l.item WHERE l.id = ?";
 const SIGNED: &str = "UPDATE letter SET item = ?, bytes_digest = ?, signer = ?, signed_at = ?, profile = ? WHERE id = ?";
-const DELIVERY: &str = "SELECT d.notification, c.content_key FROM delivery d JOIN notification n ON n.id = d.notification JOIN child c ON c.id = n.child WHERE d.id = $1";
-const ATTEMPT_ENDED_AT: &str =
-    "SELECT ended_at, result FROM attempt WHERE delivery = $1 AND n = $2";
+const DELIVERY: &str = "SELECT d.notification, c.content_key, k.epoch, k.wrapped, a.ended_at, a.result FROM delivery d JOIN notification n ON n.id = d.notification JOIN child c ON c.id = n.child JOIN content_key k ON k.id = c.content_key JOIN attempt a ON a.delivery = d.id AND a.n = ? WHERE d.id = ?";
 const ATTEMPT_SAVE: &str = "UPDATE attempt SET ended_at = ?, result = ?, phase = ?, code = ?, enhanced = ?, tls = ?, chain_digest = ?, words = ? WHERE delivery = ? AND n = ?";
 const SENDING: &str = "SELECT d.id, d.attempts, l.item IS NULL AS unsigned FROM delivery d JOIN letter l ON l.id = d.letter WHERE d.state = 'sending' AND d.incarnation < $1 ORDER BY +d.id";
 
@@ -43,7 +41,6 @@ pub(super) const STATEMENTS: &[&str] = &[
     LETTER,
     SIGNED,
     DELIVERY,
-    ATTEMPT_ENDED_AT,
     ATTEMPT_SAVE,
     SENDING,
     SET_ASIDE,
@@ -90,7 +87,7 @@ async fn claim_lanes(
     let mut claims = Vec::new();
     for row in rows {
         let before = tx.state.mark();
-        sqlx::query(SAVEPOINT).execute(tx.flushed().await?).await?;
+        tx.begin(SAVEPOINT).await?;
         match claim_or_quarantine(tx, &row).await {
             Ok(claim) => claims.extend(claim),
             Err(fault) if fault.fails_alone() => set_aside(tx, &row, before, &fault).await?,
@@ -203,11 +200,9 @@ pub(super) async fn making_again(tx: &mut Tx<'_>, letter: LetterId) -> Result<()
 /// Keeps a letter's bytes, once. Gives back the bytes that are kept: those of whoever was first.
 pub(super) async fn signed(tx: &mut Tx<'_>, signed: &SignedLetter) -> Result<Vec<u8>, Fault> {
     let id = signed.letter.to_string();
-    let row = sqlx::query(LETTER)
-        .bind(&id)
-        .fetch_one(tx.flushed().await?)
-        .await?;
-    let key = tx.content_key(row.try_get("content_key")?).await?;
+    tx.later(LETTER).bind(&id);
+    let row = tx.row().await?;
+    let key = tx.key_of(&row)?;
     let kept: Option<String> = row.try_get("item")?;
     if let Some(item) = kept {
         let sealed: Vec<u8> = row.try_get("sealed")?;
@@ -245,19 +240,14 @@ pub(super) async fn signed(tx: &mut Tx<'_>, signed: &SignedLetter) -> Result<Vec
 /// Records an attempt's outcome.
 pub(super) async fn ended(tx: &mut Tx<'_>, ended: &Ended) -> Result<(), Fault> {
     let delivery = ended.delivery.to_string();
-    let row = sqlx::query(DELIVERY)
-        .bind(&delivery)
-        .fetch_one(tx.flushed().await?)
-        .await?;
+    tx.later(DELIVERY)
+        .bind(i64::from(ended.attempt))
+        .bind(&delivery);
+    let row = tx.row().await?;
     let notification = notification_id(row.try_get("notification")?)?;
     let attempted = &ended.attempted;
-    let earlier = sqlx::query(ATTEMPT_ENDED_AT)
-        .bind(&delivery)
-        .bind(i64::from(ended.attempt))
-        .fetch_one(tx.flushed().await?)
-        .await?;
-    let result: Option<String> = earlier.try_get(1)?;
-    let earlier: Option<i64> = earlier.try_get(0)?;
+    let result: Option<String> = row.try_get("result")?;
+    let earlier: Option<i64> = row.try_get("ended_at")?;
     // Said again, because its first answer was lost: recorded already.
     if result.as_deref() == Some(attempted.result.word()) {
         return Ok(());
@@ -265,7 +255,7 @@ pub(super) async fn ended(tx: &mut Tx<'_>, ended: &Ended) -> Result<(), Fault> {
     let words = if attempted.words.is_empty() {
         None
     } else {
-        let key = tx.content_key(row.try_get("content_key")?).await?;
+        let key = tx.key_of(&row)?;
         Some(tx.new_item(&key, "words", &delivery, &attempted.words)?.0)
     };
     let known = result.as_deref().and_then(AttemptResult::parse);
@@ -328,7 +318,7 @@ pub(super) async fn recover(tx: &mut Tx<'_>) -> Result<usize, Fault> {
         .await?;
     for row in &rows {
         let before = tx.state.mark();
-        sqlx::query(SAVEPOINT).execute(tx.flushed().await?).await?;
+        tx.begin(SAVEPOINT).await?;
         match recover_one(tx, row).await {
             Ok(()) => {}
             Err(fault) if fault.fails_alone() => set_aside(tx, row, before, &fault).await?,

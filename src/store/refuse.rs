@@ -13,8 +13,7 @@ const REFUSED_COUNT: &str = "SELECT COUNT(*) FROM refused_post WHERE force = $1 
 const KNOWN: &str =
     "SELECT 1 FROM blind b JOIN refused_post r ON r.id = b.owner WHERE b.digest = $1 LIMIT 1";
 const BLIND_ADD: &str = "INSERT INTO blind(digest, kind, owner) VALUES ($1, 'duplicate', $2)";
-const FORGET_BLIND: &str =
-    "DELETE FROM blind WHERE owner IN (SELECT id FROM refused_post WHERE until <= $1)";
+const FORGET_BLIND: &str = "DELETE FROM blind WHERE substr(owner, 1, 4) = 'rfp_' AND owner IN (SELECT id FROM refused_post WHERE until <= $1)";
 const FORGET_KEYS: &str = "UPDATE content_key SET wrapped = NULL, destroyed_at = $1 WHERE wrapped IS NOT NULL AND id IN (SELECT i.content_key FROM refused_post r JOIN item i ON i.id = r.body WHERE r.until <= $1)";
 const FORGET_BODIES: &str =
     "UPDATE item SET sealed = NULL WHERE id IN (SELECT body FROM refused_post WHERE until <= $1)";

@@ -2,10 +2,11 @@
 //!
 //! Each call of SQLite through sqlx is a turn to its thread and back, which costs as much as the row
 //! itself. Why is there no way round the order? Every read of the same command carries out what was
-//! kept back before it: see [`Tx::flushed`](super::tx::Tx::flushed).
+//! kept back before it, as the last of the same turn or in the turn after: see
+//! [`Tx::rows`](super::tx::Tx::rows) and [`Tx::flushed`](super::tx::Tx::flushed).
 
 use super::tx::Fault;
-use sqlx::sqlite::SqliteArguments;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{Arguments, AssertSqlSafe, Encode, Sqlite, SqliteConnection, Type};
 
 /// Statements with their values, to be carried out in one turn.
@@ -45,16 +46,25 @@ impl Script {
         self.text.is_empty()
     }
 
-    /// Carries everything out. The first statement that fails ends it.
-    pub(super) async fn run(self, connection: &mut SqliteConnection) -> Result<(), Fault> {
-        // A value too many or too few would shift all that follow into others' columns.
+    /// The script, if each of its places has its value: one too many or too few would shift all that
+    /// follow into others' columns.
+    pub(super) fn checked(self) -> Result<Self, Fault> {
         if self.is_bad || self.wanted != 0 {
             return Err(Fault::Damaged("a script's values"));
         }
+        Ok(self)
+    }
+
+    /// Carries everything out, and gives the rows that its questions found. The first statement that
+    /// fails ends it.
+    pub(super) async fn run(
+        self,
+        connection: &mut SqliteConnection,
+    ) -> Result<Vec<SqliteRow>, Fault> {
         // Made of constants only.
-        sqlx::query_with(AssertSqlSafe(self.text), self.arguments)
-            .execute(connection)
+        let rows = sqlx::query_with(AssertSqlSafe(self.text), self.arguments)
+            .fetch_all(connection)
             .await?;
-        Ok(())
+        Ok(rows)
     }
 }

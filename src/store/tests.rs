@@ -26,7 +26,7 @@ const GROWING: [&str; 16] = [
 ];
 
 /// What may read such a table through, and why.
-const READ_THROUGH: [(&str, &str); 3] = [
+const READ_THROUGH: [(&str, &str); 4] = [
     (
         "SELECT COUNT(*) FROM referral WHERE ($1 IS NULL OR force = $1)",
         "a person asked how many there are",
@@ -38,6 +38,10 @@ const READ_THROUGH: [(&str, &str); 3] = [
     (
         "SELECT id, referral_id, force, received_at, ended, duplicate_of, ",
         "a person asked for the last of all forces",
+    ),
+    (
+        "SELECT i.id, i.received_at, i.kind, i.verdict, i.strength, ",
+        "a person asked which replies there are",
     ),
 ];
 
@@ -107,7 +111,7 @@ async fn every_statement_prepares() {
 async fn no_statement_reads_through_a_table_that_grows() {
     let mut connection = schema().await;
     let partial = partial_indexes(&mut connection).await;
-    let mut excused = 0;
+    let (mut excused, mut bad) = (0, Vec::new());
     for statement in statements() {
         if READ_THROUGH
             .iter()
@@ -119,17 +123,20 @@ async fn no_statement_reads_through_a_table_that_grows() {
         let Some(plan) = plan(&mut connection, statement).await else {
             continue;
         };
-        for step in plan {
-            assert!(
-                !reads_through(&step, statement, &partial),
-                "{statement}\n  {step}"
-            );
-        }
+        let found = plan
+            .iter()
+            .filter(|step| reads_through(step, statement, &partial));
+        bad.extend(found.map(|step| format!("{statement}\n  {step}")));
     }
+    assert!(bad.is_empty(), "{}", bad.join("\n"));
     assert_eq!(excused, READ_THROUGH.len(), "an excuse that nobody needs");
-    let bad = "SELECT id FROM delivery WHERE state = 'failed'";
-    let found = plan(&mut connection, bad).await.unwrap();
-    assert!(found.iter().any(|step| reads_through(step, bad, &partial)));
+    let through = "SELECT id FROM delivery WHERE state = 'failed'";
+    let found = plan(&mut connection, through).await.unwrap();
+    assert!(
+        found
+            .iter()
+            .any(|step| reads_through(step, through, &partial))
+    );
 }
 
 async fn partial_indexes(connection: &mut SqliteConnection) -> BTreeSet<String> {

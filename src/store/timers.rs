@@ -27,7 +27,7 @@ pub(super) async fn fire(tx: &mut Tx<'_>, most: usize) -> Result<usize, Fault> {
     for row in &rows {
         let id: String = row.try_get(0)?;
         let before = tx.state.mark();
-        sqlx::query(SAVEPOINT).execute(tx.flushed().await?).await?;
+        tx.begin(SAVEPOINT).await?;
         match fire_one(tx, &id).await {
             Ok(()) => {}
             Err(fault) if fault.fails_alone() => {

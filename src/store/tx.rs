@@ -3,6 +3,7 @@
 
 use super::Footing;
 use super::json;
+use super::kept::Kept;
 use super::script::Script;
 use super::vault::{ContentKey, Vault, VaultFault};
 use crate::referral::directory::Directory;
@@ -15,6 +16,7 @@ use crate::referral::school::RouteName;
 use crate::seal::SealFault;
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::Timestamp;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -94,6 +96,7 @@ pub(super) struct State {
     pub(super) incarnation: i64,
     pub(super) fact_seq: i64,
     pub(super) basis_rows: BasisRows,
+    pub(super) kept: Kept,
     /// The database file may be written, but new work is refused: the disk is nearly full.
     pub(super) full: bool,
 }
@@ -123,7 +126,13 @@ impl State {
     pub(super) fn back_to(&mut self, mark: Mark) {
         self.fact_seq = mark.fact_seq;
         self.directory = mark.directory;
+        self.forget();
+    }
+
+    /// Forgets what was read or written: it may have been rolled back.
+    pub(super) fn forget(&mut self) {
         self.basis_rows.clear();
+        self.kept.clear();
     }
 
     /// Sends nothing more to a contact: narrowing takes effect at once.
@@ -141,8 +150,7 @@ pub(super) struct BasisRows {
 }
 
 impl BasisRows {
-    /// Forgets them: what was added may have been rolled back.
-    pub(super) fn clear(&mut self) {
+    fn clear(&mut self) {
         self.by_policy.clear();
         self.like.clear();
     }
@@ -166,6 +174,8 @@ pub(super) struct By {
 pub(super) struct Tx<'a> {
     connection: &'a mut SqliteConnection,
     kept_back: Script,
+    /// What was kept back begins with a savepoint that was not set yet.
+    unset: Option<&'static str>,
     pub(super) now: Timestamp,
     pub(super) state: &'a mut State,
 }
@@ -200,6 +210,7 @@ impl<'a> Tx<'a> {
         Self {
             connection,
             kept_back: Script::default(),
+            unset: None,
             now,
             state,
         }
@@ -208,9 +219,7 @@ impl<'a> Tx<'a> {
     /// The connection, once everything that was kept back is carried out.
     pub(super) async fn flushed(&mut self) -> Result<&mut SqliteConnection, Fault> {
         if !self.kept_back.is_empty() {
-            std::mem::take(&mut self.kept_back)
-                .run(self.connection)
-                .await?;
+            self.rows().await?;
         }
         Ok(self.connection)
     }
@@ -220,9 +229,35 @@ impl<'a> Tx<'a> {
         self.kept_back.add(statement)
     }
 
-    /// Rolls back to a savepoint of the command's own. What was kept back since is dropped.
+    /// Carries out what was kept back, in one turn, and gives the rows that its questions found.
+    pub(super) async fn rows(&mut self) -> Result<Vec<SqliteRow>, Fault> {
+        let script = std::mem::take(&mut self.kept_back).checked()?;
+        self.unset = None;
+        script.run(self.connection).await
+    }
+
+    /// [`Self::rows`] of one question: its only row.
+    pub(super) async fn row(&mut self) -> Result<SqliteRow, Fault> {
+        let row = self.rows().await?.into_iter().next();
+        row.ok_or(Fault::Sql(sqlx::Error::RowNotFound))
+    }
+
+    /// Begins a savepoint of the command's own, with the first of what is done in it.
+    pub(super) async fn begin(&mut self, statement: &'static str) -> Result<(), Fault> {
+        self.flushed().await?;
+        self.later(statement);
+        self.unset = Some(statement);
+        Ok(())
+    }
+
+    /// Rolls back to a savepoint. What was kept back since is dropped.
     pub(super) async fn roll_back_to(&mut self, statement: &'static str) -> Result<(), Fault> {
         self.kept_back = Script::default();
+        if let Some(savepoint) = self.unset {
+            // Nothing was done in it; whoever releases it finds it.
+            self.later(savepoint);
+            return Ok(());
+        }
         sqlx::query(statement)
             .execute(&mut *self.connection)
             .await?;
@@ -335,9 +370,12 @@ impl<'a> Tx<'a> {
             .bind(&id)
             .fetch_one(self.flushed().await?)
             .await?;
-        let wrapped: Option<Vec<u8>> = row.try_get(1)?;
-        let wrapped = wrapped.ok_or(Fault::Damaged("content key destroyed"))?;
-        Ok(self.state.vault.unwrap(id, row.try_get(0)?, &wrapped)?)
+        unwrapped(&self.state.vault, id, &row)
+    }
+
+    /// Opens the content key of a row that has its `content_key`, `epoch` and `wrapped`.
+    pub(super) fn key_of(&self, row: &SqliteRow) -> Result<ContentKey, Fault> {
+        unwrapped(&self.state.vault, row.try_get("content_key")?, row)
     }
 
     /// Seals content as an item of `owner`; gives its id and commitment for a fact to name.
@@ -359,6 +397,13 @@ impl<'a> Tx<'a> {
             .bind(sealed.bytes);
         Ok((id, sealed.commitment))
     }
+}
+
+/// Opens a content key by a row that has its `epoch` and `wrapped`.
+pub(super) fn unwrapped(vault: &Vault, id: String, row: &SqliteRow) -> Result<ContentKey, Fault> {
+    let wrapped: Option<Vec<u8>> = row.try_get("wrapped")?;
+    let wrapped = wrapped.ok_or(Fault::Damaged("content key destroyed"))?;
+    Ok(vault.unwrap(id, row.try_get("epoch")?, &wrapped)?)
 }
 
 /// `SHA-256(0x00 || seq || body)`: the leaf that checkpoints are built over. The zero byte keeps

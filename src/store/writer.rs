@@ -298,15 +298,16 @@ impl Writer {
         now: Timestamp,
         command: Command,
     ) -> Result<Option<Pending>, Fault> {
-        sqlx::query(SAVEPOINT).execute(&mut *connection).await?;
         let before = self.state.mark();
         let mut tx = Tx::new(&mut *connection, now, &mut self.state);
+        tx.begin(SAVEPOINT).await?;
         match whole(&mut tx, command).await {
             Ok(pending) => Ok(pending),
             Err(fault) if fault.fails_alone() => {
                 tracing::error!(fault = %fault, "command failed alone");
-                sqlx::query(BACK).execute(&mut *connection).await?;
-                sqlx::query(RELEASE).execute(&mut *connection).await?;
+                tx.roll_back_to(BACK).await?;
+                tx.later(RELEASE);
+                tx.flushed().await?;
                 self.state.back_to(before);
                 Ok(None)
             }

@@ -51,6 +51,8 @@ CREATE TABLE blind(
   owner TEXT NOT NULL,
   PRIMARY KEY(digest, owner)
 ) STRICT;
+-- A refused post is forgotten after a while, and its digest with it.
+CREATE INDEX blind_refused ON blind(owner) WHERE substr(owner, 1, 4) = 'rfp_';
 
 -- cases
 CREATE TABLE referral(
