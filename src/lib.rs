@@ -33,6 +33,7 @@ pub mod delivery;
 pub mod watch;
 pub mod alarms;
 pub mod replies;
+mod exchange;
 pub mod metrics;
 pub mod admin;
 pub mod config;

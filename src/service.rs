@@ -104,7 +104,6 @@ pub async fn run(
         carrier,
         lane,
     } = parts(&config).await?;
-    let signer = maker.signer.clone();
     let certificate = maker.signer.certificate_armored()?;
     let options = options(&config, &maker, clock);
     let (store, writer) = Store::open(&config.store, options).await?;
@@ -130,7 +129,6 @@ pub async fn run(
     let (_none_yet, others) = watch::channel(BTreeSet::new());
     let means = Means {
         lane,
-        signer,
         socket: sockets.operators,
         others,
         metrics: sockets.metrics,

@@ -6,7 +6,7 @@ use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::ending::{Ending, EndingReason, TaskReason};
 use crate::referral::id::{AlarmId, InboundId, NotAnId, NotificationId, TaskId};
 use crate::referral::school::{Role, Urn};
-use crate::store::{Act, NotActed, Store};
+use crate::store::{Act, NotActed, NotStored, Store};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -293,9 +293,17 @@ pub(super) fn reasoned(reason: String) -> Result<String, NoAct> {
     }
 }
 
-/// Does it, in the operator's name, and says what the notifications it was about are now.
+/// Does it, in the operator's name.
 pub(super) async fn perform(store: &Store, act: Act, operator: &str) -> Response {
-    match store.act(act, operator).await {
+    performed(store, store.act(act, operator).await).await
+}
+
+/// What became of an act, and what the notifications it was about are now.
+pub(super) async fn performed(
+    store: &Store,
+    done: Result<Result<Vec<NotificationId>, NotActed>, NotStored>,
+) -> Response {
+    match done {
         Ok(Ok(about)) => {
             let mut notifications = Vec::new();
             for id in about {
@@ -319,7 +327,7 @@ async fn state_of(store: &Store, id: NotificationId) -> Value {
     })
 }
 
-fn refusal(refused: NotActed) -> Response {
+pub(super) fn refusal(refused: NotActed) -> Response {
     let words = Refused::new(&refused);
     match refused {
         NotActed::NotThere(_) => words.with(StatusCode::NOT_FOUND),

@@ -14,7 +14,7 @@ mod server;
 mod telephone;
 
 use crate::referral::post::words;
-use crate::store::{Act, AlarmLine, NotStored, Store, Stuck};
+use crate::store::{Act, AlarmClaim, AlarmLine, NotStored, Store, Stuck};
 use axum::body::Bytes;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
@@ -30,7 +30,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
 use tokio::net::UnixListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// A question in bytes at most.
 const QUESTION_BYTES_MAX: usize = 64 * 1024;
@@ -173,6 +173,8 @@ pub struct Watched {
     pub stuck: watch::Receiver<Stuck>,
     /// Alarms that are open, also those that could not be recorded.
     pub alarms: watch::Receiver<Vec<AlarmLine>>,
+    /// Whoever keeps those.
+    pub claims: mpsc::Sender<AlarmClaim>,
 }
 
 #[derive(Debug)]
@@ -272,6 +274,7 @@ async fn act(
         Ok(act) if !desk.ways.know(&act) => {
             Refused::new("no route of this name is configured").with(StatusCode::NOT_FOUND)
         }
+        Ok(Act::ClaimAlarm { alarm }) => alarms::claim(&desk, alarm, &operator.name).await,
         Ok(act) => {
             if matches!(act, Act::Countersign { .. })
                 && let Err(refused) = desk.allowed(&caller, Wish::Countersign)

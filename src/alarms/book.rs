@@ -7,7 +7,7 @@
 use super::Pace;
 use crate::referral::alarm::{AlarmChannel, AlarmKind, may_be_told_at};
 use crate::referral::id::AlarmId;
-use crate::store::{AlarmLine, AlarmNote, sha256};
+use crate::store::{AlarmLine, AlarmNote, NotActed, sha256};
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -98,7 +98,7 @@ impl Book {
         for line in lines {
             let condition = (line.kind, line.subject.clone());
             match self.open.get_mut(&condition) {
-                Some(open) if open.line.alarm == line.alarm => {
+                Some(open) if open.line.alarm == line.alarm && line.claimed.is_some() => {
                     open.line.claimed.clone_from(&line.claimed);
                 }
                 Some(_) => {}
@@ -111,6 +111,70 @@ impl Book {
                     self.open.insert(condition, open);
                 }
                 None => {}
+            }
+        }
+    }
+
+    /// Takes what an earlier run told and could perhaps not record: it is not told again.
+    pub fn remember(&mut self, lines: &[AlarmLine]) {
+        for line in lines {
+            let condition = (line.kind, line.subject.clone());
+            if !self.open.contains_key(&condition) && self.open.len() < OPEN_MAX {
+                self.raise(line.alarm, &condition, line.opened_at);
+            }
+            let Some(known) = self.open.get_mut(&condition) else {
+                continue;
+            };
+            if known.line.alarm != line.alarm {
+                continue;
+            }
+            let told = [
+                (
+                    AlarmChannel::Mail,
+                    &mut known.line.mailed_at,
+                    line.mailed_at,
+                ),
+                (
+                    AlarmChannel::Webhook,
+                    &mut known.line.hooked_at,
+                    line.hooked_at,
+                ),
+            ];
+            let mut notes = Vec::new();
+            for (channel, known, told) in told {
+                if let (None, Some(told_at)) = (*known, told) {
+                    *known = told;
+                    let alarm = line.alarm;
+                    notes.push(AlarmNote::Told {
+                        alarm,
+                        channel,
+                        told_at,
+                    });
+                }
+            }
+            if let (None, Some((who, at))) = (&known.line.claimed, &line.claimed) {
+                known.line.claimed.clone_from(&line.claimed);
+                notes.push(claimed(line.alarm, who, *at));
+            }
+            notes.into_iter().for_each(|note| self.note(note));
+        }
+    }
+
+    /// Somebody takes an alarm on that the store may not have recorded yet: nobody else is told of it.
+    pub fn claim(&mut self, alarm: AlarmId, who: &str, now: Timestamp) -> Result<(), NotActed> {
+        let open = self.open.values_mut().find(|open| open.line.alarm == alarm);
+        let open = open.ok_or(NotActed::NotThere("alarm"))?;
+        match &open.line.claimed {
+            Some((known, _)) if known == who => Ok(()),
+            Some((known, at)) => Err(NotActed::Conflict {
+                so: "somebody has taken it on",
+                who: known.clone(),
+                at: *at,
+            }),
+            None => {
+                open.line.claimed = Some((who.to_owned(), now));
+                self.note(claimed(alarm, who, now));
+                Ok(())
             }
         }
     }
@@ -143,19 +207,23 @@ impl Book {
             open.gone_since = None;
             return;
         }
+        let alarm = id_of(condition.0, &condition.1, now);
+        self.raise(alarm, condition, now);
+    }
+
+    fn raise(&mut self, alarm: AlarmId, condition: &Condition, opened_at: Timestamp) {
         let (kind, subject) = condition.clone();
-        let alarm = id_of(kind, &subject, now);
         self.note(AlarmNote::Raised {
             alarm,
             kind,
             subject: subject.clone(),
-            opened_at: now,
+            opened_at,
         });
         let line = AlarmLine {
             alarm,
             kind,
             subject,
-            opened_at: now,
+            opened_at,
             mailed_at: None,
             hooked_at: None,
             claimed: None,
@@ -306,6 +374,14 @@ impl Book {
         if self.notes.len() < NOTES_MAX {
             self.notes.push(note);
         }
+    }
+}
+
+fn claimed(alarm: AlarmId, who: &str, at: Timestamp) -> AlarmNote {
+    AlarmNote::Claimed {
+        alarm,
+        who: who.to_owned(),
+        at,
     }
 }
 

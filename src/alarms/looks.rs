@@ -1,17 +1,16 @@
 //! What is wrong now: one look over the store's pulse, the sweeper's findings, the clock, the routes, the
-//! certificates and the cases that need a person.
+//! what ends by itself and the cases that need a person.
 
 use super::book::{Condition, Seen};
-use super::certificates::{Certificate, kind_of, kind_of_key};
 use super::clockwatch::ClockWatch;
 use super::roads::Roads;
 use super::senders::Senders;
 use crate::referral::alarm::AlarmKind;
+use crate::referral::expiry::Expiry;
 use crate::referral::post::ForceName;
 use crate::store::{NotStored, Round, Store, Stuck};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
@@ -22,7 +21,7 @@ const BEATS_FAILED: u32 = 2;
 const STALLED_AFTER: Duration = Duration::from_secs(120);
 /// Posts are refused for so long before it is an alarm.
 const REFUSING_FOR: Duration = Duration::from_secs(120);
-/// What the database is asked about cases, and the files for their ends, no more often than this.
+/// What the database is asked about cases no more often than this.
 const CASES_EVERY: SignedDuration = SignedDuration::from_mins(1);
 /// How far back attempts are looked at when a run begins.
 const ATTEMPTS_BACK: SignedDuration = SignedDuration::from_hours(1);
@@ -37,25 +36,13 @@ const OF_CASES: [AlarmKind; 4] = [
     AlarmKind::SenderQuiet,
 ];
 
-/// Whether the signing key may sign at an instant.
-#[derive(Clone)]
-pub struct SigningKey(pub Arc<dyn Fn(Timestamp) -> bool + Send + Sync>);
-
-impl std::fmt::Debug for SigningKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SigningKey(..)")
-    }
-}
-
 /// What is looked at, besides the store.
 #[derive(Debug)]
 pub struct Sources {
     /// The forces that may post.
     pub forces: Vec<ForceName>,
-    /// Certificates that settings name.
-    pub certificates: Vec<Certificate>,
-    /// The key that signs letters.
-    pub signing: SigningKey,
+    /// Certificates, lists and keys, as they were last found.
+    pub expiries: watch::Receiver<Vec<Expiry>>,
     /// What the sweeper found last.
     pub stuck: watch::Receiver<Stuck>,
     /// What other stages know of, such as calls over capacity.
@@ -113,6 +100,11 @@ impl Looks {
         seen.conditions.extend(others);
         self.look_at_the_store(&mut seen.conditions);
         self.look_at_stages(&mut seen.conditions);
+        for expiry in self.sources.expiries.borrow().iter() {
+            let kind = expiry.alarm(now);
+            seen.conditions
+                .extend(kind.map(|kind| (kind, expiry.name())));
+        }
         self.look_at_the_clock(now, &mut seen.conditions).await;
         let routes = timeout(ANSWER_WITHIN, self.look_at_routes(now)).await;
         match routes {
@@ -210,15 +202,6 @@ impl Looks {
 
     async fn look_at_cases(&mut self, now: Timestamp) -> Seen {
         let mut seen = Seen::default();
-        for certificate in &self.sources.certificates {
-            // A file that cannot be read now is being replaced, or is found by the check of settings.
-            let kind = certificate.ends_at().and_then(|ends| kind_of(ends, now));
-            seen.conditions
-                .extend(kind.map(|kind| (kind, certificate.name.clone())));
-        }
-        let key = kind_of_key(|at| (self.sources.signing.0)(at), now);
-        seen.conditions
-            .extend(key.map(|kind| (kind, "signing".to_owned())));
         let judged = timeout(ANSWER_WITHIN, self.senders.judge(&self.store, now)).await;
         if !matches!(judged, Ok(Ok(()))) {
             tracing::warn!("senders could not be judged; they are in a minute");

@@ -3,32 +3,34 @@
 //! [`looks`] says what is wrong now, [`book`] what a person has to be told of it and when (pure), and
 //! [`lane`] tells them: the first person by mail, and when nobody takes it on, the second by a webhook.
 //! Every message is made from types that hold no personal data ([`message`]), and carries what to do
-//! and the command to type ([`runbook`]). What cannot be recorded is told all the same.
+//! and the command to type ([`runbook`]). What cannot be recorded is told all the same, and can be taken
+//! on; a restart does not tell it again ([`memory`]).
 
 pub mod book;
-mod certificates;
 mod clockwatch;
 pub mod heartbeat;
 pub mod lane;
 pub mod looks;
 mod mail;
+mod memory;
 pub mod message;
 mod roads;
 pub mod runbook;
 mod senders;
 mod webhook;
 
-pub use certificates::Certificate;
 pub use lane::{Lane, LaneFault, LaneSettings, MailSettings};
 
 use crate::referral::alarm::AlarmChannel;
-use crate::store::{AlarmLine, AlarmNote, Store};
+use crate::store::{AlarmClaim, AlarmLine, AlarmNote, Store};
 use book::{Book, Say};
 use jiff::{SignedDuration, Timestamp};
 use looks::Looks;
+use memory::Memory;
 use message::Message;
+use std::path::PathBuf;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 /// What is wrong is looked for this often without a hint.
@@ -65,6 +67,9 @@ pub struct Stage {
     /// What is open, for the operators' socket: also what could not be recorded.
     shown: watch::Sender<Vec<AlarmLine>>,
     loaded: bool,
+    memory: Option<Memory>,
+    /// Claims that the store could not take.
+    claims: Option<mpsc::Receiver<AlarmClaim>>,
 }
 
 impl Stage {
@@ -74,9 +79,29 @@ impl Stage {
             book: Book::new(pace, lane.channels()),
             shown: watch::channel(Vec::new()).0,
             loaded: false,
+            memory: None,
+            claims: None,
             store,
             looks,
             lane,
+        }
+    }
+
+    /// Keeps what was told in this file too, for the next run.
+    #[must_use]
+    pub fn remembering(self, path: PathBuf) -> Self {
+        Self {
+            memory: Some(Memory::new(path)),
+            ..self
+        }
+    }
+
+    /// Takes claims on alarms that may not be recorded yet.
+    #[must_use]
+    pub fn claimed_by(self, claims: mpsc::Receiver<AlarmClaim>) -> Self {
+        Self {
+            claims: Some(claims),
+            ..self
         }
     }
 
@@ -104,6 +129,7 @@ impl Stage {
                 () = due => {}
                 _ = failing.changed() => {}
                 Ok(()) = stuck.changed() => {}
+                claim = next_of(&mut self.claims) => self.claim(claim, clock.now()),
                 _ = stop.changed() => {}
                 () = sleep(EVERY) => {}
             }
@@ -112,7 +138,7 @@ impl Stage {
 
     /// Looks once, tells what is due and records it. Says when something is next due by itself.
     pub async fn step(&mut self, now: Timestamp) -> Option<Timestamp> {
-        self.read_claims().await;
+        self.read_claims(now).await;
         let seen = self.looks.look(now).await;
         self.book.see(&seen, now);
         self.show();
@@ -123,8 +149,10 @@ impl Stage {
                 continue;
             };
             self.tell(channel, &say, now).await;
+            self.remember().await;
         }
         self.record().await;
+        self.remember().await;
         self.show();
         self.book.next(now, &holiday)
     }
@@ -138,12 +166,38 @@ impl Stage {
         });
     }
 
-    /// Who has taken what on since; at first, what an earlier run raised.
-    async fn read_claims(&mut self) {
+    /// Who has taken what on since; at first, what an earlier run raised and told.
+    async fn read_claims(&mut self, now: Timestamp) {
         let read = timeout(STORE_WITHIN, self.store.readers().list_open_alarms()).await;
         if let Ok(Ok(lines)) = read {
             self.book.take(&lines, !self.loaded);
             self.loaded = true;
+        }
+        let Some(memory) = self.memory.as_ref().filter(|memory| !memory.was_read()) else {
+            return;
+        };
+        // What cannot be read in time is told again.
+        let read = timeout(STORE_WITHIN, memory.read(now)).await;
+        self.book.remember(&read.unwrap_or_default());
+        self.memory.iter_mut().for_each(Memory::note_read);
+    }
+
+    /// Somebody takes on what the store may not know of.
+    fn claim(&mut self, claim: AlarmClaim, now: Timestamp) {
+        let taken = self.book.claim(claim.alarm, &claim.who, now);
+        self.show();
+        // Whoever asked may have gone.
+        claim.answer.send(taken).unwrap_or_default();
+    }
+
+    /// For the next run. A disk that hangs must not keep anybody from being told.
+    async fn remember(&mut self) {
+        let Some(memory) = &mut self.memory else {
+            return;
+        };
+        let written = timeout(STORE_WITHIN, memory.write(&self.book.lines())).await;
+        if !matches!(written, Ok(Ok(()))) {
+            tracing::warn!("what was told could not be noted; a restart tells it again");
         }
     }
 
@@ -172,5 +226,16 @@ impl Stage {
             Ok(Ok(())) => self.book.recorded(count),
             Ok(Err(_)) | Err(_) => tracing::error!(count, "alarms could not be recorded"),
         }
+    }
+}
+
+/// The next claim; none ever comes where nobody sends any.
+async fn next_of(claims: &mut Option<mpsc::Receiver<AlarmClaim>>) -> AlarmClaim {
+    match claims {
+        Some(claims) => match claims.recv().await {
+            Some(claim) => claim,
+            None => std::future::pending().await,
+        },
+        None => std::future::pending().await,
     }
 }

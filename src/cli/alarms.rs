@@ -61,6 +61,9 @@ fn one(text: &mut String, alarm: &Value) -> std::fmt::Result {
     } else if is_text("mailed_at") || is_text("webhook_at") {
         write!(text, "  told, and taken on by nobody")?;
     }
+    if alarm.get("recorded") == Some(&Value::Bool(false)) {
+        write!(text, "  not recorded yet")?;
+    }
     writeln!(text)
 }
 

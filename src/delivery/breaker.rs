@@ -3,7 +3,8 @@
 //! It opens on failures to connect and of the handshake only. What a relay answers (4xx, 5xx,
 //! greylisting) concerns a letter, or passes, and never opens it. While it is open the relay is tried
 //! by a *knock*: a connection as for a letter, and none sent, so that no letter's attempt is spent on
-//! finding out. When that gets through, one letter goes alone; then all.
+//! finding out. When that gets through, one letter goes alone; then all. A knock that hangs is not waited
+//! for: the relay that did not answer it may answer the next.
 
 use crate::referral::route::BreakerState;
 use std::time::Duration;
@@ -30,8 +31,11 @@ enum State {
     Open {
         until: Duration,
     },
-    /// A knock is under way.
-    Knocking,
+    /// Knocks are under way; another may be made then.
+    Knocking {
+        under_way: usize,
+        next: Duration,
+    },
     /// The knock got through; one letter may go.
     HalfOpen,
     /// That letter is on its way.
@@ -61,13 +65,17 @@ impl Breaker {
         }
     }
 
-    pub(super) fn may(&self, now: Duration) -> May {
+    /// `knocks_max` may be under way at once.
+    pub(super) fn may(&self, now: Duration, knocks_max: usize) -> May {
         match self.state {
             State::Closed => May::ClaimAll,
             State::Open { until } if until <= now => May::Knock,
             State::Open { until } => May::Wait(until.saturating_sub(now)),
             State::HalfOpen => May::ClaimOne,
-            State::Knocking | State::Trying => May::Await,
+            State::Knocking { under_way, .. } if under_way >= knocks_max => May::Await,
+            State::Knocking { next, .. } if next <= now => May::Knock,
+            State::Knocking { next, .. } => May::Wait(next.saturating_sub(now)),
+            State::Trying => May::Await,
         }
     }
 
@@ -75,13 +83,18 @@ impl Breaker {
         match self.state {
             State::Closed => BreakerState::Closed,
             State::Open { .. } => BreakerState::Open,
-            State::Knocking | State::HalfOpen | State::Trying => BreakerState::HalfOpen,
+            State::Knocking { .. } | State::HalfOpen | State::Trying => BreakerState::HalfOpen,
         }
     }
 
     /// A knock has begun.
-    pub(super) fn knocking(&mut self) {
-        self.state = State::Knocking;
+    pub(super) fn knocking(&mut self, now: Duration) {
+        let under_way = match self.state {
+            State::Knocking { under_way, .. } => under_way.saturating_add(1),
+            State::Closed | State::Open { .. } | State::HalfOpen | State::Trying => 1,
+        };
+        let next = now.saturating_add(LONGEST_WAIT);
+        self.state = State::Knocking { under_way, next };
     }
 
     /// The one letter was claimed.
@@ -91,10 +104,16 @@ impl Breaker {
 
     /// A knock ended.
     pub(super) fn knocked(&mut self, met: bool, now: Duration, random: u64) {
-        if met {
-            self.state = State::HalfOpen;
-        } else {
-            self.open(now, random);
+        match (self.state, met) {
+            (State::Knocking { .. } | State::Open { .. }, true) => self.state = State::HalfOpen,
+            (State::Knocking { under_way, next }, false) if under_way > 1 => {
+                let under_way = under_way - 1;
+                self.state = State::Knocking { under_way, next };
+            }
+            (State::Knocking { .. }, false) => self.open(now, random),
+            // An earlier one, that another has overtaken.
+            (State::Open { .. }, false) => {}
+            (State::Closed | State::HalfOpen | State::Trying, true | false) => {}
         }
     }
 
@@ -115,7 +134,7 @@ impl Breaker {
             }
             (State::Trying, true, false) => self.open(now, random),
             (
-                State::Open { .. } | State::Knocking | State::HalfOpen | State::Trying,
+                State::Open { .. } | State::Knocking { .. } | State::HalfOpen | State::Trying,
                 true | false,
                 true | false,
             ) => {}
@@ -150,7 +169,7 @@ mod tests {
     fn opened() -> Breaker {
         let mut breaker = Breaker::new();
         for _ in 0..FAILURES_UNTIL_OPEN {
-            assert_eq!(breaker.may(at(100.0)), May::ClaimAll);
+            assert_eq!(breaker.may(at(100.0), 2), May::ClaimAll);
             breaker.ended(false, false, at(100.0), 0);
         }
         assert_eq!(breaker.state(), BreakerState::Open);
@@ -172,17 +191,18 @@ mod tests {
     #[test]
     fn one_knock_then_one_letter_then_all() {
         let mut breaker = opened();
-        assert_eq!(breaker.may(at(100.0)), May::Wait(at(0.5)));
-        assert_eq!(breaker.may(at(100.5)), May::Knock);
-        breaker.knocking();
-        assert_eq!(breaker.may(at(200.0)), May::Await);
+        assert_eq!(breaker.may(at(100.0), 2), May::Wait(at(0.5)));
+        assert_eq!(breaker.may(at(100.5), 2), May::Knock);
+        breaker.knocking(at(100.5));
+        assert_eq!(breaker.may(at(100.5), 2), May::Wait(at(10.0)));
+        assert_eq!(breaker.may(at(200.0), 1), May::Await);
         breaker.knocked(true, at(200.0), 0);
-        assert_eq!(breaker.may(at(200.0)), May::ClaimOne);
+        assert_eq!(breaker.may(at(200.0), 2), May::ClaimOne);
         breaker.tried();
-        assert_eq!(breaker.may(at(200.0)), May::Await);
+        assert_eq!(breaker.may(at(200.0), 2), May::Await);
         assert_eq!(breaker.state(), BreakerState::HalfOpen);
         breaker.ended(true, true, at(200.0), 0);
-        assert_eq!(breaker.may(at(200.0)), May::ClaimAll);
+        assert_eq!(breaker.may(at(200.0), 2), May::ClaimAll);
         assert_eq!(breaker.state(), BreakerState::Closed);
     }
 
@@ -191,16 +211,42 @@ mod tests {
         let mut breaker = opened();
         breaker.ended(false, true, at(100.0), 0);
         breaker.ended(false, false, at(100.0), u64::MAX);
-        assert_eq!(breaker.may(at(100.0)), May::Wait(at(0.5)));
-        breaker.knocking();
+        assert_eq!(breaker.may(at(100.0), 2), May::Wait(at(0.5)));
+        breaker.knocking(at(101.0));
         breaker.ended(false, true, at(101.0), 0);
-        assert_eq!(breaker.may(at(101.0)), May::Await);
+        assert_eq!(breaker.may(at(101.0), 1), May::Await);
         breaker.knocked(true, at(101.0), 0);
         breaker.tried();
         breaker.ended(false, true, at(101.0), 0);
-        assert_eq!(breaker.may(at(101.0)), May::Await);
+        assert_eq!(breaker.may(at(101.0), 2), May::Await);
         breaker.ended(true, false, at(101.0), 0);
         assert_eq!(breaker.state(), BreakerState::Open);
+    }
+
+    #[test]
+    fn a_knock_that_hangs_is_followed_by_another_and_whichever_gets_through_counts() {
+        let mut breaker = opened();
+        breaker.knocking(at(101.0));
+        assert_eq!(breaker.may(at(111.0), 2), May::Knock);
+        breaker.knocking(at(111.0));
+        assert_eq!(
+            breaker.may(at(130.0), 2),
+            May::Await,
+            "no more than there are places"
+        );
+        // The first ends as it must; the second is still under way.
+        breaker.knocked(false, at(131.0), 0);
+        assert_eq!(breaker.may(at(131.0), 2), May::Knock);
+        breaker.knocked(true, at(132.0), 0);
+        assert_eq!(breaker.may(at(132.0), 2), May::ClaimOne);
+        breaker.tried();
+        breaker.ended(true, false, at(133.0), 0);
+        assert_eq!(breaker.state(), BreakerState::Open);
+        // One of before it opened again.
+        breaker.knocked(false, at(133.0), u64::MAX);
+        assert_eq!(breaker.state(), BreakerState::Open);
+        breaker.knocked(true, at(133.0), 0);
+        assert_eq!(breaker.may(at(133.0), 2), May::ClaimOne);
     }
 
     #[test]
@@ -212,11 +258,11 @@ mod tests {
                 breaker.ended(false, false, at(0.0), random);
             }
             for _ in 0..7 {
-                let May::Wait(wait) = breaker.may(at(0.0)) else {
+                let May::Wait(wait) = breaker.may(at(0.0), 2) else {
                     panic!("it is open");
                 };
                 waits.push(wait.as_secs_f64());
-                breaker.knocking();
+                breaker.knocking(at(0.0));
                 breaker.knocked(false, at(0.0), random);
             }
             waits

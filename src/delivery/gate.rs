@@ -1,8 +1,10 @@
-//! What may go over a route now: its places, who has them, its breaker, and the first seconds after
-//! a start.
+//! What may go over a route now: its places, who has them, its breaker, its scouts, and the first
+//! seconds after a start.
 
 use super::Route;
+use super::asked::Asked;
 use super::breaker::{Breaker, May, part};
+use super::scouts::{Again, Scouts};
 use crate::referral::attempt::{AttemptResult, Attempted, Phase};
 use crate::referral::route::{BreakerState, RouteFailure, RouteHealth};
 use crate::store::Room;
@@ -17,19 +19,32 @@ const SPREAD: Duration = Duration::from_secs(2);
 const LITTLE_SLACK: SignedDuration = SignedDuration::from_hours(1);
 /// That a relay is away is written down this often: whoever reads it believes it for many times as long.
 const TELLS_AGAIN: Duration = Duration::from_mins(1);
+/// What is no letter has a route's only connection for so long at most, and is then ended: so long, and
+/// no longer, may a letter that comes meanwhile have to wait for it. It takes a second where all is well.
+const ALONE_WITHIN: Duration = Duration::from_secs(15);
+
+/// How long an attempt may take at most: the lease, which outlasts every limit of the route; less for
+/// what would keep letters from the only connection.
+pub(super) fn within(route: &Route, is_letter: bool, lease: Duration) -> Duration {
+    if is_letter || route.connections > 1 {
+        lease
+    } else {
+        lease.min(ALONE_WITHIN)
+    }
+}
 
 /// One route's gate.
 #[derive(Debug)]
 pub(super) struct Gate {
     pub(super) route: Route,
     breaker: Breaker,
+    scouts: Scouts,
     /// Attempts under way with letters, and with anything else.
     letters: usize,
     others: usize,
     opens: Opens,
     health: RouteHealth,
-    /// When something is due next, as it was when so many batches had been written; and asked when.
-    due: Option<(u64, Duration, Option<Timestamp>)>,
+    pub(super) asked: Asked,
     /// When it was last written down that its relay is away.
     told: Option<Duration>,
 }
@@ -64,11 +79,12 @@ impl Gate {
     pub(super) fn new(route: Route) -> Self {
         Self {
             breaker: Breaker::new(),
+            scouts: Scouts::default(),
             letters: 0,
             others: 0,
             opens: Opens::NotBegun,
             health: RouteHealth::new(route.name.clone(), route.connections),
-            due: None,
+            asked: Asked::default(),
             told: None,
             route,
         }
@@ -95,7 +111,7 @@ impl Gate {
     /// What something that is due asks for.
     pub(super) fn next(&mut self, now: Duration, civil: Timestamp) -> Do {
         let free = self.free();
-        let alone = match self.breaker.may(now) {
+        let alone = match self.breaker.may(now, self.route.connections) {
             May::Knock => return Do::Knock,
             May::Wait(left) => return Do::Wait(Some(left)),
             May::Await => return Do::Wait(None),
@@ -106,6 +122,13 @@ impl Gate {
             return Do::Wait(None);
         }
         let places = if alone { 1 } else { free };
+        let again = match self.scouts.may(now) {
+            Again::All => None,
+            // What tries a relay out alone is a scout in any case.
+            Again::Scout | Again::Wait(_) if alone => None,
+            Again::Scout => Some(1),
+            Again::Wait(_) => Some(0),
+        };
         let (open, _) = self.opened(now);
         let busy = self.letters.saturating_add(self.others);
         let room = match open.saturating_sub(busy).min(places) {
@@ -113,20 +136,33 @@ impl Gate {
             0 => Room {
                 places,
                 others: 0,
+                again,
                 safe_before: Some(civil.checked_add(LITTLE_SLACK).unwrap_or(Timestamp::MAX)),
             },
             open => Room {
                 places: open,
                 others: self.for_others(),
+                again,
                 safe_before: None,
             },
         };
         Do::Claim { room, alone }
     }
 
-    /// How long until another place may be used for the first time.
+    /// How long until another place may be used for the first time, or the next scout goes.
     pub(super) fn opens_after(&mut self, now: Duration) -> Option<Duration> {
-        self.opened(now).1
+        let scout = match self.scouts.may(now) {
+            Again::Wait(left) => Some(left),
+            Again::All | Again::Scout => None,
+        };
+        self.opened(now).1.into_iter().chain(scout).min()
+    }
+
+    /// Letters whose last safe moment is before this hold back what is no letter, even while they are
+    /// not due: on a route with one connection, which they would have to wait for.
+    pub(super) fn held_back_before(&self, civil: Timestamp) -> Option<Timestamp> {
+        let soon = || civil.checked_add(LITTLE_SLACK).unwrap_or(Timestamp::MAX);
+        (self.route.connections == 1).then(soon)
     }
 
     /// Whoever it is for has taken its place.
@@ -137,9 +173,14 @@ impl Gate {
         *self.count(is_letter) += 1;
     }
 
+    /// Whoever took a place was tried before.
+    pub(super) fn sent_again(&mut self, now: Duration, random: u64) {
+        self.scouts.sent(now, random);
+    }
+
     /// A knock begins. Says whether it is to be written down when it meets nobody.
     pub(super) fn knocking(&mut self, now: Duration) -> bool {
-        self.breaker.knocking();
+        self.breaker.knocking(now);
         let tells = self
             .told
             .is_none_or(|told| now.saturating_sub(told) >= TELLS_AGAIN);
@@ -147,23 +188,6 @@ impl Gate {
             self.told = Some(now);
         }
         tells
-    }
-
-    /// When something is due next, if that was asked since the latest batch, and less than `poll` ago.
-    pub(super) fn known_due(
-        &self,
-        batch: u64,
-        now: Duration,
-        poll: Duration,
-    ) -> Option<Option<Timestamp>> {
-        let known = self
-            .due
-            .filter(|(of, asked, _)| *of == batch && now.saturating_sub(*asked) < poll);
-        known.map(|(.., due)| due)
-    }
-
-    pub(super) fn learned_due(&mut self, batch: u64, now: Duration, due: Option<Timestamp>) {
-        self.due = Some((batch, now, due));
     }
 
     pub(super) fn knocked(
@@ -193,6 +217,7 @@ impl Gate {
         *count = count.saturating_sub(1);
         self.breaker
             .ended(alone, attempted.met_a_relay(), now, random);
+        self.scouts.ended(attempted, now, random);
         self.note(attempted, civil);
         self.look(civil);
     }
@@ -336,6 +361,58 @@ mod tests {
     }
 
     #[test]
+    fn a_note_has_the_only_connection_for_a_quarter_of_a_minute_and_not_while_a_letter_waits() {
+        let lease = Duration::from_mins(10);
+        for (connections, is_letter, most) in [
+            (1, false, ALONE_WITHIN),
+            (1, true, lease),
+            (2, false, lease),
+        ] {
+            let gate = gate(connections);
+            assert_eq!(within(&gate.route, is_letter, lease), most);
+            let held_back = (connections == 1).then(|| evening() + LITTLE_SLACK);
+            assert_eq!(gate.held_back_before(evening()), held_back);
+        }
+        assert_eq!(ALONE_WITHIN, at(15));
+    }
+
+    #[test]
+    fn of_what_a_relay_refused_thrice_one_goes_at_a_time_and_what_is_new_as_ever() {
+        let mut gate = gate(4);
+        gate.begin(false, at(0), || 0);
+        let refused = Attempted {
+            result: AttemptResult::Later,
+            phase: Phase::Rcpt,
+            why: AttemptWhy::Reply,
+            code: Some(451),
+            enhanced: None,
+            tls: None,
+            words: Vec::new(),
+        };
+        for _ in 0..3 {
+            assert_eq!(room(&mut gate, 100).again, None);
+            gate.claimed(true, false);
+            gate.ended((true, false), &refused, (at(100), evening()), 0);
+        }
+        let waits = room(&mut gate, 100);
+        assert_eq!((waits.places, waits.again), (4, Some(0)));
+        assert_eq!(gate.opens_after(at(100)), Some(at(5)));
+        assert_eq!(room(&mut gate, 105).again, Some(1));
+        assert_eq!(gate.opens_after(at(105)), None, "it is due, or nothing is");
+        gate.claimed(true, false);
+        gate.sent_again(at(105), 0);
+        assert_eq!(room(&mut gate, 105).again, Some(0));
+        let taken = Attempted {
+            result: AttemptResult::Done,
+            code: Some(250),
+            ..refused
+        };
+        gate.ended((true, false), &taken, (at(106), evening()), 0);
+        assert_eq!(room(&mut gate, 106).again, None, "all may follow");
+        assert_eq!(gate.health().breaker, BreakerState::Closed);
+    }
+
+    #[test]
     fn after_a_start_places_open_one_by_one_but_for_what_cannot_wait() {
         let mut draws = [u64::MAX, u64::MAX / 4 * 3, u64::MAX / 4].into_iter();
         let mut gate = gate(3);
@@ -385,9 +462,11 @@ mod tests {
         assert_eq!((health.open_since, health.busy), (Some(evening()), 0));
         assert_eq!(health.last_failure.unwrap().why, AttemptWhy::Unreachable);
         assert_eq!(gate.next(at(1), evening()), Do::Knock);
-        let tells = [1, 60, 61].map(|second| gate.knocking(at(second)));
-        assert_eq!(tells, [true, false, true], "once a minute");
-        assert_eq!(gate.next(at(1), evening()), Do::Wait(None));
+        assert!(gate.knocking(at(1)), "it is written down");
+        assert_eq!(gate.next(at(1), evening()), Do::Wait(Some(at(10))));
+        assert_eq!(gate.next(at(11), evening()), Do::Knock, "the first hangs");
+        let tells = [60, 61].map(|second| gate.knocking(at(second)));
+        assert_eq!(tells, [false, true], "once a minute");
         gate.knocked(None, (at(1), evening()), 0);
         let Do::Claim { room, alone } = gate.next(at(1), evening()) else {
             panic!("one letter");

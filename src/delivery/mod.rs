@@ -2,7 +2,9 @@
 
 pub mod stage;
 mod gate;
+mod asked;
 mod breaker;
+mod scouts;
 mod monotonic;
 pub mod making;
 pub mod carrier;
@@ -87,7 +89,8 @@ pub struct Route {
     pub client: Option<ClientCertificate>,
     /// Our login, if the relay wants one.
     pub login: Option<Login>,
-    /// Connections at once. With two or more, what is no letter leaves one of them alone.
+    /// Connections at once. With two or more, what is no letter leaves one of them alone; on a single
+    /// one it is ended after a quarter of a minute.
     pub connections: usize,
     /// A kept connection is closed after this long without a letter.
     pub idle: Duration,

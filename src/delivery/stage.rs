@@ -2,7 +2,7 @@
 //! It holds no transaction while it talks to a relay.
 
 use super::carrier::Carrier;
-use super::gate::{Do, Gate};
+use super::gate::{Do, Gate, within};
 use super::making::Maker;
 use super::monotonic::Monotonic;
 use super::{Envelope, Route, Settings};
@@ -214,12 +214,14 @@ impl<C: Carrier> Stage<C> {
                 (1, None)
             }
             Do::Claim { room, alone } => {
-                let back = gate.opens_after(ticks).and_then(later);
                 let room = Room {
                     places: room.places.min(most),
                     ..room
                 };
-                (self.claim(nth, room, alone).await, back)
+                let begun = self.claim(nth, room, alone, (now, ticks)).await;
+                let gate = self.gates.get_mut(nth);
+                let back = gate.and_then(|gate| gate.opens_after(ticks));
+                (begun, back.and_then(later))
             }
         }
     }
@@ -235,21 +237,32 @@ impl<C: Carrier> Stage<C> {
         let Some(gate) = self.gates.get_mut(nth) else {
             return Ok(None);
         };
-        if let Some(due) = gate.known_due(batch, ticks, self.poll) {
+        if let Some(due) = gate.asked.known(batch, ticks, self.poll) {
             return Ok(due);
         }
         let due = self.world.store.next_due(&gate.route.name).await?;
-        gate.learned_due(batch, ticks, due);
+        gate.asked.learned(batch, ticks, due);
         Ok(due)
     }
 
     /// A claim is a commit, so it is made only where there is something to be claimed. Gives how many
     /// attempts were begun.
-    async fn claim(&mut self, nth: usize, room: Room, alone: bool) -> usize {
+    async fn claim(
+        &mut self,
+        nth: usize,
+        mut room: Room,
+        alone: bool,
+        (now, ticks): (Timestamp, Duration),
+    ) -> usize {
         let Some(gate) = self.gates.get_mut(nth) else {
             return 0;
         };
         let (store, name) = (&self.world.store, &gate.route.name);
+        if let Some(before) = gate.held_back_before(now)
+            && store.a_letter_waits(name, before).await != Ok(false)
+        {
+            room.others = 0;
+        }
         if room.places == 0 || store.is_due(name, room).await != Ok(true) {
             return 0;
         }
@@ -260,6 +273,9 @@ impl<C: Carrier> Stage<C> {
         for claim in claims {
             let is_letter = claim.is_letter;
             gate.claimed(is_letter, alone);
+            if claim.attempt > 1 {
+                gate.sent_again(ticks, chance(&self.randomness));
+            }
             let (world, route) = (Arc::clone(&self.world), gate.route.clone());
             self.running.spawn(async move {
                 let attempted = world.attempt(&claim, &route).await;
@@ -327,8 +343,8 @@ impl<C: Carrier> World<C> {
             Ok((envelope, bytes)) => {
                 let wanted = self.wanted(claim);
                 let attempt = self.carrier.attempt(&route.name, &envelope, &bytes, wanted);
-                // The lease outlasts every limit of the route; whatever still hangs is unknown.
-                timeout(self.lease, attempt)
+                // Whatever still hangs is unknown.
+                timeout(within(route, claim.is_letter, self.lease), attempt)
                     .await
                     .unwrap_or_else(|_| ours(AttemptResult::Unknown, AttemptWhy::Timeout))
             }

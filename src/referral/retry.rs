@@ -6,6 +6,16 @@ use std::time::Duration;
 /// Attempts that fit before the last safe moment at least (`design.md`, retries).
 const ATTEMPTS_BEFORE_LAST_SAFE: u32 = 3;
 
+/// A relay that is well for a quarter of a minute only is found all the same: with little time left no
+/// wait is longer than this. An attempt takes a few seconds besides.
+const CLOSEST: Duration = Duration::from_secs(10);
+/// With more time left waits are kept to this part of it, so that with an hour to go they are as short
+/// as they get. What was tried all night at one wait would be thousands of attempts, or too few at the
+/// end; so it is about as many in each half of what is left.
+const PARTS: u32 = 360;
+/// In the last seconds there is one more attempt rather than none.
+const LAST: Duration = Duration::from_secs(1);
+
 /// With less left until `act_by`, a letter in doubt is first repeated at once.
 const SHORT_SLACK: SignedDuration = SignedDuration::from_hours(1);
 
@@ -24,11 +34,14 @@ pub struct RetrySettings {
     pub in_doubt: Duration,
 }
 
-/// When to try again after a temporary failure: exponential with full jitter. Until the third
-/// attempt the wait is also kept to an even share of what is left, so that three attempts fit
-/// before the last safe moment whatever is drawn. From then on it is kept to half of what is left, but
-/// not below the first wait: with an hour to go nobody waits for all of it. Past that moment the
-/// letter is still tried: late is better than never.
+/// When to try again after a temporary failure: exponential with full jitter, and kept to a part of
+/// what is left: a 360th, ten seconds with an hour to go and from then on, less in the very last. Until
+/// the third attempt it is also kept to an even share of what is left, so that three attempts fit before
+/// the last safe moment whatever is drawn. Past that moment the letter is still tried: late is better
+/// than never.
+///
+/// Many letters that a relay refuses are not all tried so often: that is the route's affair
+/// (`crate::delivery`, scouts).
 ///
 /// `attempts_so_far` counts those that ended and were spent on the letter ([`soon_again`] is for the
 /// others), the one just now included; `random` is drawn evenly from all of `u64`.
@@ -41,14 +54,16 @@ pub fn next_attempt(
 ) -> Timestamp {
     let longest = doubled(settings.first, attempts_so_far.saturating_sub(1)).min(settings.longest);
     let still_to_fit = ATTEMPTS_BEFORE_LAST_SAFE.saturating_sub(attempts_so_far);
-    let share = last_safe_at
+    let left = last_safe_at
         .and_then(|last_safe| Duration::try_from(last_safe.duration_since(now)).ok())
-        .filter(|left| !left.is_zero())
-        .map(|left| match still_to_fit {
-            0 => (left / 2).max(settings.first),
+        .filter(|left| !left.is_zero());
+    let at_most = left.map_or(longest, |left| {
+        let share = match still_to_fit {
+            0 => Duration::MAX,
             some => left / some.saturating_add(1),
-        });
-    let at_most = share.map_or(longest, |share| share.min(longest));
+        };
+        longest.min(part_of(left)).min(share)
+    });
     later(now, drawn_below(at_most, random))
 }
 
@@ -62,7 +77,8 @@ pub fn soon_again(now: Timestamp, random: u64) -> Timestamp {
 /// When to send the same bytes again after an unknown outcome, unless a report or an answer comes
 /// first: after two minutes by default, at once the first time with under an hour left. Each
 /// further repeat waits twice as long: a relay that drops every link behind the final dot may be
-/// delivering every one of them.
+/// delivering every one of them. No wait is longer than a quarter of what is left: once too often is the
+/// lesser harm.
 ///
 /// `repeats_so_far` counts the repeats already made of this letter.
 pub fn in_doubt_again(
@@ -75,7 +91,14 @@ pub fn in_doubt_again(
         return now;
     }
     let longest = settings.longest.max(settings.in_doubt);
-    later(now, doubled(settings.in_doubt, repeats_so_far).min(longest))
+    let quarter = Duration::try_from(act_by.duration_since(now)).map(|left| left / 4);
+    let at_most = quarter.map_or(longest, |quarter| longest.min(quarter.max(CLOSEST)));
+    later(now, doubled(settings.in_doubt, repeats_so_far).min(at_most))
+}
+
+/// The longest wait with so much time left.
+fn part_of(left: Duration) -> Duration {
+    (left / PARTS).max(CLOSEST).min((left / 2).max(LAST))
 }
 
 fn doubled(first: Duration, times: u32) -> Duration {
@@ -156,14 +179,39 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_halved_until_the_last_safe_moment_is_near() {
+    fn waits_are_a_360th_of_what_is_left_and_ten_seconds_in_the_last_hour() {
         let now = at("2026-11-23T07:00:00Z");
         let wait = |left_s| {
             let safe = now + SignedDuration::from_secs(left_s);
             let next = next_attempt(&SETTINGS, 9, now, Some(safe), u64::MAX);
             next.duration_since(now).as_secs_f64().round()
         };
-        assert_eq!([7200, 600, 60, 10].map(wait), [900.0, 300.0, 30.0, 30.0]);
+        let left = [1_000_000, 36_000, 7200, 3600, 600, 20, 10, 1];
+        let waits = [900.0, 100.0, 20.0, 10.0, 10.0, 10.0, 5.0, 1.0];
+        assert_eq!(left.map(wait), waits);
+    }
+
+    proptest! {
+        /// A relay that is well for a quarter of a minute at a time, in the last hour, is found each time
+        /// by a letter that is refused at once meanwhile.
+        #[test]
+        fn no_quarter_of_a_minute_of_the_last_hour_goes_by_without_an_attempt(
+            attempts in 3_u32..1_000,
+            attempt_ms in 0_i64..2_000,
+            draws in proptest::collection::vec(any::<u64>(), 2_000),
+        ) {
+            let last_safe = at("2026-11-23T08:00:00Z");
+            let mut ended = last_safe - SignedDuration::from_hours(1);
+            for (nth, draw) in (0..).zip(draws) {
+                let spent = attempts + nth;
+                let next = next_attempt(&SETTINGS, spent, ended, Some(last_safe), draw);
+                prop_assert!(next.duration_since(ended) <= SignedDuration::from_secs(10));
+                ended = next + SignedDuration::from_millis(attempt_ms);
+                if ended >= last_safe {
+                    break;
+                }
+            }
+        }
     }
 
     #[test]
@@ -187,7 +235,7 @@ mod tests {
             Timestamp::MAX
         );
         assert_eq!(
-            in_doubt_again(&endless, u32::MAX, now, Timestamp::MAX),
+            in_doubt_again(&endless, u32::MAX, now, Timestamp::MIN),
             Timestamp::MAX
         );
     }
@@ -201,6 +249,8 @@ mod tests {
         assert_eq!(again(0, "2026-11-23T07:59:59Z"), now);
         assert_eq!(again(0, "2026-11-23T06:30:00Z"), now);
         assert_eq!(again(1, "2026-11-23T07:30:00Z"), at("2026-11-23T07:04:00Z"));
-        assert_eq!(again(9, "2026-11-23T07:30:00Z"), at("2026-11-23T07:15:00Z"));
+        assert_eq!(again(9, "2026-11-23T07:30:00Z"), at("2026-11-23T07:07:30Z"));
+        assert_eq!(again(9, "2026-11-23T07:00:04Z"), at("2026-11-23T07:00:10Z"));
+        assert_eq!(again(9, "2026-11-23T06:30:00Z"), at("2026-11-23T07:15:00Z"));
     }
 }

@@ -23,7 +23,12 @@ pub(super) async fn expiries(config: &Config, signer: &Signer, now: Timestamp) -
             not_after,
         }));
     }
-    found.extend(signer.valid_until(now).map(|not_after| Expiry {
+    let signing = match signer.valid_until(now) {
+        // It has ended, or has not begun: no letter is signed now.
+        None if !signer.may_sign_at(now) => Some(now),
+        until => until,
+    };
+    found.extend(signing.map(|not_after| Expiry {
         what: ExpiryWhat::SigningKey,
         route: None,
         not_after,

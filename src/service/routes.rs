@@ -12,6 +12,7 @@ use crate::letter::Signer;
 use crate::referral::expiry::Expiry;
 use crate::referral::route::RouteHealth;
 use crate::store::Store;
+use jiff::{SignedDuration, Timestamp};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -23,8 +24,10 @@ const PROBES_MAX: usize = 8;
 /// A probe ends within this, whatever the route's limits: a person waits for it at the terminal, and
 /// the operators' socket gives an exchange ten seconds.
 const PROBE_WITHIN: Duration = Duration::from_secs(8);
-/// What ends is looked at this often.
-const LOOK_EVERY: Duration = Duration::from_hours(24);
+/// What ends is looked at this often: a renewed file is known soon (`alarms`, runbooks).
+const LOOK_EVERY: Duration = Duration::from_mins(1);
+/// The log is told of it this often.
+const SAY_EVERY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What runs beside delivery is made from.
 #[derive(Debug)]
@@ -136,27 +139,35 @@ async fn look(
     ),
     mut stop: watch::Receiver<bool>,
 ) {
-    let mut daily = interval(LOOK_EVERY);
-    daily.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut looks = interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut said_at: Option<Timestamp> = None;
     loop {
         tokio::select! {
             _ = stop.changed() => return,
-            _ = daily.tick() => {}
+            _ = looks.tick() => {}
         }
         let now = clock.now();
         let mut ends = expiries(config, signer, now).await;
         ends.extend(of_relays(&health.borrow()));
-        for expiry in &ends {
-            if let Some(within) = expiry.warns_within(now) {
-                tracing::warn!(
-                    what = expiry.what.word(),
-                    route = expiry.route.as_ref().map(|route| route.as_str()),
-                    days_left = expiry.days_left(now),
-                    within,
-                    "expires"
-                );
-            }
+        if said_at.is_none_or(|said| now.duration_since(said).abs() >= SAY_EVERY) {
+            said_at = Some(now);
+            say(&ends, now);
         }
         found.send_replace(ends);
+    }
+}
+
+fn say(ends: &[Expiry], now: Timestamp) {
+    for expiry in ends {
+        if let Some(within) = expiry.warns_within(now) {
+            tracing::warn!(
+                what = expiry.what.word(),
+                route = expiry.route.as_ref().map(|route| route.as_str()),
+                days_left = expiry.days_left(now),
+                within,
+                "expires"
+            );
+        }
     }
 }

@@ -6,30 +6,33 @@ use super::{End, HEARTBEAT, ServiceFault, notify};
 use crate::admin;
 use crate::alarms::book::Condition;
 use crate::alarms::heartbeat::Heartbeat;
-use crate::alarms::looks::{Looks, SigningKey, Sources};
-use crate::alarms::{self, Certificate, Lane, LaneFault};
+use crate::alarms::looks::{Looks, Sources};
+use crate::alarms::{self, Lane, LaneFault};
 use crate::config::Config;
-use crate::letter::Signer;
 use crate::metrics;
+use crate::referral::expiry::Expiry;
 use crate::referral::route::{BreakerState, RouteHealth};
 use crate::store::{Store, Stuck};
 use crate::watch::sweeper;
 use sd_notify::NotifyState;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::{TcpListener, UnixListener};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
+
+/// What was told, beside the database.
+const TOLD: &str = "alarms-told";
+/// Claims on alarms that wait for the stage, at most: a desk of people.
+const CLAIMS_MAX: usize = 16;
 
 /// What watching needs besides the settings and the store.
 pub(super) struct Means {
     /// How people are told.
     pub(super) lane: Lane,
-    /// The key that signs letters.
-    pub(super) signer: Signer,
     /// The operators' socket.
     pub(super) socket: UnixListener,
     /// What stages know of that is an alarm.
@@ -50,11 +53,12 @@ pub(super) fn start(
     let (sweeper, stuck) = start_sweeper(config, store, late.clone())?;
     let mut besides = JoinSet::new();
     let beat = beat();
-    let signer = means.signer;
+    let health = means.beside.health();
+    let ways = routes::start(config, means.beside, &mut besides, late);
+    let expiries = ways.expiries.clone();
     let sources = Sources {
         forces: config.policies.keys().cloned().collect(),
-        certificates: certificates(config),
-        signing: SigningKey(Arc::new(move |at| signer.may_sign_at(at))),
+        expiries: expiries.clone(),
         stuck: stuck.clone(),
         others: means.others,
         beat,
@@ -62,9 +66,10 @@ pub(super) fn start(
         ntp: config.alarms.ntp,
     };
     let looks = Looks::new(store.clone(), sources);
-    let stage = alarms::Stage::new(store.clone(), looks, means.lane, config.alarms.pace);
-    let health = means.beside.health();
-    let ways = routes::start(config, means.beside, &mut besides, late);
+    let (claims, claimed) = mpsc::channel(CLAIMS_MAX);
+    let stage = alarms::Stage::new(store.clone(), looks, means.lane, config.alarms.pace)
+        .remembering(config.store.state_dir.join(TOLD))
+        .claimed_by(claimed);
     let (open, until) = (stage.shown(), late.clone());
     besides.spawn(async move {
         stage.run(until).await;
@@ -75,6 +80,7 @@ pub(super) fn start(
     let watched = admin::Watched {
         stuck,
         alarms: open,
+        claims,
     };
     besides.spawn(async move {
         admin::serve(means.socket, for_admin, operators, watched, ways, until).await;
@@ -95,7 +101,7 @@ pub(super) fn start(
         let source = metrics::Source {
             store: store.clone(),
             state_dir: config.store.state_dir.clone(),
-            snapshots: snapshots(config, health),
+            snapshots: snapshots(health, expiries),
             version: env!("CARGO_PKG_VERSION"),
         };
         let until = late.clone();
@@ -112,15 +118,22 @@ pub(super) fn start(
     Ok((sweeper, besides))
 }
 
-/// What metrics show beside the database.
-fn snapshots(config: &Config, health: watch::Receiver<Vec<RouteHealth>>) -> metrics::Snapshots {
-    let certificates = certificates(config);
-    Arc::new(move || metrics::Snapshot {
-        routes: health.borrow().iter().map(snapshot).collect(),
-        certificates: certificates
-            .iter()
-            .filter_map(|known| Some((known.name.clone(), known.ends_at()?)))
-            .collect(),
+/// What metrics show beside the database. Of several that go by one name the first to end counts.
+fn snapshots(
+    health: watch::Receiver<Vec<RouteHealth>>,
+    expiries: watch::Receiver<Vec<Expiry>>,
+) -> metrics::Snapshots {
+    Arc::new(move || {
+        let mut certificates = BTreeMap::new();
+        for expiry in expiries.borrow().iter() {
+            let ends = certificates.entry(expiry.name());
+            let ends = ends.or_insert(expiry.not_after);
+            *ends = expiry.not_after.min(*ends);
+        }
+        metrics::Snapshot {
+            routes: health.borrow().iter().map(snapshot).collect(),
+            certificates: certificates.into_iter().collect(),
+        }
     })
 }
 
@@ -133,29 +146,6 @@ fn snapshot(health: &RouteHealth) -> metrics::RouteSnapshot {
             BreakerState::HalfOpen => metrics::Breaker::HalfOpen,
         },
     }
-}
-
-/// The certificates that are ours to renew.
-fn certificates(config: &Config) -> Vec<Certificate> {
-    let replies = config.replies.iter().map(|replies| Certificate {
-        name: "replies".to_owned(),
-        path: replies.certificate.clone(),
-    });
-    let routes = config.delivery.routes.iter().filter_map(|route| {
-        let client = route.client.as_ref()?;
-        Some(Certificate {
-            name: format!("route:{}", route.name),
-            path: client.certificate.clone(),
-        })
-    });
-    let intake = Certificate {
-        name: "intake".to_owned(),
-        path: config.intake.certificate.clone(),
-    };
-    std::iter::once(intake)
-        .chain(replies)
-        .chain(routes)
-        .collect()
 }
 
 /// The sweeper looks from outside the stages, on its own thread and connection.

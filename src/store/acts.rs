@@ -11,6 +11,7 @@ mod routes;
 mod tasks;
 mod views;
 
+pub(super) use first::actor as operator_actor;
 pub use views::{CallMember, EarlierCall, OpenCall};
 
 use super::alarms;

@@ -1,7 +1,7 @@
 //! Alarms as they are kept: raised, told, claimed, cleared. Who is told of what, and when, is decided
 //! outside; here it is only recorded, with facts in one stream of their own.
 
-use super::acts::NotActed;
+use super::acts::{NotActed, operator_actor};
 use super::tx::{By, Fault, Stream, Tx};
 use super::views::instant;
 use super::{NotStored, Readers, stored};
@@ -11,6 +11,7 @@ use crate::referral::id::{AlarmId, NotificationId};
 use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
+use tokio::sync::oneshot;
 
 /// The stream of every alarm's facts.
 const STREAM: &str = "alarms";
@@ -22,13 +23,26 @@ const ADD: &str = "INSERT INTO alarm(id, kind, subject, opened_at) VALUES ($1, $
 const MAILED: &str = "UPDATE alarm SET mailed_at = $2 WHERE id = $1 AND mailed_at IS NULL";
 const HOOKED: &str = "UPDATE alarm SET hooked_at = $2 WHERE id = $1 AND hooked_at IS NULL";
 const CLEAR: &str = "UPDATE alarm SET cleared_at = $2 WHERE id = $1 AND cleared_at IS NULL";
+const CLAIM_NOTED: &str =
+    "UPDATE alarm SET claimed_by = $2, claimed_at = $3 WHERE id = $1 AND claimed_by IS NULL";
 const CLAIM: &str = "UPDATE alarm SET claimed_by = $2, claimed_at = $3 WHERE id = $1";
 const ONE: &str = "SELECT id, kind, subject, opened_at, mailed_at, hooked_at, claimed_by, claimed_at, cleared_at FROM alarm WHERE id = $1";
 const OPEN: &str = "SELECT id, kind, subject, opened_at, mailed_at, hooked_at, claimed_by, claimed_at, cleared_at FROM alarm WHERE cleared_at IS NULL ORDER BY opened_at, id";
 const ALL: &str = "SELECT id, kind, subject, opened_at, mailed_at, hooked_at, claimed_by, claimed_at, cleared_at FROM alarm ORDER BY cleared_at IS NOT NULL, opened_at DESC, id DESC LIMIT $1";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[COUNT, ADD, MAILED, HOOKED, CLEAR, CLAIM, ONE, OPEN, ALL];
+pub(super) const STATEMENTS: &[&str] = &[
+    COUNT,
+    ADD,
+    MAILED,
+    HOOKED,
+    CLEAR,
+    CLAIM_NOTED,
+    CLAIM,
+    ONE,
+    OPEN,
+    ALL,
+];
 
 /// Something about an alarm that is to be recorded. Each is recorded once, however often it is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +67,15 @@ pub enum AlarmNote {
         /// When.
         told_at: Timestamp,
     },
+    /// An operator took it on while it could not be recorded.
+    Claimed {
+        /// Which.
+        alarm: AlarmId,
+        /// The operator.
+        who: String,
+        /// When.
+        at: Timestamp,
+    },
     /// It is over.
     Cleared {
         /// Which.
@@ -60,6 +83,17 @@ pub enum AlarmNote {
         /// When.
         at: Timestamp,
     },
+}
+
+/// A claim on an alarm that may not be recorded yet, for whoever keeps the open ones.
+#[derive(Debug)]
+pub struct AlarmClaim {
+    /// Which.
+    pub alarm: AlarmId,
+    /// The operator.
+    pub who: String,
+    /// What became of it.
+    pub answer: oneshot::Sender<Result<(), NotActed>>,
 }
 
 /// An alarm as it is kept.
@@ -86,6 +120,7 @@ pub struct AlarmLine {
 /// Records what is noted, in its order.
 pub(super) async fn record(tx: &mut Tx<'_>, notes: &[AlarmNote]) -> Result<(), Fault> {
     for note in notes {
+        let mut actor = "daemon".to_owned();
         let (changed, fact) = match note {
             AlarmNote::Raised {
                 alarm,
@@ -122,13 +157,22 @@ pub(super) async fn record(tx: &mut Tx<'_>, notes: &[AlarmNote]) -> Result<(), F
                 };
                 (at(tx, statement, *alarm, *told_at).await?, fact)
             }
+            AlarmNote::Claimed { alarm, who, at } => {
+                let query = sqlx::query(CLAIM_NOTED)
+                    .bind(alarm.to_string())
+                    .bind(who)
+                    .bind(at.as_microsecond());
+                actor = operator_actor(who);
+                let fact = Fact::AlarmClaimed { alarm: *alarm };
+                (query.execute(tx.flushed().await?).await?, fact)
+            }
             AlarmNote::Cleared { alarm, at: over } => {
                 let fact = Fact::AlarmCleared { alarm: *alarm };
                 (at(tx, CLEAR, *alarm, *over).await?, fact)
             }
         };
         if changed.rows_affected() > 0 {
-            append(tx, &fact, "daemon").await?;
+            append(tx, &fact, &actor).await?;
         }
     }
     Ok(())

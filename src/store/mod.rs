@@ -50,7 +50,7 @@ mod views;
 mod writer;
 
 pub use acts::{Act, CallMember, EarlierCall, NotActed, OpenCall};
-pub use alarms::{AlarmLine, AlarmNote};
+pub use alarms::{AlarmClaim, AlarmLine, AlarmNote};
 pub use conditions::{AttemptSeen, Waiting};
 pub use failures::LastFailure;
 pub use figures::{DUE_WITHIN_HOURS, Figures, Followed, Happened, RouteFigures, file_sizes};

@@ -16,7 +16,10 @@ use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
 // The plus keeps the index in the order of claims: by `not_before` almost all of a full queue is due.
-const NEXT: &str = "SELECT d.id, d.letter, d.notification, d.attempts, d.lease, d.lane, l.item IS NULL AS unsigned, l.render_tries FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND +d.not_before <= $2 AND d.lane BETWEEN $4 AND $5 AND d.last_safe_at < $6 AND (n.hold IS NULL OR l.kind <> 'notification') ORDER BY d.lane, d.last_safe_at, d.id LIMIT $3";
+const NEXT: &str = "SELECT d.id, d.letter, d.notification, d.attempts, d.lease, d.lane, l.item IS NULL AS unsigned, l.render_tries FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND +d.not_before <= $2 AND d.lane BETWEEN $4 AND $5 AND d.last_safe_at < $6 AND (n.hold IS NULL OR l.kind <> 'notification') AND (d.attempts = 0 OR $7) ORDER BY d.lane, d.last_safe_at, d.id LIMIT $3";
+// The longest due first: a scout that fails is due again last, so that all have their turn. The pluses
+// keep the index in that order.
+const SCOUTS: &str = "SELECT d.id, d.letter, d.notification, d.attempts, d.lease, d.lane, l.item IS NULL AS unsigned, l.render_tries FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND d.not_before <= $2 AND +d.lane BETWEEN $4 AND $5 AND +d.last_safe_at < $6 AND (n.hold IS NULL OR l.kind <> 'notification') AND d.attempts > 0 AND NOT $7 ORDER BY d.not_before LIMIT $3";
 const CLAIM: &str =
     "UPDATE delivery SET state = 'sending', attempts = ?, lease = ?, incarnation = ? WHERE id = ?";
 const ATTEMPT_ADD: &str = "INSERT INTO attempt(delivery, n, lease, started_at) VALUES (?, ?, ?, ?)";
@@ -35,6 +38,7 @@ const BACK: &str = "ROLLBACK TO delivery";
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
     NEXT,
+    SCOUTS,
     CLAIM,
     ATTEMPT_ADD,
     TRY_RENDER,
@@ -59,29 +63,55 @@ pub(super) async fn claim(
     if routes::is_suspended(tx, route).await? {
         return Ok(Vec::new());
     }
-    let mut claims =
-        claim_lanes(tx, route, room, (LANE_LETTERS, LANE_LETTERS), room.places).await?;
+    let mut claims = claim_lanes(tx, route, room, LETTERS, room.places).await?;
     let left = room.places.saturating_sub(claims.len()).min(room.others);
     if left > 0 {
-        claims.extend(claim_lanes(tx, route, room, (LANE_LETTERS + 1, i64::MAX), left).await?);
+        let tried = claims.iter().filter(|claim| claim.attempt > 1).count();
+        let room = Room {
+            again: room.again.map(|again| again.saturating_sub(tried)),
+            ..*room
+        };
+        claims.extend(claim_lanes(tx, route, &room, OTHERS, left).await?);
     }
     Ok(claims)
 }
 
+/// Lanes, the first and the last.
+type Lanes = (i64, i64);
+const LETTERS: Lanes = (LANE_LETTERS, LANE_LETTERS);
+const OTHERS: Lanes = (LANE_LETTERS + 1, i64::MAX);
+
+/// At most so many of these lanes; of those that were tried before, all or a few.
 async fn claim_lanes(
     tx: &mut Tx<'_>,
     route: &RouteName,
     room: &Room,
-    lanes: (i64, i64),
+    lanes: Lanes,
     most: usize,
 ) -> Result<Vec<Claim>, Fault> {
-    let rows = sqlx::query(NEXT)
+    let mut claims = claim_by(tx, NEXT, (route, room, lanes), most).await?;
+    let again = room.again.unwrap_or(0);
+    let scouts = most.saturating_sub(claims.len()).min(again);
+    if scouts > 0 {
+        claims.extend(claim_by(tx, SCOUTS, (route, room, lanes), scouts).await?);
+    }
+    Ok(claims)
+}
+
+async fn claim_by(
+    tx: &mut Tx<'_>,
+    statement: &'static str,
+    (route, room, lanes): (&RouteName, &Room, Lanes),
+    most: usize,
+) -> Result<Vec<Claim>, Fault> {
+    let rows = sqlx::query(statement)
         .bind(route.as_str())
         .bind(tx.now.as_microsecond())
         .bind(i64::try_from(most).unwrap_or(0))
         .bind(lanes.0)
         .bind(lanes.1)
         .bind(room.safe_before.map_or(i64::MAX, Timestamp::as_microsecond))
+        .bind(room.again.is_none())
         .fetch_all(tx.flushed().await?)
         .await?;
     let mut claims = Vec::new();

@@ -17,7 +17,7 @@ use sqlx::Row;
 
 const SUSPENDED: &str = "SELECT 1 FROM block WHERE what = 'route' AND target = $1 AND lifted_at IS NULL AND since <= $2 AND (until IS NULL OR until > $2) LIMIT 1";
 // The pluses keep the index in the order of `not_before`: asked after every commit, it must not sort a queue.
-const NEXT_DUE: &str = "SELECT d.not_before FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND (n.hold IS NULL OR l.kind <> 'notification') AND +d.lane <= $3 AND +d.last_safe_at < $4 AND NOT EXISTS (SELECT 1 FROM block b WHERE b.what = 'route' AND b.target = $1 AND b.lifted_at IS NULL AND b.since <= $2 AND (b.until IS NULL OR b.until > $2)) ORDER BY d.not_before LIMIT 1";
+const NEXT_DUE: &str = "SELECT d.not_before FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND (n.hold IS NULL OR l.kind <> 'notification') AND +d.lane <= $3 AND +d.last_safe_at < $4 AND (d.attempts = 0 OR $5) AND NOT EXISTS (SELECT 1 FROM block b WHERE b.what = 'route' AND b.target = $1 AND b.lifted_at IS NULL AND b.since <= $2 AND (b.until IS NULL OR b.until > $2)) ORDER BY d.not_before LIMIT 1";
 const WAITING: &str = "SELECT route, COUNT(*), MIN(last_safe_at) FROM delivery WHERE state IN ('queued','in_doubt') AND quarantined = 0 GROUP BY route";
 const BLOCKS: &str = "SELECT target, since, until, by_whom, reason FROM block WHERE what = 'route' AND lifted_at IS NULL AND (until IS NULL OR until > $1) ORDER BY target, since, id LIMIT $2";
 const BLOCK_ADD: &str = "INSERT INTO block(id, what, target, since, until, by_whom, reason, note) VALUES ($1, 'route', $2, $3, $4, $5, $6, $7)";
@@ -185,6 +185,21 @@ impl Store {
         stored(self.readers().next_due(route, room, now).await)
     }
 
+    /// Whether a letter waits for this route, due or not, whose last safe moment is before an instant.
+    pub async fn a_letter_waits(
+        &self,
+        route: &RouteName,
+        safe_before: Timestamp,
+    ) -> Result<bool, NotStored> {
+        let room = Room {
+            others: 0,
+            safe_before: Some(safe_before),
+            ..Room::of(1)
+        };
+        let next = self.readers().next_due(route, room, self.clock().now());
+        Ok(stored(next.await)?.is_some())
+    }
+
     /// Whether anything could be claimed now into this room.
     pub async fn is_due(&self, route: &RouteName, room: Room) -> Result<bool, NotStored> {
         let now = self.clock().now();
@@ -220,6 +235,7 @@ impl Readers {
             .bind(now.as_microsecond())
             .bind(lanes)
             .bind(room.safe_before.map_or(i64::MAX, Timestamp::as_microsecond))
+            .bind(room.again != Some(0))
             .fetch_optional(&self.pool)
             .await?;
         let due = row.map(|row| row.try_get(0)).transpose()?;

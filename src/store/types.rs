@@ -143,6 +143,8 @@ pub struct Room {
     pub places: usize,
     /// So many of them that are no letters (notes, receipts).
     pub others: usize,
+    /// So many of them that were tried before, those longest due first; none: as many as there are.
+    pub again: Option<usize>,
     /// Only those whose last safe moment is before this.
     pub safe_before: Option<Timestamp>,
 }
@@ -153,6 +155,7 @@ impl Room {
         Self {
             places,
             others: places,
+            again: None,
             safe_before: None,
         }
     }

@@ -2,12 +2,13 @@
 //! and by the real daemon while its store cannot commit.
 
 mod daemon;
+mod ends;
 pub(crate) mod sinks;
 
 use crate::store_rules::{Opened, document, open_with, policy, post};
 use crate::support::pki::Pki;
 use firstbell::alarms::book::Condition;
-use firstbell::alarms::looks::{Looks, SigningKey, Sources};
+use firstbell::alarms::looks::{Looks, Sources};
 use firstbell::alarms::runbook::Runbook;
 use firstbell::alarms::{Lane, LaneSettings, MailSettings, Pace, Stage};
 use firstbell::cli::args::parse_from;
@@ -16,6 +17,7 @@ use firstbell::clock::Clock;
 use firstbell::delivery::{Limits, Roots, Route, TlsMode};
 use firstbell::directory::read_folder;
 use firstbell::referral::alarm::AlarmKind;
+use firstbell::referral::expiry::Expiry;
 use firstbell::referral::id::ContactId;
 use firstbell::referral::london;
 use firstbell::referral::school::{Address, RouteName};
@@ -28,7 +30,6 @@ use sinks::Sink;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 
@@ -56,6 +57,7 @@ struct Scene {
     hooks: Sink,
     stuck: watch::Sender<Stuck>,
     others: watch::Sender<BTreeSet<Condition>>,
+    expiries: watch::Sender<Vec<Expiry>>,
     _folder: tempfile::TempDir,
     _pki: Pki,
 }
@@ -90,10 +92,10 @@ impl Scene {
         };
         let (stuck, stuck_now) = watch::channel(Stuck::default());
         let (others, others_now) = watch::channel(BTreeSet::new());
+        let (expiries, expiries_now) = watch::channel(Vec::new());
         let sources = Sources {
             forces: vec![policy().force.clone()],
-            certificates: Vec::new(),
-            signing: SigningKey(Arc::new(|_| true)),
+            expiries: expiries_now,
             stuck: stuck_now,
             others: others_now,
             beat: Duration::from_secs(3600),
@@ -110,6 +112,7 @@ impl Scene {
             hooks,
             stuck,
             others,
+            expiries,
             _folder: folder,
             _pki: pki,
         }
@@ -403,6 +406,13 @@ async fn a_sender_silent_for_one_night_is_on_the_list_at_half_past_six() {
     assert_eq!(scene.step("2025-11-12T06:29").await, (0, 0));
     assert_eq!(scene.step("2025-11-12T06:30").await, (1, 0));
     assert_eq!(tasks(&scene).await, ["quiet:essex:2025-11-12"]);
+    let open = scene.opened.store.readers().list_open_alarms().await;
+    let open: Vec<_> = open
+        .unwrap()
+        .into_iter()
+        .map(|line| (line.kind, line.subject))
+        .collect();
+    assert_eq!(open, [(AlarmKind::SenderQuiet, "essex".to_owned())]);
     let mail = scene.mails.taken().remove(0);
     assert!(
         mail.contains("(sender_quiet)") && mail.contains("    essex"),

@@ -1,5 +1,5 @@
-//! A relay that cannot be reached, and one whose connections are all busy: what it costs the letters
-//! that wait, and that a note never stands in a letter's way.
+//! A relay that cannot be reached, one that takes nothing, and one whose connections are all busy: what it
+//! costs the letters that wait, and that a note stands in a letter's way for a moment at most.
 
 use crate::exchange::{Count, Exchange, Manner};
 use crate::support::daemon::{Daemon, Recipe, SCHOOL};
@@ -139,4 +139,66 @@ fn a_letter_does_not_wait_for_notes_that_a_relay_holds() {
     assert_eq!((count.letters, count.taken, count.notes), (4, 4, 1));
     relay.be(Manner::Takes);
     until_count(&relay, |count| count.taken == 7);
+}
+
+/// Why not a back-off that each letter keeps alone: a hundred letters that are due within the hour would
+/// knock every few seconds each.
+#[test]
+fn a_relay_that_takes_nothing_is_tried_by_one_letter_at_a_time_and_then_all_follow() {
+    /// Scouts that are watched: five to ten seconds apart.
+    const SCOUTS: usize = 2;
+    let relay = Exchange::start(Manner::Refuses);
+    let daemon = Daemon::made_of(Recipe {
+        settings: &[
+            ("delivery.retry_first_s", "1"),
+            ("delivery.retry_longest_s", "1"),
+        ],
+        ways: vec![relay.way("")],
+        ..Recipe::default()
+    });
+    for number in 1..=REFERRALS {
+        let answer = post(&daemon, &number.to_string(), &family(number));
+        assert_eq!(answer.status, 201, "{}", answer.text());
+    }
+    let letters = usize::try_from(LETTERS).unwrap();
+    // Each is tried once, whatever became of the others: a relay that greylists starts its clock then.
+    until_count(&relay, |count| count.letters >= letters);
+    let all = |daemon: &Daemon| deliveries(daemon).iter().all(|line| line["attempts"] != 0);
+    until(|| all(&daemon).then_some(())).expect("each was tried");
+    let tried = relay.count().letters;
+    let refused = until_count(&relay, |count| count.letters >= tried + SCOUTS);
+    assert_eq!(refused.letters, tried + SCOUTS, "one at a time");
+    assert_eq!(route(&daemon)["breaker"], "closed", "it answers");
+
+    relay.be(Manner::Takes);
+    let taken = until_count(&relay, |count| count.taken >= letters);
+    assert_eq!(taken.taken, letters);
+    assert!(
+        taken.letters <= refused.letters + letters + 1,
+        "once one is taken all follow: {taken:?}"
+    );
+    println!(
+        "{letters} letters refused: {} attempts until the relay was well",
+        refused.letters
+    );
+}
+
+#[test]
+fn over_one_connection_a_letter_waits_for_a_held_note_a_quarter_of_a_minute_at_most() {
+    let relay = Exchange::start(Manner::HoldsNotes);
+    let daemon = daemon(&relay, "connections = 1\ncommand_timeout_s = 300");
+    let told = accepted(&daemon, &referral(1, NAME, SCHOOL));
+    trace_in_state(&daemon, &told, "relayed");
+    daemon.json(&["notification", "tell", &told, "--role", "deputy"]);
+    until_count(&relay, |count| count.notes == 1);
+    // The relay would hold the note for five minutes.
+    let letter = accepted(&daemon, &referral(2, NAME, SCHOOL));
+    trace_in_state(&daemon, &letter, "relayed");
+    let count = relay.count();
+    assert_eq!((count.letters, count.taken, count.notes), (2, 2, 1));
+    // Nothing of the note was taken, and it goes again.
+    relay.be(Manner::Takes);
+    let queue = deliveries(&daemon);
+    let states: Vec<&Value> = queue.iter().map(|line| &line["state"]).collect();
+    assert_eq!(states, ["in_doubt"]);
 }

@@ -22,6 +22,8 @@ pub(crate) enum Manner {
     HoldsGreeting,
     /// Takes letters, and does not answer MAIL with an empty sender, which is a note's.
     HoldsNotes,
+    /// Hears whom each letter is for, and asks to come again.
+    Refuses,
     /// Hears letters and does not say whether they are taken.
     HoldsReply,
 }
@@ -158,6 +160,7 @@ fn talk(tcp: TcpStream, config: Arc<ServerConfig>, state: &State) -> io::Result<
                 state.count(|count| count.letters += 1);
                 say(&mut stream, "250 ok")?;
             }
+            "RCPT" if state.lock().0 == Manner::Refuses => say(&mut stream, "451 4.3.0 not now")?,
             "DATA" => {
                 say(&mut stream, "354 go on")?;
                 let mut heard = String::new();

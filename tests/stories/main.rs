@@ -25,6 +25,7 @@ mod exchange;
 mod faults;
 mod hostile_relays;
 mod house_rules;
+mod hub;
 mod inbound_kinds;
 mod intake_rows;
 mod kills;

@@ -116,7 +116,7 @@ fn what_stands_and_what_happened_is_served_and_no_label_tells_of_a_child() {
         value(
             &seen,
             "firstbell_certificate_days_left",
-            &[("certificate", "intake")]
+            &[("certificate", "intake_certificate")]
         ) > 1.0
     );
     let closed = [("route", "school"), ("state", "closed")];

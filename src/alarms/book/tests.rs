@@ -138,6 +138,7 @@ fn word(note: &AlarmNote) -> &'static str {
     match note {
         AlarmNote::Raised { .. } => "raised",
         AlarmNote::Told { .. } => "told",
+        AlarmNote::Claimed { .. } => "claimed",
         AlarmNote::Cleared { .. } => "cleared",
     }
 }
@@ -186,4 +187,88 @@ fn with_one_channel_only_it_is_the_first_person_s() {
     let mut none = only(false, false);
     assert_eq!(step(&mut none, &[STORE], "23T02:00"), []);
     assert_eq!(none.lines().len(), 1);
+}
+
+/// Everything that a run noted, as the next one finds it in the file beside the database.
+fn left_by(book: &Book) -> Vec<AlarmLine> {
+    book.lines()
+}
+
+#[test]
+fn a_restart_tells_nobody_again_of_what_could_not_be_recorded_and_records_it_at_last() {
+    let mut first = Book::new(Pace::default(), BOTH);
+    assert_eq!(step(&mut first, &[STORE], "23T02:00"), [(Mail, 1)]);
+    let mut second = Book::new(Pace::default(), BOTH);
+    second.take(&[], true);
+    second.remember(&left_by(&first));
+    assert_eq!(
+        second.notes(),
+        first.notes(),
+        "raised and told, once recorded"
+    );
+    assert_eq!(step(&mut second, &[STORE], "23T02:05"), []);
+    // The second person is told when they would have been.
+    assert_eq!(step(&mut second, &[STORE], "23T02:14"), []);
+    assert_eq!(step(&mut second, &[STORE], "23T02:15"), [(Webhook, 1)]);
+    let mut third = Book::new(Pace::default(), BOTH);
+    third.remember(&left_by(&second));
+    assert_eq!(step(&mut third, &[STORE], "23T02:20"), []);
+    // It ends as if nothing had been started anew.
+    assert_eq!(step(&mut third, &[], "23T02:21"), []);
+    assert_eq!(step(&mut third, &[], "23T02:26"), [(Webhook, 1)]);
+    assert_eq!(third.lines(), []);
+}
+
+#[test]
+fn what_the_database_has_is_not_noted_again_and_another_alarm_of_the_same_is_not_that_one() {
+    let mut first = Book::new(Pace::default(), BOTH);
+    step(&mut first, &[STORE], "23T02:00");
+    let told = left_by(&first);
+    let mut second = Book::new(Pace::default(), BOTH);
+    second.take(&told, true);
+    second.remember(&told);
+    assert_eq!(second.notes(), []);
+    // Recorded as raised, and not as told.
+    let mut third = Book::new(Pace::default(), BOTH);
+    let mut raised = told.clone();
+    raised[0].mailed_at = None;
+    third.take(&raised, true);
+    third.remember(&told);
+    assert_eq!(third.notes().len(), 1);
+    assert_eq!(step(&mut third, &[STORE], "23T02:05"), []);
+    let mut fourth = Book::new(Pace::default(), BOTH);
+    fourth.see(&seen(&[STORE]), at("23T04:00"));
+    fourth.remember(&told);
+    assert_eq!(step(&mut fourth, &[STORE], "23T04:00"), [(Mail, 1)]);
+}
+
+#[test]
+fn what_could_not_be_recorded_can_be_taken_on_once_and_over_a_restart() {
+    let mut book = Book::new(Pace::default(), BOTH);
+    step(&mut book, &[STORE], "23T02:00");
+    let alarm = book.lines()[0].alarm;
+    let missing = AlarmId::from_parts(0, [9; 10]);
+    let claim = |book: &mut Book, alarm, who| book.claim(alarm, who, at("23T02:03"));
+    assert_eq!(
+        claim(&mut book, missing, "A"),
+        Err(NotActed::NotThere("alarm"))
+    );
+    assert_eq!(claim(&mut book, alarm, "A"), Ok(()));
+    assert_eq!(claim(&mut book, alarm, "A"), Ok(()));
+    let second = claim(&mut book, alarm, "B");
+    assert!(matches!(second, Err(NotActed::Conflict { who, .. }) if who == "A"));
+    // What the store says of it later, not knowing of the claim, takes it from nobody.
+    let mut recorded = book.lines();
+    recorded[0].claimed = None;
+    book.take(&recorded, false);
+    assert_eq!(step(&mut book, &[STORE], "23T02:15"), []);
+    let claims = |book: &Book| {
+        let is_claim = |note: &&AlarmNote| matches!(note, AlarmNote::Claimed { .. });
+        book.notes().iter().filter(is_claim).count()
+    };
+    assert_eq!(claims(&book), 1);
+    let mut next = Book::new(Pace::default(), BOTH);
+    next.remember(&left_by(&book));
+    assert_eq!(step(&mut next, &[STORE], "23T02:30"), []);
+    assert_eq!(claims(&next), 1);
 }

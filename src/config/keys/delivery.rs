@@ -17,7 +17,7 @@ section! {
 
     /// The first wait at most, doubled each time; the wait itself is drawn evenly below it.
     retry_first_s: Duration = Count("seconds", 1, 3600), Preset("30");
-    /// No wait is longer.
+    /// No wait is longer; nor than a 360th of what is left before the last safe moment, or ten seconds.
     retry_longest_s: Duration = Count("seconds", 1, 86_400), Preset("600");
     /// A letter whose outcome is unknown goes again, the same bytes, after this long.
     in_doubt_s: Duration = Count("seconds", 1, 3600), Preset("120");
@@ -60,7 +60,7 @@ section! {
     /// Its password, on the first line of the file.
     password_file: Option<PathBuf> = Secret, Optional(r#""credential:cjsm-password""#);
     /// Connections at once. Of two or more, notes and receipts never have the last one; with one alone a
-    /// letter may wait for a note to end.
+    /// letter may wait fifteen seconds for a note to end.
     connections: usize = Count("connections", 1, 256), Preset("4");
     /// A kept connection is closed after this long without a letter.
     idle_s: Duration = Count("seconds", 1, 3600), Preset("60");

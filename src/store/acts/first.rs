@@ -23,7 +23,7 @@ pub(crate) const STATEMENTS: &[&str] = &[BY_WHOM];
 const OPERATOR: &str = "operator:";
 
 /// The actor that facts record for an operator.
-pub(super) fn actor(operator: &str) -> String {
+pub(in crate::store) fn actor(operator: &str) -> String {
     format!("{OPERATOR}{operator}")
 }
 

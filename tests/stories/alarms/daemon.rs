@@ -96,6 +96,73 @@ fn a_store_that_cannot_commit_is_told_of_all_the_same_and_the_heartbeat_stops() 
     assert_eq!(without["alarms"][0]["alarm"], id.as_str());
 }
 
+/// Why a file beside the database: systemd starts a daemon again whose store does not commit, and each run
+/// would wake the same people.
+#[test]
+fn a_restart_while_the_store_fails_tells_nobody_again_and_what_was_taken_on_stays_so() {
+    let (pki, disk) = (Pki::new(), Disk::new());
+    let mails = Sink::mailbox(&pki);
+    let ca = format!("{:?}", pki.ca.display().to_string());
+    let port = mails.port.to_string();
+    let mut environment = disk.environment();
+    environment.push(("WATCHDOG_USEC", "3000000".to_owned()));
+    let mut daemon = Daemon::made_of(Recipe {
+        settings: &[
+            ("alarms.mail_to", "\"desk@force.test\""),
+            ("alarms.mail_host", "\"localhost\""),
+            ("alarms.mail_port", &port),
+            ("alarms.mail_roots", &ca),
+            ("alarms.between_s", "1"),
+            ("alarms.ntp", "false"),
+            ("log.filter", "\"warn\""),
+        ],
+        environment,
+        ..Recipe::default()
+    });
+    disk.fail(How::IoError, Which::From(1));
+    mails.await_taken(1);
+    let listed = daemon.json(&["alarm", "list"])["alarms"][0].clone();
+    assert_eq!(listed["kind"], "store_not_committing");
+    assert_eq!(listed["recorded"], false);
+    let id = listed["alarm"].as_str().unwrap().to_owned();
+    // Somebody is up, though the database cannot say who.
+    let claimed = daemon.json(&["alarm", "claim", &id]);
+    assert_eq!(claimed["recorded"], false);
+    let shown = daemon.json(&["alarm", "show", &id]);
+    assert_eq!(shown["claimed"]["who"], "A Tester");
+    let told = daemon.state_dir().join("alarms-told");
+    let noted = || {
+        let noted = std::fs::read_to_string(&told).unwrap();
+        noted.contains("A Tester").then_some(noted)
+    };
+    until(noted).expect("noted beside the database");
+
+    // It comes up again, and fails again.
+    daemon.kill();
+    disk.mend();
+    daemon.begin();
+    let recorded = || {
+        let alarm = daemon.json(&["alarm", "show", &id]);
+        (alarm["recorded"] == true && alarm["claimed"]["who"] == "A Tester").then_some(alarm)
+    };
+    let recorded = until(recorded).expect("what the first run could not write down");
+    assert!(recorded["mailed_at"].is_string());
+    let silent = "no heartbeat";
+    let before = lines(&daemon, silent);
+    disk.fail(How::IoError, Which::From(1));
+    until(|| (lines(&daemon, silent) >= before + 4).then_some(())).unwrap();
+    let alarms = daemon.json(&["alarm", "list"])["alarms"].clone();
+    let open: Vec<_> = alarms
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|alarm| &alarm["alarm"])
+        .collect();
+    assert_eq!(open, [&id], "it is the same alarm");
+    assert_eq!(mails.taken().len(), 1, "and nobody is told twice");
+    disk.mend();
+}
+
 /// `check-config` says what would be told to nobody, or by a relay that letters use.
 #[test]
 fn the_lane_shares_no_relay_with_letters() {

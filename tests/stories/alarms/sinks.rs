@@ -3,9 +3,7 @@
 
 use crate::support::pki::Pki;
 use crate::support::waiting::until;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use rustls::{ServerConnection, StreamOwned};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -38,17 +36,7 @@ impl Sink {
         pki: &Pki,
         exchange: fn(&mut Stream, bool) -> std::io::Result<Option<String>>,
     ) -> Self {
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let config = ServerConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(
-                vec![CertificateDer::from_pem_file(&pki.server.certificate).unwrap()],
-                PrivateKeyDer::from_pem_file(&pki.server.key).unwrap(),
-            )
-            .unwrap();
-        let config = Arc::new(config);
+        let config = pki.serves();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let sink = Self {
             port: listener.local_addr().unwrap().port(),

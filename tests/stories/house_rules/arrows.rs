@@ -9,6 +9,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("clock", &[]),
     ("seal", &[]),
     ("tls", &[]),
+    // How a question is answered on this host: no idea of ours in it.
+    ("exchange", &[]),
     ("store", &["referral", "clock", "seal"]),
     ("directory", &["referral", "store"]),
     ("letter", &["referral", "store"]),
@@ -23,9 +25,12 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["referral", "store", "directory", "letter", "tls"],
     ),
     ("console", &["referral", "store", "directory", "letter"]),
-    ("admin", &["referral", "store", "directory", "letter"]),
+    (
+        "admin",
+        &["referral", "store", "directory", "letter", "exchange"],
+    ),
     ("evidence", &["referral", "store", "letter", "replies"]),
-    ("metrics", &["store"]),
+    ("metrics", &["store", "exchange"]),
     ("config", STAGES),
     ("config", &["client"]),
     ("service", STAGES),

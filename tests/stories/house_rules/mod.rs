@@ -47,7 +47,9 @@ const CONFINED: &[Confined] = &[
     },
     Confined {
         crates: &["axum", "hyper", "hyper_util", "http", "http_body_util"],
-        only_in: &["intake", "admin", "console", "metrics", "cli", "client"],
+        only_in: &[
+            "intake", "exchange", "admin", "console", "metrics", "cli", "client",
+        ],
     },
 ];
 

@@ -3,8 +3,6 @@
 use super::dice::Dice;
 use super::field::{End, Field};
 use crate::support::pki::Pki;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -17,17 +15,7 @@ const LETTER_MS: u64 = 50;
 
 /// Listens for the rest of the process's life; gives its port.
 pub(super) fn start(route: &'static str, pki: &Pki, field: &Arc<Field>, seed: u64) -> u16 {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(
-            vec![CertificateDer::from_pem_file(&pki.server.certificate).unwrap()],
-            PrivateKeyDer::from_pem_file(&pki.server.key).unwrap(),
-        )
-        .unwrap();
-    let config = Arc::new(config);
+    let config = pki.serves();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let field = Arc::clone(field);

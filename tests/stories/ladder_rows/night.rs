@@ -1,6 +1,7 @@
-//! One row's night: a store, the stages and a relay, and a clock that is moved while nothing is in flight.
+//! One row's night: a store, the stages, a relay and a hub, and a clock that is moved while nothing is in
+//! flight.
 
-use crate::relays::relay::Relay;
+use crate::relays::relay::{Act as Does, Relay};
 use crate::relays::{READY, RESET, Scene, TAKEN};
 use crate::store_rules::{Opened, database, document, open_with, policy, post};
 use firstbell::clock::Clock;
@@ -12,12 +13,12 @@ use firstbell::directory::read_folder;
 use firstbell::letter::{self, SignatureProfile, Signer, Templates};
 use firstbell::referral::answer::{CallOutcome, SchoolWord};
 use firstbell::referral::attempt::AttemptResult;
-use firstbell::referral::fact::{Fact, TaskKind};
+use firstbell::referral::fact::{Fact, Message, TaskKind};
 use firstbell::referral::fold::fold;
 use firstbell::referral::id::{ContactId, LetterId, NotificationId, TaskId};
 use firstbell::referral::london;
 use firstbell::referral::retry::RetrySettings;
-use firstbell::referral::school::{Address, Role};
+use firstbell::referral::school::{Address, Role, RouteName};
 use firstbell::replies::stage::Stage;
 use firstbell::store::{Accepted, Act, InboundMail, Store, Trace};
 use firstbell::watch::Watch;
@@ -37,7 +38,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A report comes so long after the letter was handed over.
 const REPORT_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
-pub(super) struct Night {
+pub(crate) struct Night {
     clock: Clock,
     opened: Opened,
     notification: NotificationId,
@@ -50,19 +51,44 @@ pub(super) struct Night {
     /// Whoever rings does so again each time that the call is wanted.
     rings_on: bool,
     _folder: tempfile::TempDir,
+    /// Where nudges go, unless a story has its own.
+    _hub: Option<Relay>,
     _scene: Scene,
 }
+
+/// Letters to a school in a night at most.
+const LETTERS: usize = 2;
+/// Nudges to a school in a night at most: three mailboxes on each of two days, and some to spare.
+const NUDGES: usize = 8;
 
 impl Night {
     /// Everything before the post, and the post.
     pub(super) async fn begin(posted: &str, incident: Option<&str>, reported: bool) -> Self {
-        let at = wall(posted);
-        let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::manual(at));
-        let opened = open_with(folder.path(), &clock, |_, _| {}).await.unwrap();
-        import(&opened.store).await;
         let scene = Scene::new();
-        let script = READY.into_iter().chain(TAKEN).chain(RESET).chain(TAKEN);
-        let relay = scene.relay(script).await;
+        let hub = scene.relay(takes(NUDGES)).await;
+        let route = Route {
+            name: hub_name(),
+            ..scene.route(hub.port)
+        };
+        let mut night = Self::over(wall(posted), scene, route, LETTERS).await;
+        night._hub = Some(hub);
+        night.posts(1, incident).await;
+        let letter = night.trace().await.case.letters().next().unwrap().1.letter;
+        night.report = reported.then_some(letter);
+        night
+    }
+
+    /// Before any post: the stages run; so many letters find a relay, and nudges go over this route.
+    pub(crate) async fn over(at: Timestamp, scene: Scene, hub: Route, letters: usize) -> Self {
+        let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::manual(at));
+        let nudge_route = Some(hub.name.clone());
+        let opened = open_with(folder.path(), &clock, |_, options| {
+            options.nudge_route = nudge_route;
+        });
+        let opened = opened.await.unwrap();
+        import(&opened.store).await;
+        let relay = scene.relay(takes(letters)).await;
+        let routes = vec![scene.route(relay.port), hub];
         let mut night = Self {
             clock,
             notification: NotificationId::from_parts(0, [0; 10]),
@@ -73,25 +99,31 @@ impl Night {
             rung: false,
             rings_on: false,
             _folder: folder,
+            _hub: None,
             opened,
             _scene: scene,
         };
-        let route = night._scene.route(night.relay.port);
-        night.start(route);
-        let mut document = document(1, at);
-        if let Some(incident) = incident {
-            document["incident"]["occurred_at"] = wall(incident).to_string().into();
-        }
-        let accepted = night.store().accept(post(&document, "key-1", at)).await;
-        assert!(matches!(accepted, Ok(Accepted::New(_))));
-        let live = night.store().readers().list_live(at).await.unwrap();
-        night.notification = live[0].notification;
-        let letter = night.trace().await.case.letters().next().unwrap().1.letter;
-        night.report = reported.then_some(letter);
+        night.start(routes);
         night
     }
 
-    fn start(&mut self, route: Route) {
+    /// A child of the school; the first is whom the night is about.
+    pub(crate) async fn posts(&mut self, number: u32, incident: Option<&str>) {
+        let at = self.clock.now();
+        let mut document = document(number, at);
+        if let Some(incident) = incident {
+            document["incident"]["occurred_at"] = wall(incident).to_string().into();
+        }
+        let key = format!("key-{number}");
+        let accepted = self.store().accept(post(&document, &key, at)).await;
+        assert!(matches!(accepted, Ok(Accepted::New(_))));
+        if number == 1 {
+            let live = self.store().readers().list_live(at).await.unwrap();
+            self.notification = live[0].notification;
+        }
+    }
+
+    fn start(&mut self, routes: Vec<Route>) {
         let home = self._folder.path();
         let settings = letter::Settings {
             templates: None,
@@ -108,10 +140,10 @@ impl Night {
             settings,
             policies: HashMap::from([(policy().force.clone(), policy())]),
         };
-        let carrier = SmtpCarrier::new("gateway.test", std::slice::from_ref(&route)).unwrap();
+        let carrier = SmtpCarrier::new("gateway.test", &routes).unwrap();
         let settings = delivery::Settings {
             host_name: "gateway.test".to_owned(),
-            routes: vec![route],
+            routes,
             retries: RetrySettings {
                 first: Duration::from_secs(30),
                 longest: Duration::from_secs(600),
@@ -142,14 +174,31 @@ impl Night {
         self.rings_on = true;
     }
 
-    /// Moves the clock until a supervisor has to choose. Gives what happened, and the letters' subjects.
-    pub(super) async fn play(mut self) -> (Vec<String>, Vec<String>) {
+    /// Moves the clock to this time, or until a supervisor has to choose. Gives what happened, and the
+    /// letters' subjects.
+    pub(super) async fn play(mut self, to: Option<&str>) -> (Vec<String>, Vec<String>) {
+        self.goes_on(to.map(wall)).await;
+        let happened = happened(&self.trace().await);
+        self.stop.send_replace(true);
+        while let Some(ended) = self.stages.join_next().await {
+            ended.unwrap();
+        }
+        let heard = self.relay.heard().await.concat();
+        (
+            happened,
+            heard.iter().filter_map(|text| subject(text)).collect(),
+        )
+    }
+
+    /// What falls due happens at its minute, up to this instant, or until a supervisor has to choose.
+    pub(crate) async fn goes_on(&mut self, to: Option<Timestamp>) {
         let mut hints = self.store().hints();
         loop {
             hints.mark_unchanged();
             let now = self.clock.now();
-            let queue = self.store().readers().list_queue().await.unwrap();
+            // In this order: what a timer that has been taken queued is seen.
             let timer = self.store().next_timer().await.unwrap().unwrap();
+            let queue = self.store().readers().list_queue().await.unwrap();
             let in_flight = queue
                 .iter()
                 .any(|line| line.state == "sending" || line.not_before <= now);
@@ -159,8 +208,8 @@ impl Night {
                 continue;
             }
             let trace = self.trace().await;
-            if trace.case.people.has_open(TaskKind::ChooseEnding) {
-                break;
+            if to.is_none() && trace.case.people.has_open(TaskKind::ChooseEnding) {
+                return;
             }
             let call = self.call(&trace);
             if let Some((task, _)) = call.filter(|(_, at)| *at <= now) {
@@ -176,18 +225,12 @@ impl Night {
             let call = call.map(|(_, at)| at);
             let next = mail.chain([timer]).chain(report).chain(call);
             let next = next.min().unwrap();
+            if let Some(to) = to.filter(|to| *to < next) {
+                self.clock.advance_to(to);
+                return;
+            }
             self.clock.advance_to(next);
         }
-        let happened = happened(&self.trace().await);
-        self.stop.send_replace(true);
-        while let Some(ended) = self.stages.join_next().await {
-            ended.unwrap();
-        }
-        let heard = self.relay.heard().await.concat();
-        (
-            happened,
-            heard.iter().filter_map(|text| subject(text)).collect(),
-        )
     }
 
     /// The call to be made, and when: the first at once.
@@ -242,6 +285,19 @@ impl Night {
     }
 }
 
+/// A relay over one connection that takes so many messages.
+fn takes(messages: usize) -> Vec<Does> {
+    let further = RESET.into_iter().chain(TAKEN);
+    let further = further
+        .cycle()
+        .take((RESET.len() + TAKEN.len()) * (messages - 1));
+    READY.into_iter().chain(TAKEN).chain(further).collect()
+}
+
+pub(crate) fn hub_name() -> RouteName {
+    RouteName::parse("hub").unwrap()
+}
+
 /// A success report (RFC 3464) on the letter of this Message-ID.
 fn report(message_id: &str) -> String {
     let report = format!(
@@ -275,11 +331,18 @@ fn step(trace: &Trace, n: usize) -> Option<(Timestamp, String)> {
         delivery, result, ..
     } = &line.fact
     {
-        let contact = trace.case.deliveries[delivery].contact;
+        let delivery = &trace.case.deliveries[delivery];
         let mut contacts = trace.case.contacts.iter();
-        let role = contacts.find(|(id, ..)| *id == contact).unwrap().1;
+        let role = contacts.find(|(id, ..)| *id == delivery.contact);
+        let what = match delivery.message {
+            Message::Letter => "letter",
+            Message::Nudge | Message::OfficeNudge => "nudge",
+            other @ (Message::Receipt | Message::AfterCall | Message::NotCounted) => other.word(),
+        };
+        // An office has no letter, and is no contact of the case.
+        let role = role.map_or(Role::Office, |(_, role, _)| *role);
         assert_eq!(*result, AttemptResult::Done);
-        return Some((line.at, format!("letter to {}", role.word())));
+        return Some((line.at, format!("{what} to {}", role.word())));
     }
     if let Fact::TaskOpened {
         task_kind,
@@ -318,7 +381,7 @@ fn subject(heard: &str) -> Option<String> {
 }
 
 /// What a clock on a wall in London shows.
-fn wall(text: &str) -> Timestamp {
+pub(crate) fn wall(text: &str) -> Timestamp {
     let civil: DateTime = text.parse().unwrap();
     london::instant(civil.date(), civil.time())
 }

@@ -13,16 +13,8 @@ use firstbell::store::{Act, Claim, Ended, Job, NoteSays};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde_json::{Value, json};
-use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
-
-const CONTACTS: &str = "\
-urn,role,order,name,address,route,phone,valid_from,valid_to,nudge_to
-990011,key_adult,1,Grace Amadi,dsl@marshend.test.cjsm.net,cjsm,01621 000011,,,gamadi@marshend.test
-990011,deputy,1,Piotr Zielinski,pzielinski@marshend.test.cjsm.net,cjsm,01621 000011,,,pz@marshend.test
-990011,office,1,Office,office@marshend.test,cjsm,01621 000011,,,
-";
 
 struct Morning {
     clock: Clock,
@@ -44,14 +36,7 @@ impl Morning {
             options.nudge_route = hub;
         });
         let opened = opened.await.unwrap();
-        let files = folder.path().join("directory");
-        fs::create_dir(&files).unwrap();
-        let known = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/directory-of-ladder");
-        for entry in fs::read_dir(known).unwrap() {
-            let entry = entry.unwrap();
-            fs::copy(entry.path(), files.join(entry.file_name())).unwrap();
-        }
-        fs::write(files.join("contacts.csv"), CONTACTS).unwrap();
+        let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/directory-of-ladder");
         let mut count = 0;
         let mut new_id = || {
             count += 1;

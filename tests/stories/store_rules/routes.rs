@@ -1,6 +1,6 @@
 //! Routes as the store keeps them: room for letters, suspensions, attempts that were not spent.
 
-use super::{Opened, one_accepted, open};
+use super::{Opened, document, one_accepted, open, post};
 use firstbell::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
 use firstbell::referral::route::SuspendReason;
 use firstbell::referral::school::{Role, RouteName};
@@ -70,6 +70,56 @@ async fn only_what_cannot_wait_is_claimed_where_the_room_says_so() {
         assert_eq!(opened.store.is_due(&cjsm(), within(hours)).await, Ok(due));
         let claims = opened.store.claim_into(&cjsm(), within(hours)).await;
         assert_eq!(claims.unwrap().len(), usize::from(due));
+    }
+}
+
+/// Scouts: of those that were tried before as many as there is room for, the longest due first.
+#[tokio::test]
+async fn what_was_tried_before_goes_as_the_room_says_and_what_is_new_goes_in_any_case() {
+    let (_folder, clock, opened) = one_accepted().await;
+    let again = |again| Room {
+        again,
+        ..Room::of(4)
+    };
+    let post_now = async |number: u32| {
+        let document = document(number, clock.now());
+        let post = post(&document, &format!("key-{number}"), clock.now());
+        assert!(opened.store.accept(post).await.is_ok());
+    };
+    post_now(2).await;
+    let tried = opened.store.claim_into(&cjsm(), Room::of(4)).await.unwrap();
+    assert_eq!(tried.len(), 2);
+    // The second is refused first, and is due again first.
+    for claim in tried.iter().rev() {
+        opened.sign(claim, b"a letter").await;
+        opened.end(claim, AttemptResult::Later).await;
+        clock.advance_to(clock.now() + SignedDuration::from_mins(2));
+    }
+    post_now(3).await;
+    let none = again(Some(0));
+    assert_eq!(opened.store.is_due(&cjsm(), none).await, Ok(true));
+    let new = opened.store.claim_into(&cjsm(), none).await.unwrap();
+    assert_eq!(
+        new.iter().map(|claim| claim.attempt).collect::<Vec<_>>(),
+        [1]
+    );
+    assert_eq!(opened.store.is_due(&cjsm(), none).await, Ok(false));
+    assert!(
+        opened
+            .store
+            .claim_into(&cjsm(), none)
+            .await
+            .unwrap()
+            .is_empty()
+    );
+    for expected in [&tried[1], &tried[0]] {
+        let one = opened
+            .store
+            .claim_into(&cjsm(), again(Some(1)))
+            .await
+            .unwrap();
+        let of: Vec<_> = one.iter().map(|claim| claim.delivery).collect();
+        assert_eq!(of, [expected.delivery], "the longest due, and one");
     }
 }
 

@@ -6,10 +6,14 @@ use rcgen::{
     ExtendedKeyUsagePurpose, IsCa, KeyIdMethod, KeyPair, KeyUsagePurpose, RevokedCertParams,
     SanType, SerialNumber, date_time_ymd,
 };
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tempfile::TempDir;
 
@@ -89,6 +93,20 @@ impl Pki {
         };
         pki.revoke(&[&pki.revoked]);
         pki
+    }
+
+    /// What a server that shows `server` is configured with.
+    pub(crate) fn serves(&self) -> Arc<ServerConfig> {
+        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(
+                vec![CertificateDer::from_pem_file(&self.server.certificate).unwrap()],
+                PrivateKeyDer::from_pem_file(&self.server.key).unwrap(),
+            );
+        Arc::new(config.unwrap())
     }
 
     /// Writes the revocation list anew: exactly these are revoked.
