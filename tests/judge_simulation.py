@@ -1,60 +1,116 @@
 #!/usr/bin/env python3
-"""Runs the simulator and holds it to what it must show: tests/judge_simulation.py BINARY [YEARS]
+"""Plays force-years with the simulator and holds them to what they must show.
 
-Clean over YEARS force-years with faults; the same digest when a year is played again; and, from
-50 YEARS on, each scheduler that is wrong on purpose is caught within 50 force-years. Prints every figure."""
+tests/judge_simulation.py BINARY [YEARS [YEARS_OF_MUTANTS]]
+
+Nothing missed, unseen, after an answer or outside hours in YEARS force-years with faults; every fault
+struck; the same digest when years are played again, one after the other or side by side, with few faults
+and with many; and each scheduler that is wrong on purpose is caught within YEARS_OF_MUTANTS. Prints every
+figure; a failure with what plays it again."""
 
 import json
+import os
 import subprocess
 import sys
+import time
 
 SEED = 20261122
-FAULTS = "0.05"
-YEARS_OF_MUTANTS = 50
+FAULTS, MANY_FAULTS = "0.05", "0.3"
+REFERRALS_A_YEAR = 400
 MUTANTS = ["ignore-slack", "fixed-ten-minutes", "drop-timer"]
+NEVER = ["missed", "unseen", "after_answer", "outside_hours", "dropped", "stuck"]
+# From so many years on each of these must have struck.
+YEARS_OF_ALL = 20
+PHASES = "greeting ehlo starttls handshake auth mail rcpt data".split()
+STRUCK = ["down", "slow", "last_reply_lost", "address_gone"]
+STRUCK += ["restart", "kill", "disk_full", "clock_forward", "clock_back"]
+STRUCK += [f"{what}_{phase}" for what in ("4xx", "cut", "wrong_code", "silent") for phase in PHASES]
+PEOPLE = "report_lost report_late report_out_of_order report_forged bounced".split()
+PEOPLE += "answer_late absence contradictory free_text not_ours call".split()
+
+failed = []
 
 
-def simulate(binary, *arguments):
-    command = [binary, "simulate", "--json", "--seed", str(SEED), "--faults", FAULTS, *arguments]
+def hold(is_so, otherwise):
+    if not is_so:
+        failed.append(otherwise)
+        print(f"  FAILED: {otherwise}")
+
+
+def simulate(binary, *arguments, faults=FAULTS):
+    command = [binary, "simulate", "--json", "--seed", str(SEED), "--faults", faults, *arguments]
+    began = time.monotonic()
     ended = subprocess.run(command, stdout=subprocess.PIPE, text=True)
     if ended.returncode not in (0, 1):
         sys.exit(f"{' '.join(command)}: exit {ended.returncode}")
-    return json.loads(ended.stdout)
+    found = json.loads(ended.stdout)
+    found["seconds"] = round(time.monotonic() - began, 1)
+    return found
+
+
+def commit():
+    here = os.path.dirname(os.path.abspath(__file__))
+    asked = ["git", "-C", here, "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return "not known"
 
 
 def tell(name, found):
     tally = found["tally"]
-    counts = {k: v for k, v in tally.items() if k not in ("failures", "struck", "people", "digest")}
-    print(f"{name}: {counts}")
-    print(f"  struck: {tally['struck']}")
+    print(f"{name}, {found['seconds']} s:")
+    counts = {k: v for k, v in tally.items() if isinstance(v, int)}
+    for words in (counts, tally["struck"], tally["people"]):
+        print("  " + ", ".join(f"{word} {count}" for word, count in words.items()))
     for failure in tally["failures"]:
-        print(f"  {failure}")
+        again = f"--seed {failure['seed']} --first-year {failure['year']} --years 1 --faults {FAULTS}"
+        which = f" {failure['notification']}" if failure["notification"] else ""
+        print(f"  {failure['what']}\n    commit {commit()}: firstbell simulate {again} --timeline{which}")
+    return tally
+
+
+def clean_years(binary, years):
+    tally = tell(f"{years} force-years", simulate(binary, "--years", str(years)))
+    for count in NEVER:
+        hold(tally[count] == 0, f"{tally[count]} {count}")
+    hold(not tally["failures"], "the run is not clean")
+    hold(tally["years"] == years, "not every year was played")
+    hold(tally["referrals"] >= REFERRALS_A_YEAR * years, "a force-year has fewer referrals")
+    judged = tally["achievable"] + tally["unachievable"]
+    hold(judged == tally["notifications"], "not every notification was judged")
+    if years >= YEARS_OF_ALL:
+        for words, wanted in ((tally["struck"], STRUCK), (tally["people"], PEOPLE)):
+            for word in wanted:
+                hold(words.get(word), f"{word} never happened")
+
+
+def same_again(binary):
+    for faults in (FAULTS, MANY_FAULTS):
+        digests = []
+        for side_by_side in ("1", "2"):
+            found = simulate(binary, "--years", "2", "--side-by-side", side_by_side, faults=faults)
+            digests.append(found["tally"]["digest"])
+        print(f"two years with faults {faults}, one after the other and side by side: {digests}")
+        hold(digests[0] == digests[1], f"with faults {faults} one seed gave two different years")
+
+
+def mutants(binary, years):
+    for mutant in MUTANTS:
+        found = simulate(binary, "--years", str(years), "--mutant", mutant)
+        caught = found["tally"]["failures"]
+        played, took = found["tally"]["years"], found["seconds"]
+        print(f"{mutant}: {played} force-years, {took} s: {caught[0]['what'] if caught else 'nothing'}")
+        hold(caught, f"{mutant} was not caught within {years} force-years")
 
 
 def main():
-    binary, years = sys.argv[1], sys.argv[2] if len(sys.argv) > 2 else "250"
-    failed = []
-
-    found = simulate(binary, "--years", years)
-    tell(f"{years} force-years", found)
-    if not found["clean"]:
-        failed.append("the run is not clean")
-    if found["tally"]["referrals"] < 400 * int(years):
-        failed.append("a force-year has fewer than 400 referrals")
-    if int(years) > 0 and not found["tally"]["struck"]:
-        failed.append("no fault ever struck")
-
-    digests = {simulate(binary, "--years", "1")["tally"]["digest"] for _ in range(2)}
-    print(f"one year, played twice: {digests}")
-    if len(digests) != 1:
-        failed.append("the same seed gave two different years")
-
-    for mutant in MUTANTS if int(years) >= YEARS_OF_MUTANTS else []:
-        found = simulate(binary, "--years", str(YEARS_OF_MUTANTS), "--mutant", mutant)
-        tell(f"mutant {mutant}", found)
-        if found["clean"]:
-            failed.append(f"{mutant} was not caught within {YEARS_OF_MUTANTS} force-years")
-
+    binary = sys.argv[1]
+    years, of_mutants = (int(given) for given in (sys.argv[2:] + ["250", "50"][len(sys.argv) - 2 :]))
+    print(f"seed {SEED}, faults {FAULTS}, commit {commit()}")
+    clean_years(binary, years)
+    same_again(binary)
+    mutants(binary, of_mutants)
     print("\n".join(failed) or "as it must be")
     sys.exit(1 if failed else 0)
 

@@ -65,6 +65,7 @@ fn write(text: &mut String, seed: u64, tally: &Tally) -> std::fmt::Result {
         referrals,
         notifications,
         attempts,
+        knocks,
         achievable,
         unachievable,
         near,
@@ -81,7 +82,7 @@ fn write(text: &mut String, seed: u64, tally: &Tally) -> std::fmt::Result {
     } = tally;
     writeln!(
         text,
-        "seed {seed}: {years} force-years, {referrals} referrals, {notifications} notifications, {attempts} attempts"
+        "seed {seed}: {years} force-years, {referrals} referrals, {notifications} notifications, {attempts} attempts, {knocks} knocks"
     )?;
     writeln!(
         text,

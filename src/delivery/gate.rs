@@ -2,6 +2,7 @@
 //! seconds after a start.
 
 use super::Route;
+use super::asked::Asked;
 use super::breaker::{Breaker, May, part};
 use super::scouts::{Again, Scouts};
 use crate::referral::attempt::{AttemptResult, Attempted, Phase};
@@ -17,6 +18,8 @@ use std::time::Duration;
 const SPREAD: Duration = Duration::from_secs(2);
 /// A letter whose last safe moment is nearer than this is not made to wait for that.
 const LITTLE_SLACK: SignedDuration = SignedDuration::from_hours(1);
+/// That a relay is away is written down this often: whoever reads it believes it for many times as long.
+const TELLS_AGAIN: Duration = Duration::from_mins(1);
 /// A note has a route's only connection for so long at most, and is then ended: so long, and
 /// no longer, may a letter that comes meanwhile have to wait for it. It takes a second where all is well.
 const ALONE_WITHIN: Duration = Duration::from_secs(15);
@@ -44,6 +47,9 @@ pub(super) struct Gate {
     others: usize,
     opens: Opens,
     health: RouteHealth,
+    pub(super) asked: Asked,
+    /// When it was last written down that its relay is away.
+    told: Option<Duration>,
 }
 
 /// When places may be used for the first time.
@@ -81,6 +87,8 @@ impl Gate {
             others: 0,
             opens: Opens::NotBegun,
             health: RouteHealth::new(route.name.clone(), route.connections),
+            asked: Asked::default(),
+            told: None,
             route,
         }
     }
@@ -173,8 +181,16 @@ impl Gate {
         self.scouts.sent(now, random);
     }
 
-    pub(super) fn knocking(&mut self, now: Duration) {
+    /// A knock begins. Says whether it is to be written down when it meets nobody.
+    pub(super) fn knocking(&mut self, now: Duration) -> bool {
         self.breaker.knocking(now);
+        let tells = self
+            .told
+            .is_none_or(|told| now.saturating_sub(told) >= TELLS_AGAIN);
+        if tells {
+            self.told = Some(now);
+        }
+        tells
     }
 
     pub(super) fn knocked(
@@ -457,9 +473,11 @@ mod tests {
         assert_eq!((health.open_since, health.busy), (Some(evening()), 0));
         assert_eq!(health.last_failure.unwrap().why, AttemptWhy::Unreachable);
         assert_eq!(gate.next(at(1), evening()), Do::Knock);
-        gate.knocking(at(1));
+        assert!(gate.knocking(at(1)), "it is written down");
         assert_eq!(gate.next(at(1), evening()), Do::Wait(Some(at(10))));
         assert_eq!(gate.next(at(11), evening()), Do::Knock, "the first hangs");
+        let tells = [60, 61].map(|second| gate.knocking(at(second)));
+        assert_eq!(tells, [false, true], "once a minute");
         gate.knocked(None, (at(1), evening()), 0);
         let Do::Claim { room, alone } = gate.next(at(1), evening()) else {
             panic!("one letter");

@@ -2,6 +2,7 @@
 
 pub mod stage;
 mod gate;
+mod asked;
 mod breaker;
 mod scouts;
 mod monotonic;

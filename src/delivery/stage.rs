@@ -58,6 +58,8 @@ struct World<C> {
     carrier: C,
     maker: Maker,
     lease: Duration,
+    /// A simulation's: no real time counts.
+    simulated: bool,
     /// Held while a letter is made that was not done the first time.
     made_alone: Mutex<()>,
 }
@@ -84,6 +86,7 @@ impl<C: Carrier> Stage<C> {
             carrier,
             maker,
             lease: settings.lease,
+            simulated: false,
             made_alone: Mutex::default(),
         });
         let time = Monotonic::new(world.store.clock().now());
@@ -100,9 +103,12 @@ impl<C: Carrier> Stage<C> {
         }
     }
 
-    /// Draws the jitter of breakers and starts from a simulation's source.
+    /// A simulation's: draws the jitter of breakers and starts from its source, and waits by its clock.
     #[must_use]
-    pub fn drawing(self, randomness: Randomness) -> Self {
+    pub fn simulated(mut self, randomness: Randomness) -> Self {
+        if let Some(world) = Arc::get_mut(&mut self.world) {
+            world.simulated = true;
+        }
         Self { randomness, ..self }
     }
 
@@ -180,10 +186,10 @@ impl<C: Carrier> Stage<C> {
     ) -> (usize, Option<Timestamp>) {
         let ticks = self.ticks();
         let randomness = self.randomness.clone();
+        let waits = self.next_due(nth, ticks).await;
         let Some(gate) = self.gates.get_mut(nth) else {
             return (0, None);
         };
-        let waits = self.world.store.next_due(&gate.route.name).await;
         let is_due = matches!(waits, Ok(Some(due)) if due <= now);
         // A clock that stands moves when all that is due has been done: nothing may wait for it.
         let backlog = is_due && !self.world.store.clock().stands();
@@ -195,12 +201,12 @@ impl<C: Carrier> Stage<C> {
         match gate.next(ticks, now) {
             Do::Wait(left) => (0, left.and_then(later)),
             Do::Knock => {
-                gate.knocking(ticks);
+                let tells = gate.knocking(ticks);
                 let (world, route) = (Arc::clone(&self.world), gate.route.name.clone());
                 self.running.spawn(async move {
                     let outcome = world.carrier.knock(&route).await;
-                    if outcome.as_ref().is_err_and(|failed| !failed.met_a_relay()) {
-                        // A hint to the sweeper; said again at the next knock.
+                    if tells && outcome.as_ref().is_err_and(|failed| !failed.met_a_relay()) {
+                        // A hint to the sweeper; said again a little later.
                         world.store.route_away(&route).await.unwrap_or_default();
                     }
                     Ran::Knock { nth, outcome }
@@ -218,6 +224,25 @@ impl<C: Carrier> Stage<C> {
                 (begun, back.and_then(later))
             }
         }
+    }
+
+    /// When the next delivery of a route is due. What the store said less than a poll ago stands as long as
+    /// nothing was written since: while its relay is away, each knock would ask the same.
+    async fn next_due(
+        &mut self,
+        nth: usize,
+        ticks: Duration,
+    ) -> Result<Option<Timestamp>, NotStored> {
+        let batch = *self.world.store.hints().borrow();
+        let Some(gate) = self.gates.get_mut(nth) else {
+            return Ok(None);
+        };
+        if let Some(due) = gate.asked.known(batch, ticks, self.poll) {
+            return Ok(due);
+        }
+        let due = self.world.store.next_due(&gate.route.name).await?;
+        gate.asked.learned(batch, ticks, due);
+        Ok(due)
     }
 
     /// A claim is a commit, so it is made only where there is something to be claimed. Gives how many
@@ -356,7 +381,7 @@ impl<C: Carrier> World<C> {
         let clock = self.store.clock();
         let again = clock.now().checked_add(RECORD_AGAIN);
         tokio::select! {
-            () = sleep(RECORD_AGAIN) => {}
+            () = sleep(RECORD_AGAIN), if !self.simulated => {}
             () = clock.wait_until(again.unwrap_or(Timestamp::MAX)) => {}
         }
     }

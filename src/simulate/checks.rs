@@ -4,7 +4,7 @@ use super::judge::achievable;
 use super::places::County;
 use super::script::Script;
 use crate::referral::answer::Verdict;
-use crate::referral::attempt::AttemptResult;
+use crate::referral::attempt::{AttemptResult, AttemptWhy};
 use crate::referral::fact::{Fact, Message, TaskKind};
 use crate::referral::id::{ContactId, DeliveryId};
 use crate::referral::ladder::{Rung, RungWhat};
@@ -13,7 +13,7 @@ use crate::referral::report::Action;
 use crate::referral::school::{Role, RouteName};
 use crate::store::{Trace, TraceLine};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// What is due at a moment is done within so long: a batch, and a relay's turn of others.
 const GRACE: SignedDuration = SignedDuration::from_mins(2);
@@ -164,10 +164,12 @@ impl<'r> Record<'r> {
         }
     }
 
-    /// Calls wanted, and nudges sent, outside the school's hours.
+    /// Calls wanted, and nudges sent, outside the school's hours. A nudge counts when it is begun: how
+    /// long its relay takes over it is not ours.
     fn hours(&self, found: &mut Vec<String>) {
         let nudges: HashSet<DeliveryId> =
             self.trace.facts.iter().filter_map(nudge_queued).collect();
+        let mut begun: HashMap<(DeliveryId, u32), Timestamp> = HashMap::new();
         for TraceLine { at, fact, .. } in &self.trace.facts {
             if let Fact::TaskOpened { wanted_by, .. } = fact
                 && is_call(fact)
@@ -175,14 +177,24 @@ impl<'r> Record<'r> {
             {
                 found.push(format!("a call opened at {at} is wanted at {wanted_by}"));
             }
-            if let Fact::AttemptEnded {
-                delivery, result, ..
+            if let Fact::DeliveryClaimed {
+                delivery, attempt, ..
             } = fact
-                && *result == AttemptResult::Done
                 && nudges.contains(delivery)
-                && !self.county.may_be_nudged(*at)
             {
-                found.push(format!("a nudge handed over at {at}"));
+                begun.insert((*delivery, *attempt), *at);
+            }
+            if let Fact::AttemptEnded {
+                delivery,
+                attempt,
+                why,
+                ..
+            } = fact
+                && let Some(begun) = begun.remove(&(*delivery, *attempt))
+                && !matches!(why, AttemptWhy::CaseEnded | AttemptWhy::LetterNotMade)
+                && !self.county.may_be_nudged(begun)
+            {
+                found.push(format!("a nudge begun at {begun}"));
             }
         }
     }

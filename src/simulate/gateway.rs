@@ -26,7 +26,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// The stages are driven by their steps; their polls never come.
+/// The stages are driven by their steps; their polls never come. What the store said stands so long.
+const POLL: Duration = Duration::from_secs(60);
+/// No attempt is given up by us: the world says how each ends.
 const NEVER: Duration = Duration::from_secs(24 * 3600);
 /// What the database may grow to while its disk is not full.
 const ROOM_BYTES: u64 = 1 << 34;
@@ -143,11 +145,11 @@ impl Site {
         };
         let quay = self.quay.clone();
         let stage = Stage::new(store.clone(), quay, maker, self.deliveries());
-        let stage = stage.drawing(self.randomness.clone());
+        let stage = stage.simulated(self.randomness.clone());
         Ok(Gateway {
             stage,
-            watch: Watch::new(store.clone(), NEVER),
-            replies: replies::stage::Stage::new(store.clone(), NEVER),
+            watch: Watch::new(store.clone(), POLL),
+            replies: replies::stage::Stage::new(store.clone(), POLL),
             store,
             writing,
         })
@@ -198,7 +200,7 @@ impl Site {
             routes: routes.collect(),
             retries: retries(),
             lease: NEVER,
-            poll: NEVER,
+            poll: POLL,
         }
     }
 }
@@ -220,6 +222,11 @@ impl Gateway {
             Some(_) => Ok(()),
             None => Err(Fault::other("the directory was not taken")),
         }
+    }
+
+    /// How many batches it has written since it was started.
+    pub(super) fn batch(&self) -> u64 {
+        *self.store.hints().borrow()
     }
 
     /// Lets the disk be full, or not.

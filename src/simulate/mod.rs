@@ -34,6 +34,7 @@ use dice::mixed;
 use gateway::Site;
 use jiff::civil::{Time, date};
 use places::County;
+use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -105,7 +106,8 @@ pub fn simulate(asked: &Asked, folder: &Path) -> Result<Simulated, Fault> {
     let end = asked.first_year.saturating_add(asked.years);
     let stop = AtomicBool::new(false);
     let played: Mutex<Vec<Played>> = Mutex::default();
-    let work = || -> Result<(), Fault> {
+    let work = |nth: usize| -> Result<(), Fault> {
+        keep_to_one_processor(nth);
         loop {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= end || stop.load(Ordering::Relaxed) {
@@ -121,7 +123,7 @@ pub fn simulate(asked: &Asked, folder: &Path) -> Result<Simulated, Fault> {
     };
     thread::scope(|scope| {
         let threads: Vec<_> = (0..asked.side_by_side.max(1))
-            .map(|_| scope.spawn(work))
+            .map(|nth| scope.spawn(move || work(nth)))
             .collect();
         threads.into_iter().try_for_each(|thread| {
             let ended = thread.join();
@@ -131,6 +133,25 @@ pub fn simulate(asked: &Asked, folder: &Path) -> Result<Simulated, Fault> {
     let mut all = played.into_inner().unwrap_or_else(PoisonError::into_inner);
     all.sort_by_key(|one| one.number);
     Ok(sum(all))
+}
+
+/// Keeps this thread, and those that it starts, to one of the processors that we may use. The threads of a
+/// year only ever take turns, and a turn on another processor costs several times as much. Where it cannot
+/// be had the year is as good.
+fn keep_to_one_processor(nth: usize) {
+    let Ok(ours) = sched_getaffinity(None) else {
+        return;
+    };
+    let all: Vec<usize> = (0..CpuSet::MAX_CPU)
+        .filter(|cpu| ours.is_set(*cpu))
+        .collect();
+    let place = nth.checked_rem(all.len()).unwrap_or(0);
+    let Some(cpu) = all.get(place) else {
+        return;
+    };
+    let mut one = CpuSet::new();
+    one.set(*cpu);
+    sched_setaffinity(None, &one).unwrap_or_default();
 }
 
 fn sum(all: Vec<Played>) -> Simulated {

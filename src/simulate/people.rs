@@ -3,6 +3,7 @@
 use super::carrier::Carried;
 use super::dice::Dice;
 use super::places::County;
+use super::tally::Tally;
 use crate::referral::london;
 use crate::store::InboundMail;
 use jiff::civil::Time;
@@ -33,19 +34,20 @@ struct Read {
     subject: String,
 }
 
-/// What follows from a letter that arrived at `at`. `faults` in a million.
+/// What follows from a letter that arrived at `at`. `faults` in a million. What leaves no mail behind is
+/// counted in `tally`.
 pub(super) fn follows(
     county: &County,
     carried: &Carried,
     at: Timestamp,
-    faults: u64,
+    (faults, tally): (u64, &mut Tally),
     dice: &Dice,
 ) -> Vec<Coming> {
     // To an empty sender nothing is ever sent (RFC 5321, 4.5.5).
     let Some(read) = read(carried) else {
         return Vec::new();
     };
-    let mut coming = reports(&read, at, faults, dice);
+    let mut coming = reports(&read, at, (faults, &mut *tally), dice);
     let away = county.next_staffed(at, READ_FROM, READ_TO);
     if dice.happens(40_000) {
         coming.push(absence(&read, at + seconds(dice.between(5, 120)), dice));
@@ -56,6 +58,7 @@ pub(super) fn follows(
     let mut answered = opens + seconds(dice.spread(60, 4 * 3600));
     if dice.happens(faults / 8) {
         answered += seconds(dice.between(3600, 30 * 3600));
+        tally.does("answer_late");
     }
     let (words, word) = match dice.below(100) {
         0..=87 => ("RECEIVED", "received"),
@@ -75,7 +78,12 @@ fn seconds(n: i64) -> SignedDuration {
     SignedDuration::from_secs(n)
 }
 
-fn reports(read: &Read, at: Timestamp, faults: u64, dice: &Dice) -> Vec<Coming> {
+fn reports(
+    read: &Read,
+    at: Timestamp,
+    (faults, tally): (u64, &mut Tally),
+    dice: &Dice,
+) -> Vec<Coming> {
     let mut coming = Vec::new();
     let soon = at + seconds(dice.between(5, 180));
     if dice.happens(faults / 10) {
@@ -94,7 +102,7 @@ fn reports(read: &Read, at: Timestamp, faults: u64, dice: &Dice) -> Vec<Coming> 
         return coming;
     }
     if dice.happens(faults / 4) {
-        // Lost.
+        tally.does("report_lost");
         return coming;
     }
     if dice.happens(faults / 40) {

@@ -17,6 +17,8 @@ pub struct Tally {
     pub notifications: u64,
     /// Attempts to hand a message over.
     pub attempts: u64,
+    /// Knocks at relays that were away.
+    pub knocks: u64,
     /// Letters whose deadline could be met.
     pub achievable: u64,
     /// Those whose deadline could not.
@@ -73,6 +75,7 @@ impl Tally {
             referrals,
             notifications,
             attempts,
+            knocks,
             achievable,
             unachievable,
             near,
@@ -91,6 +94,7 @@ impl Tally {
         self.referrals += referrals;
         self.notifications += notifications;
         self.attempts += attempts;
+        self.knocks += knocks;
         self.achievable += achievable;
         self.unachievable += unachievable;
         self.near += near;

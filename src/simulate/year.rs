@@ -1,20 +1,21 @@
 //! One force-year: the world's events in order, and between them everything that the gateway has to do
 //! at that moment. One thing happens at a time, so that a seed gives the same year each time.
 
-use super::carrier::{Course, course};
+mod due;
+
 use super::desk;
 use super::dice::Dice;
 use super::gateway::{Gateway, Site};
-use super::people::{Coming, follows};
 use super::places::County;
 use super::posts::{self, Planned};
 use super::script::{Blow, Script};
 use super::tally::Tally;
 use super::{Fault, Quiet};
-use crate::referral::attempt::Attempted;
+use crate::referral::attempt::{AttemptResult, Attempted};
 use crate::referral::id::{NotificationId, TaskId};
 use crate::referral::london;
 use crate::store::{Accepted, InboundMail};
+use due::Said;
 use jiff::civil::{Time, date};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -30,8 +31,6 @@ const MAILS_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 const STORES_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 /// After its last day a year runs on, so that every deadline of it passes.
 const RUNS_ON_DAYS: i64 = 12;
-/// A stage that could not ask the store asks again after this long.
-const POLL: SignedDuration = SignedDuration::from_secs(1);
 /// What the sweeper gives a timer, and an attempt.
 const PAST_ITS_TIME: SignedDuration = SignedDuration::from_mins(2);
 const LEASE: SignedDuration = SignedDuration::from_mins(15);
@@ -54,7 +53,6 @@ enum Event {
     CallEnds(TaskId),
     Blow(Blow, Timestamp, Timestamp),
     HasRoom,
-    Nothing,
 }
 
 /// A year being played.
@@ -75,10 +73,9 @@ pub(super) struct Year {
     /// An attempt has ended and could not be recorded.
     in_limbo: bool,
     mail_waits: bool,
-    /// Something was written since everything due was done.
-    touched: bool,
-    /// When something is due next, as long as nothing is written.
-    due_next: Option<Timestamp>,
+    /// What the stages that wait for a time said last.
+    watch_said: Option<Said>,
+    delivery_said: Option<Said>,
     desk_at: Option<Timestamp>,
     on_the_phone: usize,
     ends: Timestamp,
@@ -121,8 +118,8 @@ impl Year {
             full: false,
             in_limbo: false,
             mail_waits: false,
-            touched: true,
-            due_next: None,
+            watch_said: None,
+            delivery_said: None,
             desk_at: None,
             on_the_phone: 0,
             ends: begins + SignedDuration::from_hours(hours),
@@ -165,6 +162,9 @@ impl Year {
                 next
             };
             self.site.clock.advance_to(next);
+            if self.in_limbo {
+                self.offer_again().await?;
+            }
         }
     }
 
@@ -206,7 +206,6 @@ impl Year {
             Event::CallEnds(task) => self.call_ends(task).await,
             Event::Blow(blow, from, to) => self.blow(blow, from, to).await,
             Event::HasRoom => self.has_room().await,
-            Event::Nothing => Ok(()),
         }
     }
 
@@ -223,7 +222,6 @@ impl Year {
                 let ids: Vec<NotificationId> = ids.filter_map(Result::ok).collect();
                 self.tally.referrals += 1;
                 self.follow(ids);
-                self.touched = true;
                 self.desk_hears(HEARS_AFTER);
             }
             Err(_) => {
@@ -259,16 +257,25 @@ impl Year {
             self.at(later, Event::Ends(number, attempted));
             return Ok(());
         }
-        self.touched = true;
+        self.delivery_said = None;
+        if attempted.result == AttemptResult::Never {
+            self.desk_hears(HEARS_AFTER);
+        }
         if !self.site.quay.release(number, *attempted) || !self.full {
             return Ok(());
         }
         self.in_limbo = true;
+        self.offer_again().await
+    }
+
+    /// Waits until the outcome that could not be recorded was offered at this moment, before anything else
+    /// happens: what is drawn on the way is drawn in the same order each time.
+    async fn offer_again(&mut self) -> Result<(), Fault> {
+        let quay = self.site.quay.clone();
+        let gateway = self.gateway()?;
         for _ in 0..TURNS {
             yield_now().await;
         }
-        let quay = self.site.quay.clone();
-        let gateway = self.gateway()?;
         // Whatever it says: what was asked before it has been answered by then.
         gateway.store.heartbeat().await.unwrap_or_default();
         for _ in 0..TURNS {
@@ -281,6 +288,7 @@ impl Year {
             ended.map_err(Fault::other)?;
         }
         self.in_limbo = false;
+        self.delivery_said = None;
         Ok(())
     }
 
@@ -304,7 +312,6 @@ impl Year {
         let callers = CALLERS.saturating_sub(self.on_the_phone);
         let store = self.gateway()?.store.clone();
         let looked = desk::look(&store, &self.county, callers, &self.dice).await?;
-        self.touched |= !(looked.about.is_empty() && looked.calls.is_empty());
         self.follow(looked.about);
         for task in looked.calls {
             self.on_the_phone += 1;
@@ -323,14 +330,13 @@ impl Year {
         let (about, word) = desk::end_call(&store, task, &self.dice).await?;
         self.follow(about);
         self.tally.does(format!("call_{word}"));
-        self.touched = true;
         self.desk_hears(HEARS_AFTER);
         Ok(())
     }
 
     async fn blow(&mut self, blow: Blow, from: Timestamp, to: Timestamp) -> Result<(), Fault> {
         self.tally.strikes(blow.word());
-        self.touched = true;
+        (self.watch_said, self.delivery_said) = (None, None);
         match blow {
             Blow::Restart { in_order } => {
                 self.sweep().await?;
@@ -373,7 +379,7 @@ impl Year {
     /// What waits to be recorded is offered again as soon as the clock moves.
     async fn has_room(&mut self) -> Result<(), Fault> {
         self.full = false;
-        self.touched = true;
+        (self.watch_said, self.delivery_said) = (None, None);
         self.gateway()?.set_full(false);
         if self.in_limbo {
             self.in_limbo = false;
@@ -381,103 +387,6 @@ impl Year {
             self.site.clock.advance_to(soon);
         }
         Ok(())
-    }
-
-    /// Everything that is due at this moment. Says when something is due next.
-    async fn do_what_is_due(&mut self) -> Result<Option<Timestamp>, Fault> {
-        let now = self.now();
-        let full = self.full;
-        let nothing = !self.touched && !self.mail_waits && !full;
-        if nothing && self.due_next.is_none_or(|next| next > now) {
-            return Ok(self.due_next);
-        }
-        self.touched = false;
-        loop {
-            let before = self.tally.attempts;
-            if self.mail_waits {
-                self.mail_waits = self.gateway()?.replies.step().await.is_err();
-                self.desk_hears(READS_AFTER);
-            }
-            let mut next = self.gateway()?.watch.step(now).await;
-            if next.is_none() && !full {
-                // It says none too where it could not ask; its next poll then finds what there is.
-                let store = self.gateway()?.store.clone();
-                next = match store.next_timer().await {
-                    Ok(timer) => timer.map(|timer| timer.max(now + POLL)),
-                    Err(_) => Some(now + POLL),
-                };
-                self.tally.stuck += u64::from(next.is_some());
-            }
-            if self.due_next.is_some_and(|due| due <= now) {
-                // A timer may have opened something for the desk.
-                self.desk_hears(HEARS_AFTER);
-            }
-            self.due_next = None;
-            if full {
-                self.at(now + STORES_AGAIN, Event::Nothing);
-                return Ok(None);
-            }
-            loop {
-                let stepped = self.gateway()?.stage.step(now, 1).await;
-                self.settle_attempts().await?;
-                if stepped.begun == 0 {
-                    next = next.into_iter().chain(stepped.next).min();
-                    break;
-                }
-                self.tally.attempts += 1;
-            }
-            if self.tally.attempts == before {
-                self.due_next = next;
-                return Ok(next);
-            }
-        }
-    }
-
-    /// Waits until every attempt under way is over, or waits for its relay; and says how those go.
-    async fn settle_attempts(&mut self) -> Result<(), Fault> {
-        let quay = self.site.quay.clone();
-        let in_limbo = usize::from(self.in_limbo);
-        let gateway = self.gateway()?;
-        while gateway.stage.under_way() > quay.waiting() + in_limbo {
-            tokio::select! {
-                biased;
-                () = quay.one_comes() => {}
-                ended = gateway.stage.one_ends() => {
-                    ended.map_err(Fault::other)?;
-                }
-            }
-        }
-        let now = self.now();
-        for (number, parked) in quay.take_fresh() {
-            let carried = parked.carries.as_ref();
-            let to = carried.map_or("", |carried| carried.envelope.rcpt_to.as_str());
-            let gone = self.is_gone(to, now);
-            let how = course(&self.script, &parked.route, now, gone, &self.dice);
-            let Course {
-                ends,
-                attempted,
-                taken,
-                struck,
-            } = how;
-            if let Some(strike) = struck {
-                self.tally.strikes(strike.word());
-            } else if gone {
-                self.tally.strikes("address_gone");
-            }
-            if let Some(carried) = carried.filter(|_| taken) {
-                let coming = follows(&self.county, carried, ends, self.faults, &self.dice);
-                self.comes(coming);
-            }
-            self.at(ends, Event::Ends(number, Box::new(attempted)));
-        }
-        Ok(())
-    }
-
-    fn comes(&mut self, coming: Vec<Coming>) {
-        for Coming { at, mail, word } in coming {
-            self.tally.does(word);
-            self.at(at, Event::Mail(Box::new(mail)));
-        }
     }
 
     /// Whether a Key Adult's address is refused for good, for a fortnight at a time.

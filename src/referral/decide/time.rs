@@ -91,10 +91,13 @@ fn nudge(case: &Case) -> Option<Decision> {
 /// The nudge of somebody whose letter was handed over only after the day's nudge fell due.
 pub(super) fn late_nudge(case: &Case, contact: ContactId, now: Timestamp) -> Option<Decision> {
     let today = london::civil(now).date();
-    let was_due = case
-        .fired
-        .iter()
-        .any(|(at, what)| *what == RungWhat::Nudge && london::civil(*at).date() == today);
+    // One that was lost was due on no day: the school's staff are not in.
+    let was_due = case.rungs.iter().any(|rung| {
+        rung.what == RungWhat::Nudge
+            && !rung.lost
+            && case.fired.contains(&(rung.at, rung.what))
+            && london::civil(rung.at).date() == today
+    });
     let open = case.duty() == Duty::Open && case.hold.is_none() && !case.reading();
     let known = case.people.blocked.contains(&contact);
     (was_due && open && !known).then(|| Decision::Nudge {

@@ -42,6 +42,39 @@ fn a_relay_s_word_is_no_proof_and_the_call_comes_first() {
 }
 
 #[test]
+fn who_has_the_letter_late_is_nudged_unless_the_nudge_was_lost() {
+    let handed_over = |lost: bool| {
+        let mut facts = opened();
+        for fact in &mut facts {
+            if let Fact::DeadlineSet {
+                steps,
+                steps_at,
+                steps_lost,
+                ..
+            } = fact
+            {
+                steps.push(RungWhat::Nudge);
+                steps_at.push(at("06:45"));
+                steps_lost.push(lost);
+            }
+        }
+        let delivery = id(DeliveryId::from_parts, 0);
+        let (step, due) = (RungWhat::Nudge, at("06:45"));
+        facts.push(Fact::StepFired { step, due });
+        facts.push(reported(Action::Relayed));
+        let ended = Observation::AttemptEnded {
+            delivery,
+            attempt: 1,
+            result: AttemptResult::Done,
+        };
+        told(&decided(&case(&facts), ended, at("07:50")))
+    };
+    assert_eq!(handed_over(false), "nudge 1");
+    // Staff are not in: a child whose school was not known kept the sooner of two days.
+    assert_eq!(handed_over(true), "");
+}
+
+#[test]
 fn a_supervisor_is_told_of_what_nobody_has_claimed() {
     let mut facts = relayed();
     fired(&mut facts, 3);
