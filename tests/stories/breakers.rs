@@ -196,6 +196,7 @@ fn over_one_connection_a_letter_waits_for_a_held_note_a_quarter_of_a_minute_at_m
     until_count(&relay, |count| count.notes == 1);
     // The relay would hold the note for five minutes.
     let letter = accepted(&daemon, &referral(2, NAME, SCHOOL));
+    until_count(&relay, |count| count.letters == 2);
     trace_in_state(&daemon, &letter, "relayed");
     let count = relay.count();
     assert_eq!((count.letters, count.taken, count.notes), (2, 2, 1));
