@@ -211,37 +211,52 @@ fn act_of(wished: Wished) -> Result<Act, NoAct> {
             notification,
             role,
         } => call_outcome(&task, &outcome, notification, role)?,
-        Wished::CallWord { task, said } => Act::CallWord {
-            task: task_id(&task)?,
-            said: spoken(said)?,
-        },
+        Wished::CallWord { task, said } => call_word(&task, said)?,
         Wished::CallRoll {
             task,
             notification,
             on_roll,
-        } => Act::CallRoll {
-            task: task_id(&task)?,
-            notification: notification_id(&notification)?,
-            on_roll,
-        },
-        Wished::CallInbound { notification } => Act::CallInbound {
-            notification: notification_id(&notification)?,
-        },
+        } => call_roll(&task, &notification, on_roll)?,
+        Wished::CallInbound { notification } => call_inbound(&notification)?,
         Wished::Attach {
             inbound,
             notification,
             verdict,
-        } => Act::Attach {
-            inbound: inbound_id(&inbound)?,
-            notification: notification_id(&notification)?,
-            verdict: Verdict::parse(&verdict).ok_or("this is no verdict")?,
-        },
+        } => attach(&inbound, &notification, &verdict)?,
         Wished::Dismiss { inbound } => Act::Dismiss {
             inbound: inbound_id(&inbound)?,
         },
         Wished::ClaimAlarm { alarm } => claim_alarm(&alarm)?,
         Wished::SuspendRoute(wished) => wished.act()?,
         Wished::ResumeRoute(wished) => wished.act()?,
+    })
+}
+
+fn call_word(task: &str, said: String) -> Result<Act, NoAct> {
+    Ok(Act::CallWord {
+        task: task_id(task)?,
+        said: spoken(said)?,
+    })
+}
+
+fn call_roll(task: &str, notification: &str, on_roll: bool) -> Result<Act, NoAct> {
+    Ok(Act::CallRoll {
+        task: task_id(task)?,
+        notification: notification_id(notification)?,
+        on_roll,
+    })
+}
+
+fn call_inbound(notification: &str) -> Result<Act, NoAct> {
+    let notification = notification_id(notification)?;
+    Ok(Act::CallInbound { notification })
+}
+
+fn attach(inbound: &str, notification: &str, verdict: &str) -> Result<Act, NoAct> {
+    Ok(Act::Attach {
+        inbound: inbound_id(inbound)?,
+        notification: notification_id(notification)?,
+        verdict: Verdict::parse(verdict).ok_or("this is no verdict")?,
     })
 }
 

@@ -174,6 +174,49 @@ fn the_message_and_the_code_are_shown_once_the_child_is_said_to_be_on_the_roll()
 }
 
 #[test]
+fn the_days_list_begins_with_who_has_no_school_and_says_which_calls_to_expect() {
+    let daemon = Daemon::start();
+    accepted(&daemon, &doubted(1, "Ermintrude"));
+    accepted(&daemon, &referral(2, "Florence", SCHOOL));
+    let mut lost = referral(3, "Dougal", SCHOOL);
+    let school = lost["children"][0]["schools"][0].as_object_mut().unwrap();
+    school.remove("urn");
+    school.remove("urn_source");
+    accepted(&daemon, &lost);
+    let morning = daemon.json(&["morning"]);
+    let kinds: Vec<&Value> = morning["tasks"].as_array().unwrap().iter().collect();
+    assert_eq!(kinds[0]["kind"], "choose_school");
+    assert_eq!(morning["calls"], 1);
+    let force = &morning["forces"][0];
+    assert_eq!(
+        (&force["force"], &force["callers"]),
+        (&json!("essex"), &json!(2))
+    );
+    assert_eq!(force["without_school"], 1);
+    // Two children of one school are one place, and one call.
+    assert_eq!(force["mornings"][0]["places"], 1);
+    assert_eq!(force["mornings"][0]["needed"], 1);
+    let text = said(&daemon.command(&["morning"]));
+    for wanted in [
+        "choose_school",
+        "next: firstbell notification route",
+        "1 place(s) wait",
+    ] {
+        assert!(text.contains(wanted), "{text}");
+    }
+    let forecast = daemon.json(&["call", "forecast", "--force", "essex"]);
+    assert_eq!(forecast["forces"].as_array().unwrap().len(), 1);
+    assert_eq!(forecast["forces"][0]["mornings"], force["mornings"]);
+    refused(
+        &daemon.command(&["call", "forecast", "--force", "nowhere"]),
+        "no force of this name",
+    );
+    for personal in ["Ermintrude", "Florence", "Dougal", SCHOOL.0] {
+        assert!(!forecast.to_string().contains(personal), "{personal}");
+    }
+}
+
+#[test]
 fn a_restricted_case_is_a_supervisors_alone() {
     let mut daemon = Daemon::start();
     let mut restricted = referral(1, "Ermintrude", SCHOOL);

@@ -1,6 +1,7 @@
 //! What the store holds by itself: rules in the database, claims across runs, letters set aside.
 
 mod addresses;
+mod ahead;
 mod calls;
 mod damage;
 mod notes;

@@ -6,7 +6,7 @@ use super::super::tasks::can_be_done_from;
 use super::super::tx::{Fault, Tx};
 use super::super::views::instant;
 use super::notifications::{not_told, record, told};
-use super::on_call::on_call;
+use super::on_call::{on_call, stopped};
 use super::{Acted, NotActed};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::decide::Observation;
@@ -173,12 +173,10 @@ pub(super) async fn call_outcome(
     if about.is_empty() {
         return Ok(Err(NotActed::NotThere("notification in this call")));
     }
-    if matches!(call.outcome, CallOutcome::Told | CallOutcome::NotOnRoll) {
-        for member in &about {
-            if let Some(refused) = on_call(tx, *member, call.task).await?.stops() {
-                return Ok(Err(refused));
-            }
-        }
+    if matches!(call.outcome, CallOutcome::Told | CallOutcome::NotOnRoll)
+        && let Some(refused) = stopped(tx, call.task, &about).await?
+    {
+        return Ok(Err(refused));
     }
     match call.outcome {
         CallOutcome::Told => {
@@ -190,10 +188,7 @@ pub(super) async fn call_outcome(
                 return Ok(Err(NotActed::NotNow(NOT_SPOKEN_OF)));
             }
             for member in &about {
-                let word = on_call(tx, *member, call.task).await?.word(call.word);
-                done(tx, call, *member, operator, actor).await?;
-                let case = case_of(tx, *member).await?;
-                told(tx, &case, Some(call.task), (call.role, word), actor).await?;
+                told_on_call(tx, call, *member, operator, actor).await?;
             }
             Ok(Ok(about))
         }
@@ -226,6 +221,20 @@ pub(super) async fn call_outcome(
             Ok(Ok(members))
         }
     }
+}
+
+/// A person at the school was told about one of its children. The word counts as it was compared.
+async fn told_on_call(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    member: NotificationId,
+    operator: &str,
+    actor: &str,
+) -> Result<(), Fault> {
+    let word = on_call(tx, member, call.task).await?.word(call.word);
+    done(tx, call, member, operator, actor).await?;
+    let case = case_of(tx, member).await?;
+    told(tx, &case, Some(call.task), (call.role, word), actor).await
 }
 
 /// The notifications that were on the call when it was claimed, or the one that is named: a child who

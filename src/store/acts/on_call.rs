@@ -100,11 +100,20 @@ impl OnCall {
             said
         }
     }
+}
 
-    /// Why nobody may be told on this call any more.
-    pub(super) fn stops(&self) -> Option<NotActed> {
-        self.differed.then_some(NotActed::NotNow(NO_FURTHER))
+/// Why nobody may be told on a call any more.
+pub(super) async fn stopped(
+    tx: &mut Tx<'_>,
+    task: TaskId,
+    about: &[NotificationId],
+) -> Result<Option<NotActed>, Fault> {
+    for member in about {
+        if on_call(tx, *member, task).await?.differed {
+            return Ok(Some(NotActed::NotNow(NO_FURTHER)));
+        }
     }
+    Ok(None)
 }
 
 /// An operator's own call, and whom it is about.
@@ -124,12 +133,10 @@ async fn own_call(
     if !is_own(&row, operator, tx)? {
         return Ok(Err(NotActed::NotNow(NOT_YOURS)));
     }
-    for member in &members {
-        if let Some(refused) = on_call(tx, *member, task).await?.stops() {
-            return Ok(Err(refused));
-        }
-    }
-    Ok(Ok(members))
+    Ok(match stopped(tx, task, &members).await? {
+        Some(refused) => Err(refused),
+        None => Ok(members),
+    })
 }
 
 /// Compares what the school said with its card. What was said is kept nowhere.

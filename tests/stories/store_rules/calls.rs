@@ -1,7 +1,7 @@
 //! What the desk hears on the telephone, against what came by mail and who joined the call meanwhile.
 
 use super::replies::KEY_ADULT;
-use super::{EVENING, Opened, document, one_accepted, open, post};
+use super::{EVENING, Opened, document, one_accepted, open, open_with, policy, post};
 use firstbell::clock::Clock;
 use firstbell::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use firstbell::referral::id::{NotificationId, TaskId};
@@ -9,6 +9,8 @@ use firstbell::referral::school::{Role, Urn};
 use firstbell::store::{Accepted, Act, NotActed, OpenCall};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use std::collections::HashMap;
+use std::sync::Arc;
 use tempfile::TempDir;
 
 /// The morning after the evening of the post: calls of first priority are due.
@@ -127,6 +129,29 @@ async fn whoever_joins_a_call_while_it_is_made_was_not_spoken_of_though_nobody_e
     let told = opened.act(outcome(task, CallOutcome::Told), "Jo").await;
     assert_eq!(told, Ok(vec![joined]));
     assert_eq!(opened.case(joined).await.duty().word(), "told");
+}
+
+/// The desk of a force may open later than others.
+#[tokio::test]
+async fn a_call_that_nobody_picks_up_comes_back_in_the_hours_of_its_own_desk() {
+    let (folder, clock) = (
+        TempDir::new().unwrap(),
+        Clock::manual(EVENING.parse().unwrap()),
+    );
+    let opened = open_with(folder.path(), &clock, |_, options| {
+        let mut own = (*policy()).clone();
+        own.ladder.desk_from = jiff::civil::time(10, 0, 0, 0);
+        options.policies = HashMap::from([(own.force.clone(), Arc::new(own))]);
+    });
+    let opened = opened.await.unwrap();
+    opened.import().await;
+    clock.advance_to(MORNING.parse().unwrap());
+    opened.to_be_rung(1).await;
+    let task = opened.only_call().await;
+    let nobody = outcome(task, CallOutcome::NoAnswer);
+    assert!(opened.act(nobody, "Jo").await.is_ok());
+    let again = opened.calls().await.remove(0);
+    assert_eq!(again.wanted_by.to_string(), "2025-11-19T10:00:00Z");
 }
 
 #[tokio::test]
