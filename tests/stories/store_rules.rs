@@ -33,8 +33,7 @@ use sqlx::{Connection, SqliteConnection};
 use std::collections::HashMap;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
-use std::sync::Arc;
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
