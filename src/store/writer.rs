@@ -196,11 +196,23 @@ impl Writer {
 
     fn kept(&mut self, pending: Vec<Pending>) {
         self.able.store(!self.state.full, Ordering::Release);
-        for one in pending {
-            self.answer(one);
+        for one in &pending {
+            if let Pending::Directory(directory, _) = one {
+                self.state.directory = Arc::clone(directory);
+                self.directory.send_replace(Arc::clone(directory));
+            }
         }
+        // Before anybody is answered: whoever was may count on the stages asking anew.
         self.hints
             .send_modify(|batch| *batch = batch.wrapping_add(1));
+        for one in pending {
+            match one {
+                Pending::Answer(answer) => answer(),
+                Pending::Directory(directory, reply) => {
+                    reply.send(Some(directory.version)).unwrap_or_default();
+                }
+            }
+        }
     }
 
     /// Whether a batch whose COMMIT failed is kept, by its last fact. If not, what it may have left
@@ -231,18 +243,6 @@ impl Writer {
         sqlx::query(COMMIT).execute(&mut connection).await?;
         self.connection = Some(connection);
         Ok(())
-    }
-
-    fn answer(&mut self, pending: Pending) {
-        match pending {
-            Pending::Answer(answer) => answer(),
-            Pending::Directory(directory, reply) => {
-                let version = directory.version;
-                self.state.directory = Arc::clone(&directory);
-                self.directory.send_replace(directory);
-                reply.send(Some(version)).unwrap_or_default();
-            }
-        }
     }
 
     /// One transaction. Commands that arrive while the lock is waited for join it.
