@@ -181,7 +181,7 @@ impl Store {
             .await
             .map_err(damaged)?;
         opening.keep_index().await.map_err(damaged)?;
-        let readers = Readers::open(&path, vault, opening.synced)
+        let readers = Readers::open(&path, vault)
             .await
             .map_err(|e| damaged(e.into()))?;
         let loaded = directory_load::load(&readers).await.map_err(damaged)?;
@@ -245,33 +245,24 @@ fn assemble(
 
 impl Readers {
     /// Opens the database to read only, as the command line does beside or without a daemon.
-    pub(super) async fn open(path: &Path, vault: Vault, synced: bool) -> Result<Self, sqlx::Error> {
+    pub(super) async fn open(path: &Path, vault: Vault) -> Result<Self, sqlx::Error> {
         let pool = SqlitePoolOptions::new()
             .max_connections(READERS)
             // A file does not hang up: asking each time costs as much as most of the questions.
             .test_before_acquire(false)
-            .connect_with(to_read(path, synced))
+            .connect_with(to_read(path))
             .await?;
         Ok(Self { pool, vault })
     }
 }
 
-fn to_read(path: &Path, synced: bool) -> SqliteConnectOptions {
-    let options = SqliteConnectOptions::new()
+fn to_read(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new()
         .filename(path)
         .read_only(true)
         .busy_timeout(BUSY)
         .pragma("mmap_size", "0")
-        .disable_statement_logging();
-    if synced { options } else { unsynced(options) }
-}
-
-/// A simulation's: no commit waits for the disk, and what one connection has written the others find in
-/// the same page cache instead of reading it again.
-fn unsynced(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    options
-        .synchronous(SqliteSynchronous::Off)
-        .shared_cache(true)
+        .disable_statement_logging()
 }
 
 impl Opening {
@@ -281,7 +272,11 @@ impl Opening {
             .filename(&self.path)
             .create_if_missing(true)
             .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
+            .synchronous(if self.synced {
+                SqliteSynchronous::Full
+            } else {
+                SqliteSynchronous::Off
+            })
             .foreign_keys(true)
             .busy_timeout(BUSY)
             .statement_cache_capacity(STATEMENTS_KEPT)
@@ -292,11 +287,6 @@ impl Opening {
             .pragma("secure_delete", "ON")
             .pragma("max_page_count", pages.to_string())
             .disable_statement_logging();
-        let options = if self.synced {
-            options
-        } else {
-            unsynced(options)
-        };
         Ok(options.connect().await?)
     }
 
@@ -305,7 +295,7 @@ impl Opening {
     /// anew from the log's file, and there a commit that failed at its sync can lie whole: a batch
     /// whose callers were refused would come back.
     async fn keep_index(&mut self) -> Result<(), Fault> {
-        let mut connection = to_read(&self.path, self.synced).connect().await?;
+        let mut connection = to_read(&self.path).connect().await?;
         sqlx::query(LAST_FACT).fetch_one(&mut connection).await?;
         self.index = Some(connection);
         Ok(())

@@ -29,7 +29,7 @@ impl Readers {
         }
         let vault = Vault::open(state_dir, credential)?;
         let damaged = |error: sqlx::Error| OpenFault::Database(path.clone(), error.to_string());
-        Self::open(&path, vault, true).await.map_err(damaged)
+        Self::open(&path, vault).await.map_err(damaged)
     }
 
     /// The directory's live version.
