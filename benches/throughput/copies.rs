@@ -13,8 +13,7 @@ use tokio::runtime::Runtime;
 /// the copies lie in order, as cases that came one after the other do.
 const TIME: usize = 10;
 
-/// The tables that a case has rows in, and which of them are its own; `N` stands for the notification and
-/// `R` for the referral.
+/// The tables that a case has rows in, and which of them are its own: by [`CASE_IDS`].
 const TABLES: &[(&str, &str)] = &[
     (
         "content_key",
