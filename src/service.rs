@@ -134,7 +134,7 @@ pub async fn run(
         metrics: sockets.metrics,
         beside,
     };
-    let (sweeper, mut besides) = watching::start(&config, &store, means, &late)?;
+    let (sweeper, mut besides) = watching::start(&config, &store, means, &late).await?;
 
     notify(&[NotifyState::Ready]);
     tracing::info!(intake = %addresses.intake, "ready");

@@ -110,6 +110,13 @@ impl Stage {
         self.shown.subscribe()
     }
 
+    /// Reads what an earlier run raised and told. Whoever answers operators waits for it: until then an
+    /// alarm that somebody has taken on would seem not to be there.
+    pub async fn load(&mut self) {
+        self.read_claims(self.store.clock().now()).await;
+        self.show();
+    }
+
     /// Runs until `stop` is true.
     pub async fn run(mut self, mut stop: watch::Receiver<bool>) {
         let clock = self.store.clock().clone();

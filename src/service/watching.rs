@@ -44,7 +44,7 @@ pub(super) struct Means {
 }
 
 /// Starts all of it; it runs until `late` is true.
-pub(super) fn start(
+pub(super) async fn start(
     config: &Config,
     store: &Store,
     means: Means,
@@ -67,9 +67,10 @@ pub(super) fn start(
     };
     let looks = Looks::new(store.clone(), sources);
     let (claims, claimed) = mpsc::channel(CLAIMS_MAX);
-    let stage = alarms::Stage::new(store.clone(), looks, means.lane, config.alarms.pace)
+    let mut stage = alarms::Stage::new(store.clone(), looks, means.lane, config.alarms.pace)
         .remembering(config.store.state_dir.join(TOLD))
         .claimed_by(claimed);
+    stage.load().await;
     let (open, until) = (stage.shown(), late.clone());
     besides.spawn(async move {
         stage.run(until).await;
