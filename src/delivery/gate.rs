@@ -19,7 +19,7 @@ const SPREAD: Duration = Duration::from_secs(2);
 /// A letter whose last safe moment is nearer than this is not made to wait for that.
 const LITTLE_SLACK: SignedDuration = SignedDuration::from_hours(1);
 /// That a relay is away is written down this often: whoever reads it believes it for many times as long.
-const TELLS_AGAIN: Duration = Duration::from_mins(1);
+const TELLS_AGAIN: Duration = Duration::from_mins(5);
 /// A note has a route's only connection for so long at most, and is then ended: so long, and
 /// no longer, may a letter that comes meanwhile have to wait for it. It takes a second where all is well.
 const ALONE_WITHIN: Duration = Duration::from_secs(15);

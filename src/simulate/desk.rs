@@ -79,8 +79,14 @@ pub(super) async fn look(
             }
             continue;
         };
+        let about = match (acted(store, act).await?, reply_of(&line)) {
+            // Whoever wrote it may not answer for the school: then it asks for nothing.
+            (None, Some(inbound)) if kind == TaskKind::ReadReply => {
+                acted(store, Act::Dismiss { inbound }).await?
+            }
+            (about, _) => about,
+        };
         // What was refused now is refused five minutes later too.
-        let about = acted(store, act).await?;
         let again = if about.is_some() {
             LOOKS_AGAIN
         } else {
@@ -104,6 +110,11 @@ fn needs_the_school(kind: TaskKind) -> bool {
     )
 }
 
+fn reply_of(line: &TaskLine) -> Option<InboundId> {
+    let id = line.reply.as_ref().map_or(&line.subject, |(id, _)| id);
+    InboundId::parse(id).ok()
+}
+
 /// What the desk does about a task that is no call; none for one that only tells, and for what must wait
 /// for the school's telephone.
 fn act_for(
@@ -119,8 +130,7 @@ fn act_for(
     let reason = || "as simulated".to_owned();
     match kind {
         TaskKind::ReadReply | TaskKind::CheckSender => {
-            let id = line.reply.as_ref().map_or(&line.subject, |(id, _)| id);
-            let inbound = InboundId::parse(id).ok()?;
+            let inbound = reply_of(line)?;
             Some(match notification {
                 Some(notification) => Act::Attach {
                     inbound,

@@ -28,7 +28,7 @@ const CLAIM_NOTED: &str =
 const CLAIM: &str = "UPDATE alarm SET claimed_by = $2, claimed_at = $3 WHERE id = $1";
 const ONE: &str = "SELECT id, kind, subject, opened_at, mailed_at, hooked_at, claimed_by, claimed_at, cleared_at FROM alarm WHERE id = $1";
 const OPEN: &str = "SELECT id, kind, subject, opened_at, mailed_at, hooked_at, claimed_by, claimed_at, cleared_at FROM alarm WHERE cleared_at IS NULL ORDER BY opened_at, id";
-const ALL: &str = "SELECT id, kind, subject, opened_at, mailed_at, hooked_at, claimed_by, claimed_at, cleared_at FROM alarm ORDER BY cleared_at IS NOT NULL, opened_at DESC, id DESC LIMIT $1";
+const ALL: &str = "SELECT id, kind, subject, opened_at, mailed_at, hooked_at, claimed_by, claimed_at, cleared_at FROM alarm ORDER BY cleared_at IS NOT NULL, opened_at DESC, id DESC LIMIT +$1";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[

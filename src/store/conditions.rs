@@ -16,10 +16,10 @@ const SUBJECTS_MAX: i64 = 500;
 /// Facts looked at in one step.
 const FACTS_MAX: i64 = 2_000;
 
-const NOBODY: &str = "SELECT id FROM notification WHERE live = 1 AND hold = 'nobody-to-notify' ORDER BY act_by, id LIMIT $1";
-const CALENDAR: &str = "SELECT n.id FROM notification n CROSS JOIN fact f ON f.stream = n.id AND f.kind = 'deadline_set' WHERE n.live = 1 AND n.assumed = 1 AND instr(CAST(f.body AS TEXT), '\"calendar-without-pupil-days\"') > 0 ORDER BY n.act_by, n.id LIMIT $1";
-const UNCLAIMED: &str = "SELECT id FROM task WHERE settled_at IS NULL AND kind = 'call_unclaimed' AND claimed_at IS NULL ORDER BY wanted_by, id LIMIT $1";
-const QUIET: &str = "SELECT force FROM task WHERE settled_at IS NULL AND kind = 'check_sender_quiet' AND claimed_at IS NULL ORDER BY wanted_by, id LIMIT $1";
+const NOBODY: &str = "SELECT id FROM notification WHERE live = 1 AND hold = 'nobody-to-notify' ORDER BY act_by, id LIMIT +$1";
+const CALENDAR: &str = "SELECT n.id FROM notification n CROSS JOIN fact f ON f.stream = n.id AND f.kind = 'deadline_set' WHERE n.live = 1 AND n.assumed = 1 AND instr(CAST(f.body AS TEXT), '\"calendar-without-pupil-days\"') > 0 ORDER BY n.act_by, n.id LIMIT +$1";
+const UNCLAIMED: &str = "SELECT id FROM task WHERE settled_at IS NULL AND kind = 'call_unclaimed' AND claimed_at IS NULL ORDER BY wanted_by, id LIMIT +$1";
+const QUIET: &str = "SELECT force FROM task WHERE settled_at IS NULL AND kind = 'check_sender_quiet' AND claimed_at IS NULL ORDER BY wanted_by, id LIMIT +$1";
 const WAITING: &str = "SELECT route, COUNT(*), MIN(not_before) FROM delivery WHERE state IN ('queued','in_doubt') AND quarantined = 0 AND not_before <= $1 GROUP BY route";
 const LAST_SEQ: &str = "SELECT COALESCE(MAX(seq), 0) FROM fact";
 const AT_OF: &str = "SELECT at FROM fact WHERE seq = $1";

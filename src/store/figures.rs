@@ -37,7 +37,7 @@ const ROUTES: &str = "SELECT route, COUNT(*), MIN(not_before), MIN(last_safe_at)
 const LEASES: &str = "SELECT COUNT(*) FROM delivery WHERE state = 'sending'";
 const LAST: &str = "SELECT COALESCE(MAX(seq), 0) FROM fact";
 const LAST_MAIL: &str = "SELECT COALESCE(MAX(rowid), 0) FROM inbound";
-const MAILS: &str = "SELECT rowid, kind, settled_at, received_at FROM inbound WHERE rowid > $1 ORDER BY rowid LIMIT $2";
+const MAILS: &str = "SELECT rowid, kind, settled_at, received_at FROM inbound WHERE rowid > $1 ORDER BY rowid LIMIT +$2";
 /// Whether a fact is the first of what it proves about its notification.
 const FACTS: &str = "SELECT f.kind, f.v, f.body, f.at, n.accepted_at, d.route, \
      CASE f.kind \

@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use sqlx::Row;
 
 /// The facts of a page of live notifications, each notification's together.
-const PAGE: &str = "SELECT p.id, p.act_by, p.accepted_at, f.kind, f.v, f.body FROM (SELECT id, act_by, accepted_at FROM notification WHERE live = 1 AND force = $1 AND act_by > $2 AND act_by <= $3 AND (act_by > $4 OR (act_by = $4 AND id > $5)) ORDER BY act_by, id LIMIT $6) p JOIN fact f ON f.stream = p.id ORDER BY p.act_by, p.id, f.n";
+const PAGE: &str = "SELECT p.id, p.act_by, p.accepted_at, f.kind, f.v, f.body FROM (SELECT id, act_by, accepted_at FROM notification WHERE live = 1 AND force = $1 AND act_by > $2 AND act_by <= $3 AND (act_by > $4 OR (act_by = $4 AND id > $5)) ORDER BY act_by, id LIMIT +$6) p JOIN fact f ON f.stream = p.id ORDER BY p.act_by, p.id, f.n";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[PAGE];

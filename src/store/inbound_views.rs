@@ -13,7 +13,7 @@ use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
 const OPEN: &str =
-    "SELECT id FROM inbound WHERE settled_at IS NULL ORDER BY received_at, id LIMIT $1";
+    "SELECT id FROM inbound WHERE settled_at IS NULL ORDER BY received_at, id LIMIT +$1";
 const MAIL: &str = "SELECT i.source, i.received_at, r.id AS raw_id, r.content_key, r.sealed AS raw, e.id AS envelope_id, e.sealed AS envelope FROM inbound i JOIN item r ON r.id = i.raw JOIN item e ON e.id = i.envelope WHERE i.id = $1";
 const BY_TOKEN: &str =
     "SELECT id, notification FROM letter WHERE token = $1 AND notification IS NOT NULL";
@@ -36,7 +36,7 @@ macro_rules! still_asks {
 const LIST: &str = replies!(concat!(
     "WHERE ($1 = 1 OR ",
     still_asks!(),
-    ") ORDER BY i.received_at DESC, i.id DESC LIMIT $2"
+    ") ORDER BY i.received_at DESC, i.id DESC LIMIT +$2"
 ));
 const COUNT: &str = concat!(
     "SELECT COUNT(*) FROM inbound i WHERE ($1 = 1 OR ",

@@ -19,7 +19,7 @@ const SUSPENDED: &str = "SELECT 1 FROM block WHERE what = 'route' AND target = $
 // The pluses keep the index in the order of `not_before`: asked after every commit, it must not sort a queue.
 const NEXT_DUE: &str = "SELECT d.not_before FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND (n.hold IS NULL OR l.kind <> 'notification') AND +d.lane <= $3 AND +d.last_safe_at < $4 AND (d.attempts = 0 OR $5) AND NOT EXISTS (SELECT 1 FROM block b WHERE b.what = 'route' AND b.target = $1 AND b.lifted_at IS NULL AND b.since <= $2 AND (b.until IS NULL OR b.until > $2)) ORDER BY d.not_before LIMIT 1";
 const WAITING: &str = "SELECT route, COUNT(*), MIN(last_safe_at) FROM delivery WHERE state IN ('queued','in_doubt') AND quarantined = 0 GROUP BY route";
-const BLOCKS: &str = "SELECT target, since, until, by_whom, reason FROM block WHERE what = 'route' AND lifted_at IS NULL AND (until IS NULL OR until > $1) ORDER BY target, since, id LIMIT $2";
+const BLOCKS: &str = "SELECT target, since, until, by_whom, reason FROM block WHERE what = 'route' AND lifted_at IS NULL AND (until IS NULL OR until > $1) ORDER BY target, since, id LIMIT +$2";
 const BLOCK_ADD: &str = "INSERT INTO block(id, what, target, since, until, by_whom, reason, note) VALUES ($1, 'route', $2, $3, $4, $5, $6, $7)";
 const OPEN: &str = "SELECT COUNT(*) FROM block WHERE what = 'route' AND target = $1 AND lifted_at IS NULL AND (until IS NULL OR until > $2)";
 const LIFT: &str = "UPDATE block SET lifted_at = $2 WHERE what = 'route' AND target = $1 AND lifted_at IS NULL AND (until IS NULL OR until > $2) AND (since <= $2 OR $3)";

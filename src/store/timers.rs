@@ -7,7 +7,7 @@ use crate::referral::id::NotificationId;
 use sqlx::Row;
 
 const DUE: &str =
-    "SELECT id FROM notification WHERE live = 1 AND next_at <= $1 ORDER BY next_at, id LIMIT $2";
+    "SELECT id FROM notification WHERE live = 1 AND next_at <= $1 ORDER BY next_at, id LIMIT +$2";
 const SAVEPOINT: &str = "SAVEPOINT timer";
 const RELEASE: &str = "RELEASE timer";
 const BACK: &str = "ROLLBACK TO timer";

@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 
-const CALLS: &str = "SELECT id, subject, force, opened_at, wanted_by, claimed_by, claimed_at FROM task WHERE kind = 'ring_school' AND settled_at IS NULL ORDER BY wanted_by, id LIMIT $1";
+const CALLS: &str = "SELECT id, subject, force, opened_at, wanted_by, claimed_by, claimed_at FROM task WHERE kind = 'ring_school' AND settled_at IS NULL ORDER BY wanted_by, id LIMIT +$1";
 const MEMBERS: &str = "SELECT n.id, n.reference, c.child_ref FROM task_member m JOIN notification n ON n.id = m.notification JOIN child c ON c.id = n.child WHERE m.task = $1 ORDER BY n.act_by, n.id";
-const EARLIER: &str = "SELECT settled_at, settled_by, settlement FROM task WHERE kind = 'ring_school' AND subject = $1 AND settled_at IS NOT NULL ORDER BY settled_at DESC, id DESC LIMIT $2";
+const EARLIER: &str = "SELECT settled_at, settled_by, settlement FROM task WHERE kind = 'ring_school' AND subject = $1 AND settled_at IS NOT NULL ORDER BY settled_at DESC, id DESC LIMIT +$2";
 
 #[cfg(test)]
 pub(crate) const STATEMENTS: &[&str] = &[CALLS, MEMBERS, EARLIER];
