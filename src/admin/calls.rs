@@ -21,8 +21,7 @@ pub(super) async fn next(
     (reveal, supervises): (bool, bool),
 ) -> Result<Answer, NotStored> {
     let mut calls = readers.list_calls(now).await?;
-    // Whoever may not make it is not sent to it.
-    calls.retain(|call| supervises || !restricted::is_call(call));
+    let for_supervisors = restricted::hide(&mut calls, supervises);
     let (open, claimed) = counted(&calls);
     let free = calls.into_iter().filter(|call| call.claimed.is_none());
     let next = free.min_by_key(|call| {
@@ -34,6 +33,7 @@ pub(super) async fn next(
         "now": now.to_string(),
         "open": open,
         "claimed": claimed,
+        "for_supervisors": for_supervisors,
         "call": next.map(|call| shown(&call, directory, now, reveal)),
     })))
 }

@@ -282,9 +282,8 @@ async fn answer(
     let directory = store.directory();
     let known = (&*directory, &desk.policies);
     if let Question::CallNext { reveal } = question {
-        if *reveal
-            && let Some(found) = revealed::own_call(store, known, now, &operator.name).await?
-        {
+        let who = (operator.name.as_str(), supervises);
+        if *reveal && let Some(found) = revealed::own_call(store, known, now, who).await? {
             return Ok(Answer::Found(found));
         }
         let looks = (*reveal, supervises);

@@ -1,7 +1,7 @@
 //! The call that an operator has taken on, with the names and birth dates its script asks the school
 //! for, and, once the roll question is answered, the message. Who is shown them is recorded first.
 
-use super::{calls, on_call};
+use super::{calls, on_call, restricted};
 use crate::letter::spoken;
 use crate::referral::directory::Directory;
 use crate::referral::id::TaskId;
@@ -16,9 +16,11 @@ pub(super) async fn own_call(
     store: &Store,
     (directory, policies): (&Directory, &Policies),
     now: Timestamp,
-    operator: &str,
+    (operator, supervises): (&str, bool),
 ) -> Result<Option<Value>, NotStored> {
-    let calls = store.readers().list_calls(now).await?;
+    let mut calls = store.readers().list_calls(now).await?;
+    // Whoever supervises no longer is not shown what they took on when they did.
+    let for_supervisors = restricted::hide(&mut calls, supervises);
     let since = |call: &OpenCall| {
         let own = call.claimed.as_ref().filter(|(who, _)| who == operator);
         own.map(|(_, at)| *at)
@@ -57,6 +59,7 @@ pub(super) async fn own_call(
         "now": now.to_string(),
         "open": open,
         "claimed": claimed,
+        "for_supervisors": for_supervisors,
         "own": true,
         "operator": operator,
         "force_name": policy.map(|policy| policy.display_name.clone()),

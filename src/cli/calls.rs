@@ -122,13 +122,23 @@ fn next(found: &Value) -> String {
     lines(|text| {
         let count = |pointer| found.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
         let (open, claimed) = (count("/open"), count("/claimed"));
+        let more = match count("/for_supervisors") {
+            0 => String::new(),
+            more => format!("; {more} more need a supervisor"),
+        };
         let Some(call) = found.get("call").filter(|call| call.is_object()) else {
-            writeln!(text, "No call to make: {open} open, {claimed} taken on.")?;
+            writeln!(
+                text,
+                "No call to make: {open} open, {claimed} taken on{more}."
+            )?;
             return writeln!(text, "Next: firstbell task list");
         };
         let own = found.get("own").and_then(Value::as_bool) == Some(true);
         let which = if own { "Yours" } else { "The next" };
-        writeln!(text, "{open} call(s) open, {claimed} taken on. {which}:")?;
+        writeln!(
+            text,
+            "{open} call(s) open, {claimed} taken on{more}. {which}:"
+        )?;
         one(text, call, of(found, "/now"))?;
         let task = of(call, "/task");
         if own {

@@ -11,14 +11,14 @@ use std::process::{Output, Stdio};
 const CARD: &str = "amber otter";
 
 /// Held, and rung: the name is unlike the register's.
-fn doubted(number: u32, given_name: &str) -> Value {
+pub(crate) fn doubted(number: u32, given_name: &str) -> Value {
     let mut document = referral(number, given_name, (SCHOOL.0, "Quite Another Place"));
     document["children"][0]["schools"][0]["urn_source"] = json!("typed");
     document
 }
 
 /// A command to which this line is typed.
-fn typed(daemon: &Daemon, arguments: &[&str], line: &str) -> Output {
+pub(crate) fn typed(daemon: &Daemon, arguments: &[&str], line: &str) -> Output {
     let mut child = daemon
         .prepared(arguments)
         .stdin(Stdio::piped())
@@ -33,21 +33,21 @@ fn typed(daemon: &Daemon, arguments: &[&str], line: &str) -> Output {
 }
 
 #[track_caller]
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     let words = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{words}");
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 #[track_caller]
-fn refused(output: &Output, wanted: &str) {
+pub(crate) fn refused(output: &Output, wanted: &str) {
     let words = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{words}");
     assert!(words.contains(wanted), "{words}");
 }
 
 /// The one call there is.
-fn the_call(daemon: &Daemon) -> String {
+pub(crate) fn the_call(daemon: &Daemon) -> String {
     let tasks = daemon.json(&["task", "list", "--kind", "ring_school"]);
     let tasks = tasks["tasks"].as_array().unwrap();
     assert_eq!(tasks.len(), 1);
@@ -214,45 +214,6 @@ fn the_days_list_begins_with_who_has_no_school_and_says_which_calls_to_expect() 
     for personal in ["Ermintrude", "Florence", "Dougal", SCHOOL.0] {
         assert!(!forecast.to_string().contains(personal), "{personal}");
     }
-}
-
-#[test]
-fn a_restricted_case_is_a_supervisors_alone() {
-    let mut daemon = Daemon::start();
-    let mut restricted = referral(1, "Ermintrude", SCHOOL);
-    restricted["restricted"] = json!(true);
-    let child = accepted(&daemon, &restricted);
-    let task = the_call(&daemon);
-    let release = ["notification", "release", &child, "--reason", "agreed"];
-    for refused_to in [
-        ["notification", "show", &child].as_slice(),
-        &["notification", "trace", &child],
-        &["call", "claim", &task],
-        &["call", "outcome", &task, "told", "--role", "deputy"],
-        &["notification", "tell", &child, "--role", "deputy"],
-        &release,
-    ] {
-        refused(&daemon.command(refused_to), "a supervisor's alone");
-    }
-    assert_eq!(daemon.json(&["call", "next"])["call"], Value::Null);
-    // That it waits is no secret.
-    let queue = daemon.json(&["queue"]);
-    assert_eq!(queue["notifications"][0]["hold"], "restricted");
-
-    daemon.stop_and_wait();
-    let settings = daemon.folder.path().join("firstbell.toml");
-    let written = std::fs::read_to_string(&settings).unwrap();
-    let supervisor = written.replace("[\"operator\"]", "[\"supervisor\"]");
-    std::fs::write(&settings, supervisor).unwrap();
-    daemon.begin();
-    assert_eq!(
-        daemon.json(&["call", "next"])["call"]["task"],
-        task.as_str()
-    );
-    daemon.json(&["call", "claim", &task]);
-    let released = daemon.json(&release);
-    assert_eq!(released["notifications"][0]["state"], "open");
-    assert_eq!(facts(&trace(&daemon, &child), "released").len(), 1);
 }
 
 #[test]

@@ -205,7 +205,8 @@ pub(super) async fn roll(
     Ok(Ok(vec![about]))
 }
 
-/// The school rings us: everything that waits for it is one call, which the operator has taken on.
+/// The school rings us: everything that waits for it is one call, which the operator has taken on. What is
+/// restricted is on a call of its own: on it if this one is, and not otherwise.
 pub(super) async fn inbound(
     tx: &mut Tx<'_>,
     notification: NotificationId,
@@ -239,11 +240,12 @@ pub(super) async fn inbound(
     let wanted_by = can_be_done_from(tx, &case, (kind, tx.now), by.force.as_ref());
     let actor = first::actor(operator);
     for member in notification_ids(&rows)? {
-        let case = case_of(tx, member).await?;
-        if is_conflict(&case) || case.people.has_open(kind) {
+        let joins = case_of(tx, member).await?;
+        let has_one = joins.people.has_open(kind);
+        if has_one || is_conflict(&joins) || joins.restricted() != case.restricted() {
             continue;
         }
-        tasks::write(tx, &case, task, kind, wanted_by, &by).await?;
+        tasks::write(tx, &joins, task, kind, wanted_by, &by).await?;
         let opened = Fact::TaskOpened {
             task,
             task_kind: kind,

@@ -1,6 +1,7 @@
 //! Calls as the desk sees them: one for a school, all its children in it.
 
 use super::super::Readers;
+use super::super::tasks::RESTRICTED;
 use super::super::tx::Fault;
 use super::super::views::{case, instant};
 use super::calls::claim_holds;
@@ -30,6 +31,8 @@ pub struct OpenCall {
     pub task: String,
     /// Which force's.
     pub force: Option<String>,
+    /// It is about restricted cases, and a supervisor's.
+    pub restricted: bool,
     /// Since when.
     pub opened_at: Timestamp,
     /// When it is to be made.
@@ -85,6 +88,7 @@ impl Readers {
         let who: Option<String> = row.try_get("claimed_by")?;
         let at: Option<i64> = row.try_get("claimed_at")?;
         let claimed = who.zip(at.map(instant));
+        let restricted = subject.ends_with(RESTRICTED);
         let earlier = sqlx::query(EARLIER)
             .bind(subject)
             .bind(EARLIER_MAX)
@@ -98,6 +102,7 @@ impl Readers {
             members: self.members(&task).await?,
             task,
             force: row.try_get("force")?,
+            restricted,
             opened_at: instant(row.try_get("opened_at")?),
             wanted_by: instant(row.try_get("wanted_by")?),
             claimed: claimed.filter(|(_, at)| claim_holds(*at, now)),
