@@ -1,6 +1,7 @@
 //! A school on the telephone, by the real command line: its word is compared and not believed, what is
 //! told stands behind the roll question, and a school that rings us is found.
 
+use super::restricted::as_role;
 use crate::support::daemon::{Daemon, SCHOOL};
 use crate::support::posts::{accepted, facts, referral, trace};
 use serde_json::{Value, json};
@@ -62,30 +63,39 @@ fn shown(daemon: &Daemon) -> (Value, String) {
 }
 
 #[test]
-fn a_word_that_does_not_match_ends_the_call_and_one_that_matches_is_recorded_as_such() {
+fn a_word_may_be_asked_for_three_times_on_a_call_and_the_last_comparison_decides() {
     let daemon = Daemon::start();
     let child = accepted(&daemon, &doubted(1, "Ermintrude"));
     let task = the_call(&daemon);
     let word = |task: &str, line: &str| typed(&daemon, &["call", "word", task], line);
     refused(&word(&task, CARD), "not claimed by you");
     daemon.json(&["call", "claim", &task]);
-    refused(&word(&task, "amber badger"), "do not match");
-    // Neither a better word nor any other way goes on with this call.
-    refused(&word(&task, CARD), "goes no further");
     let told = |task: &str| {
         let outcome = ["call", "outcome", task, "told", "--role", "deputy"];
         daemon.command(&outcome)
     };
-    refused(&told(&task), "goes no further");
     let roll = ["call", "roll", &task, "yes", "--notification", &child];
+    for typo in ["amber badger", "amber otte"] {
+        refused(&word(&task, typo), "They may be asked again");
+        refused(&told(&task), "ask for them again");
+        refused(&daemon.command(&roll), "ask for them again");
+    }
+    let (call, text) = shown(&daemon);
+    assert_eq!(call["call"]["word_tries_left"], 1);
+    assert!(text.contains("ask for them again"), "{text}");
+    refused(&word(&task, "amber"), "goes no further");
+    // Neither a better word nor any other way goes on with this call.
+    refused(&word(&task, CARD), "goes no further");
+    refused(&told(&task), "goes no further");
     refused(&daemon.command(&roll), "goes no further");
     let (_, text) = shown(&daemon);
-    assert!(text.contains("DO NOT MATCH"), "{text}");
+    assert!(text.contains("DO NOT MATCH: go no further"), "{text}");
     daemon.json(&["call", "outcome", &task, "will_not_talk"]);
 
     let again = the_call(&daemon);
     assert_ne!(again, task);
     daemon.json(&["call", "claim", &again]);
+    refused(&word(&again, "amber oter"), "They may be asked again");
     let heard = said(&word(&again, "  Amber   OTTER "));
     assert!(heard.contains("The words match."), "{heard}");
     said(&told(&again));
@@ -94,11 +104,56 @@ fn a_word_that_does_not_match_ends_the_call_and_one_that_matches_is_recorded_as_
     assert_eq!(facts(&seen, "told")[0]["word"], "matches");
     let heard: Vec<Value> = facts(&seen, "school_word_heard");
     let matches: Vec<&Value> = heard.iter().map(|fact| &fact["matches"]).collect();
-    assert_eq!(matches, [false, true]);
+    assert_eq!(matches, [false, false, false, false, true]);
     let all = seen.to_string() + &daemon.log();
     for kept in ["otter", "OTTER", "badger"] {
         assert!(!all.contains(kept), "{kept} is kept");
     }
+}
+
+#[test]
+fn a_word_that_did_not_match_is_not_talked_away() {
+    let mut daemon = Daemon::start();
+    let child = accepted(&daemon, &doubted(1, "Ermintrude"));
+    let task = the_call(&daemon);
+    daemon.json(&["call", "claim", &task]);
+    let word = ["call", "word", &task];
+    refused(&typed(&daemon, &word, "amber badger"), "do not match");
+    daemon.json(&["call", "outcome", &task, "will_not_talk"]);
+    let tell = ["notification", "tell", &child, "--role", "deputy"];
+    let close = [
+        "notification",
+        "close",
+        &child,
+        "--as",
+        "told_late",
+        "--reason",
+        "other_way",
+        "--note",
+        "they said so",
+    ];
+    let acknowledge = [
+        "notification",
+        "acknowledge",
+        &child,
+        "--reason",
+        "they said so",
+    ];
+    for talk in [tell.as_slice(), &close, &acknowledge] {
+        refused(&daemon.command(talk), "let a supervisor record");
+    }
+    // Nor guessed: three times, and then a supervisor is asked.
+    let with_word = [tell.as_slice(), &["--word"]].concat();
+    for _ in 0..3 {
+        let guess = typed(&daemon, &with_word, "amber badger");
+        refused(&guess, "nobody counts as told");
+    }
+    refused(&typed(&daemon, &with_word, CARD), "let a supervisor record");
+    assert_eq!(trace(&daemon, &child)["state"], "held");
+    as_role(&mut daemon, "operator", "supervisor");
+    daemon.json(&tell);
+    let seen = trace(&daemon, &child);
+    assert_eq!(facts(&seen, "told")[0]["word"], "differs");
 }
 
 #[test]
@@ -118,11 +173,13 @@ fn without_a_word_it_is_told_unverified_and_nobody_can_say_for_themselves_that_i
         &typed(&daemon, &afterwards, "amber badger"),
         "nobody counts as told",
     );
-    assert_eq!(trace(&daemon, &child)["state"], "held");
-    daemon.json(&["notification", "tell", &child, "--role", "deputy"]);
     let seen = trace(&daemon, &child);
-    assert_eq!(facts(&seen, "told")[0]["word"], "unverified");
+    assert_eq!(seen["state"], "held");
     assert_eq!(facts(&seen, "school_word_heard").len(), 1);
+    let without = accepted(&daemon, &doubted(3, "Florence"));
+    daemon.json(&["notification", "tell", &without, "--role", "deputy"]);
+    let seen = trace(&daemon, &without);
+    assert_eq!(facts(&seen, "told")[0]["word"], "unverified");
     let other = accepted(&daemon, &doubted(2, "Dougal"));
     let afterwards = ["notification", "tell", &other, "--role", "deputy", "--word"];
     said(&typed(&daemon, &afterwards, CARD));

@@ -17,7 +17,7 @@ fn restricted(number: u32, given_name: &str) -> Value {
 }
 
 /// Whoever is at the desk supervises, or only acts.
-fn as_role(daemon: &mut Daemon, from: &str, to: &str) {
+pub(crate) fn as_role(daemon: &mut Daemon, from: &str, to: &str) {
     daemon.stop_and_wait();
     let settings = daemon.folder.path().join("firstbell.toml");
     let written = std::fs::read_to_string(&settings).unwrap();

@@ -5,9 +5,9 @@ use super::super::rows::notification_ids;
 use super::super::tasks::can_be_done_from;
 use super::super::tx::{Fault, Tx};
 use super::super::views::instant;
-use super::notifications::{not_told, record, told};
-use super::on_call::{on_call, stopped};
-use super::{Acted, NotActed};
+use super::notifications::{not_told, record};
+use super::on_call::heard_on;
+use super::{Acted, NotActed, notifications};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::decide::Observation;
 use crate::referral::fact::{Fact, Settlement, TaskKind};
@@ -173,8 +173,9 @@ pub(super) async fn call_outcome(
     if about.is_empty() {
         return Ok(Err(NotActed::NotThere("notification in this call")));
     }
+    let heard = heard_on(tx, call.task, &members).await?;
     if matches!(call.outcome, CallOutcome::Told | CallOutcome::NotOnRoll)
-        && let Some(refused) = stopped(tx, call.task, &about).await?
+        && let Some(refused) = heard.stopped()
     {
         return Ok(Err(refused));
     }
@@ -187,8 +188,11 @@ pub(super) async fn call_outcome(
             if about.is_empty() {
                 return Ok(Err(NotActed::NotNow(NOT_SPOKEN_OF)));
             }
+            let told = (call.role, heard.word(call.word));
             for member in &about {
-                told_on_call(tx, call, *member, operator, actor).await?;
+                done(tx, call, *member, operator, actor).await?;
+                let case = case_of(tx, *member).await?;
+                notifications::told(tx, &case, Some(call.task), told, actor).await?;
             }
             Ok(Ok(about))
         }
@@ -221,20 +225,6 @@ pub(super) async fn call_outcome(
             Ok(Ok(members))
         }
     }
-}
-
-/// A person at the school was told about one of its children. The word counts as it was compared.
-async fn told_on_call(
-    tx: &mut Tx<'_>,
-    call: &Call,
-    member: NotificationId,
-    operator: &str,
-    actor: &str,
-) -> Result<(), Fault> {
-    let word = on_call(tx, member, call.task).await?.word(call.word);
-    done(tx, call, member, operator, actor).await?;
-    let case = case_of(tx, member).await?;
-    told(tx, &case, Some(call.task), (call.role, word), actor).await
 }
 
 /// The notifications that were on the call when it was claimed, or the one that is named: a child who
