@@ -139,7 +139,7 @@ fn next(found: &Value) -> String {
             text,
             "{open} call(s) open, {claimed} taken on{more}. {which}:"
         )?;
-        one(text, call, of(found, "/now"))?;
+        one(text, call, (of(found, "/now"), own))?;
         let task = of(call, "/task");
         if own {
             script::write(text, found, call)?;
@@ -160,12 +160,13 @@ fn is(value: &Value, pointer: &str) -> bool {
     value.pointer(pointer).and_then(Value::as_bool) == Some(true)
 }
 
-fn one(text: &mut String, call: &Value, now: &str) -> std::fmt::Result {
+fn one(text: &mut String, call: &Value, (now, own): (&str, bool)) -> std::fmt::Result {
     let priority = call.get("priority").and_then(Value::as_u64).unwrap_or(2);
     let (task, wanted) = (of(call, "/task"), when(call, "/wanted_by"));
     let act_by = when(call, "/act_by");
     writeln!(text, "Call {task}, P{priority}, act by {act_by}")?;
-    if !is(call, "/due") {
+    // A school that rings us is not asked to wait.
+    if !is(call, "/due") && !own {
         writeln!(text, "  not before {wanted}")?;
     }
     let (urn, name) = (of(call, "/school/urn"), of(call, "/school/name"));

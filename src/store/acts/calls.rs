@@ -9,7 +9,7 @@ use super::notifications::{not_told, record};
 use super::on_call::heard_on;
 use super::{Acted, NotActed, notifications};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
-use crate::referral::decide::Observation;
+use crate::referral::decide::{Observation, call_ahead};
 use crate::referral::fact::{Fact, Settlement, TaskKind};
 use crate::referral::fold::Case;
 use crate::referral::id::{NotificationId, TaskId};
@@ -256,6 +256,11 @@ fn is_claimed(case: &Case, task: TaskId) -> bool {
         .is_some_and(|task| task.claimed)
 }
 
+/// When one of its notifications wants a call by itself.
+fn own_time(case: &Case, task: TaskId) -> Option<Timestamp> {
+    case.people.tasks.get(&task).map(|own| own.wanted_by)
+}
+
 /// A call is done for one of its notifications, by whom and with what; with the last one it is over.
 async fn done(
     tx: &mut Tx<'_>,
@@ -308,10 +313,12 @@ async fn comes_back(
         let case = case_of(tx, *member).await?;
         let after = call_again_after(case.late_on_arrival, case.act_by, case.due_at);
         let again = tx.now.checked_add(after).unwrap_or(tx.now);
-        // Who joined while somebody rang was not rung for, and waits no longer than without that call.
+        // Who joined while somebody rang was not rung for, and waits no longer than without that call. Nor
+        // is anybody rung again before they were to be rung at all.
         let joined = was_claimed && !is_claimed(&case, call.task);
-        let own = case.people.tasks.get(&call.task).filter(|_| joined);
-        wanted_by = wanted_by.min(own.map_or(again, |own| own.wanted_by.clamp(tx.now, again)));
+        let own = own_time(&case, call.task);
+        let soonest = if joined { tx.now } else { again };
+        wanted_by = wanted_by.min(own.map_or(again, |own| own.max(soonest)));
     }
     if let Some(member) = members.first() {
         let case = case_of(tx, *member).await?;
@@ -338,12 +345,23 @@ async fn comes_back(
         .execute(tx.flushed().await?)
         .await?;
     for member in members {
+        let case = case_of(tx, *member).await?;
         let settled = Fact::TaskSettled {
             task: call.task,
             settlement: Settlement::Done,
             outcome: Some(call.outcome),
         };
         apply(tx, *member, Observed::by(actor, settled), None).await?;
+        let later = own_time(&case, call.task).is_some_and(|own| own > wanted_by);
+        if later && call_ahead(&case, tx.now).is_some() {
+            // It was on a call that the school made: its own ladder rings when its time comes.
+            sqlx::query(MEMBER_LEAVES)
+                .bind(again.to_string())
+                .bind(member.to_string())
+                .execute(tx.flushed().await?)
+                .await?;
+            continue;
+        }
         let opened = Fact::TaskOpened {
             task: again,
             task_kind: TaskKind::RingSchool,

@@ -4,11 +4,12 @@
 use super::super::cases::{Observed, apply, case_of, load};
 use super::super::rows::notification_ids;
 use super::super::tasks::{self, can_be_done_from};
-use super::super::tx::{Fault, Tx, sha256};
-use super::calls::{Call, call_outcome, claim, open_task};
+use super::super::tx::{By, Fault, Tx, sha256};
+use super::calls::{Call, call_outcome, claim, claimed_by_another, open_task};
 use super::tasks::is_own;
 use super::{Acted, NotActed, first, notifications};
 use crate::referral::answer::{CallOutcome, SCHOOL_WORD_TRIES, SchoolWord};
+use crate::referral::decide::call_ahead;
 use crate::referral::directory::ContactOf;
 use crate::referral::fact::{Fact, TaskKind};
 use crate::referral::fold::Case;
@@ -258,25 +259,48 @@ pub(super) async fn inbound(
         .bind(la_code)
         .fetch_all(tx.flushed().await?)
         .await?;
-    let kind = TaskKind::RingSchool;
-    let task = tasks::open_or_new(tx, &case, kind, &by).await?;
-    let wanted_by = can_be_done_from(tx, &case, (kind, tx.now), by.force.as_ref());
+    let task = tasks::open_or_new(tx, &case, TaskKind::RingSchool, &by).await?;
+    match open_task(tx, task).await? {
+        Ok((row, _)) => {
+            if let Some(refused) = claimed_by_another(&row, operator, tx.now)? {
+                return Ok(Err(refused));
+            }
+        }
+        // There is none yet: this call opens it.
+        Err(NotActed::NotThere(_)) => {}
+        Err(refused) => return Ok(Err(refused)),
+    }
     let actor = first::actor(operator);
     for member in notification_ids(&rows)? {
-        let joins = case_of(tx, member).await?;
-        let has_one = joins.people.has_open(kind);
-        if has_one || is_conflict(&joins) || joins.restricted() != case.restricted() {
-            continue;
-        }
-        tasks::write(tx, &joins, task, kind, wanted_by, &by).await?;
-        let opened = Fact::TaskOpened {
-            task,
-            task_kind: kind,
-            wanted_by,
-        };
-        apply(tx, member, Observed::by(&actor, opened), None).await?;
+        joins(tx, member, (task, &case), (&by, &actor)).await?;
     }
     claim(tx, task, operator, &actor).await
+}
+
+/// A notification of the school joins the call that it makes itself. Whoever is not told on it is rung when
+/// their own ladder does, and not before.
+async fn joins(
+    tx: &mut Tx<'_>,
+    member: NotificationId,
+    (task, call): (TaskId, &Case),
+    (by, actor): (&By, &str),
+) -> Result<(), Fault> {
+    let kind = TaskKind::RingSchool;
+    let case = case_of(tx, member).await?;
+    let has_one = case.people.has_open(kind);
+    if has_one || is_conflict(&case) || case.restricted() != call.restricted() {
+        return Ok(());
+    }
+    let ahead = call_ahead(&case, tx.now).unwrap_or_else(|| case.act_by.max(tx.now));
+    let wanted_by = can_be_done_from(tx, &case, (kind, ahead), by.force.as_ref());
+    tasks::write(tx, &case, task, kind, wanted_by, by).await?;
+    let opened = Fact::TaskOpened {
+        task,
+        task_kind: kind,
+        wanted_by,
+    };
+    apply(tx, member, Observed::by(actor, opened), None).await?;
+    Ok(())
 }
 
 fn is_conflict(case: &Case) -> bool {

@@ -1,0 +1,130 @@
+//! Calls that a school makes itself, and calls whose outcome says when, or whether, to ring again.
+
+use super::super::notes::{comes, report};
+use super::{EVENING, MORNING, Opened, an_evening, document, outcome, post};
+use firstbell::referral::answer::{CallOutcome, SchoolWord};
+use firstbell::referral::fact::TaskKind;
+use firstbell::referral::id::{NotificationId, TaskId};
+use firstbell::referral::report::Action;
+use firstbell::referral::school::Role;
+use firstbell::store::{Accepted, Act, NotActed};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+
+impl Opened {
+    /// A child of whom the school is mailed at once.
+    async fn mailed(&self, number: u32) -> NotificationId {
+        let now = self.store.clock().now();
+        let mut document = document(number, now);
+        document["children"][0]["child_ref"] = json!(format!("c-{number}"));
+        document["children"][0]["given_name"] = json!(format!("Child-{number}"));
+        let before = self.live().await;
+        let accepted = self
+            .store
+            .accept(post(&document, &format!("key-{number}"), now))
+            .await;
+        assert!(matches!(accepted, Ok(Accepted::New(_))));
+        let mut after = self.live().await;
+        after.retain(|id| !before.contains(id));
+        after.remove(0)
+    }
+
+    async fn facts(&self, id: NotificationId) -> usize {
+        let now = self.store.clock().now();
+        let trace = self.store.readers().show_trace(id, now).await;
+        trace.unwrap().unwrap().facts.len()
+    }
+
+    async fn rings(&self, notification: NotificationId, operator: &str) -> TaskId {
+        let inbound = Act::CallInbound { notification };
+        assert!(self.act(inbound, operator).await.is_ok());
+        self.only_call().await
+    }
+}
+
+fn told(task: TaskId, notification: NotificationId) -> Act {
+    Act::CallOutcome {
+        task,
+        outcome: CallOutcome::Told,
+        notification: Some(notification),
+        role: Role::KeyAdult,
+        word: SchoolWord::Unverified,
+    }
+}
+
+#[tokio::test]
+async fn a_school_that_rings_one_operator_while_another_rings_it_changes_nothing() {
+    let (_folder, clock, opened) = an_evening().await;
+    opened.to_be_rung(1).await;
+    let second = opened.mailed(2).await;
+    let task = opened.only_call().await;
+    assert!(opened.act(Act::Claim { task }, "Jo").await.is_ok());
+    let before = opened.facts(second).await;
+    let inbound = Act::CallInbound {
+        notification: second,
+    };
+    let first = NotActed::Conflict {
+        so: "somebody else has taken it on",
+        who: "Jo".to_owned(),
+        at: clock.now(),
+    };
+    assert_eq!(opened.act(inbound.clone(), "Sam").await, Err(first));
+    assert_eq!(opened.facts(second).await, before);
+    assert_eq!(opened.calls().await[0].members.len(), 1);
+    // Whose call it is takes it on.
+    assert!(opened.act(inbound, "Jo").await.is_ok());
+    assert_eq!(opened.calls().await[0].members.len(), 2);
+}
+
+#[tokio::test]
+async fn whoever_is_not_told_when_their_school_rings_is_rung_when_their_own_ladder_does() {
+    let (_folder, clock, opened) = an_evening().await;
+    let (first, second) = (opened.mailed(1).await, opened.mailed(2).await);
+    let task = opened.rings(first, "Jo").await;
+    assert_eq!(opened.calls().await[0].members.len(), 2);
+    assert_eq!(opened.act(told(task, first), "Jo").await, Ok(vec![first]));
+    let ring_back = outcome(task, CallOutcome::RingBack);
+    assert!(opened.act(ring_back, "Jo").await.is_ok());
+    let morning: Timestamp = MORNING.parse().unwrap();
+    let again = opened.calls().await.remove(0);
+    assert_eq!(again.wanted_by, morning);
+    assert_eq!(again.members[0].notification, second);
+    // Nor does a claim that nobody ends bring it forward.
+    let third = opened.mailed(3).await;
+    opened.rings(third, "Sam").await;
+    clock.advance_to(EVENING.parse::<Timestamp>().unwrap() + SignedDuration::from_hours(1));
+    let lapsed = opened.calls().await.remove(0);
+    assert_eq!((lapsed.claimed, lapsed.wanted_by), (None, morning));
+}
+
+#[tokio::test]
+async fn whose_ladder_rings_later_leaves_a_call_that_is_made_again_for_others() {
+    let (_folder, clock, opened) = an_evening().await;
+    let delivered = opened.mailed(1).await;
+    let letter = opened.sent().await;
+    comes(
+        &opened,
+        &letter,
+        "dsl@marshend.test.cjsm.net",
+        report(Action::Delivered),
+    )
+    .await;
+    let held = opened.to_be_rung(2).await;
+    clock.advance_to(MORNING.parse::<Timestamp>().unwrap() - SignedDuration::from_mins(30));
+    let task = opened.rings(held, "Jo").await;
+    assert_eq!(opened.calls().await[0].members.len(), 2);
+    let ring_back = outcome(task, CallOutcome::RingBack);
+    assert!(opened.act(ring_back, "Jo").await.is_ok());
+    let again = opened.calls().await.remove(0);
+    assert_eq!(again.wanted_by.to_string(), MORNING);
+    let [member] = again.members.as_slice() else {
+        panic!("{:?}", again.members);
+    };
+    assert_eq!(member.notification, held);
+    let case = opened.case(delivered).await;
+    assert!(!case.people.has_open(TaskKind::RingSchool));
+    // Ten minutes after the first ones its own time comes, and it is on the call.
+    clock.advance_to("2025-11-19T08:10:00Z".parse().unwrap());
+    opened.store.fire_timers(8).await.unwrap();
+    assert_eq!(opened.calls().await[0].members.len(), 2);
+}
