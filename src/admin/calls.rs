@@ -7,6 +7,7 @@ use crate::referral::decide::call_comes_first;
 use crate::referral::directory::{ContactOf, Directory};
 use crate::referral::plan::{HoldReason, Target};
 use crate::referral::school::{Contact, Role};
+use crate::referral::telephone::numbers;
 use crate::store::totals::Listed;
 use crate::store::{CallMember, NotStored, OpenCall, Readers, TaskLine};
 use jiff::Timestamp;
@@ -60,13 +61,21 @@ fn act_by(call: &OpenCall) -> Option<Timestamp> {
 
 /// One call, with the contacts' names when they are to be revealed.
 pub(super) fn shown(call: &OpenCall, directory: &Directory, now: Timestamp, reveal: bool) -> Value {
-    let (school, contacts) = place(directory, target(call));
+    let (mut school, contacts) = place(directory, target(call));
+    let register = school.get("register_number").and_then(Value::as_str);
+    let wrong = register.is_some_and(|number| call.wrong.holds(number));
+    if let Some(members) = school.as_object_mut() {
+        members.insert("register_number_is_wrong".to_owned(), Value::Bool(wrong));
+    }
     let contacts = contacts.iter().map(|known| {
         let suspended = directory.suspended.contains(&known.id);
         asked_for(known, call, suspended, reveal)
     });
     let opens_at = telephone::opens_at(directory, target(call), now);
+    let known = target(call).map(|target| numbers(directory, target));
+    let mut known = known.into_iter().flatten();
     json!({
+        "number": known.find(|number| !call.wrong.holds(number)),
         "task": call.task,
         "force": call.force,
         "priority": if comes_first(call) { 1 } else { 2 },
@@ -132,6 +141,9 @@ fn asked_for(known: &Contact, call: &OpenCall, suspended: bool, reveal: bool) ->
     if let Some(members) = shown.as_object_mut() {
         let not = suspended || call.members.iter().any(|member| not_to(known, member));
         members.insert("do_not_speak_to".to_owned(), Value::Bool(not));
+        let number = known.phone.as_deref();
+        let wrong = number.is_some_and(|number| call.wrong.holds(number));
+        members.insert("number_is_wrong".to_owned(), Value::Bool(wrong));
     }
     shown
 }

@@ -156,6 +156,14 @@ fn next(found: &Value) -> String {
     })
 }
 
+fn if_wrong(value: &Value, pointer: &str) -> &'static str {
+    if is(value, pointer) {
+        ", WRONG: do not ring it"
+    } else {
+        ""
+    }
+}
+
 fn is(value: &Value, pointer: &str) -> bool {
     value.pointer(pointer).and_then(Value::as_bool) == Some(true)
 }
@@ -176,14 +184,19 @@ fn one(text: &mut String, call: &Value, (now, own): (&str, bool)) -> std::fmt::R
         Some(opens) => writeln!(text, ", closed now; opens {opens}")?,
         None => writeln!(text)?,
     }
-    let register = of(call, "/school/register_number");
-    writeln!(text, "  the register's number: {register}")?;
+    writeln!(text, "  ring {}", of(call, "/number"))?;
+    let (register, wrong) = (
+        of(call, "/school/register_number"),
+        if_wrong(call, "/school/register_number_is_wrong"),
+    );
+    writeln!(text, "  the register's number: {register}{wrong}")?;
     for contact in list(call, "/contacts") {
         let (role, name) = (of(contact, "/role"), of(contact, "/name"));
         if contact.get("do_not_speak_to").and_then(Value::as_bool) == Some(true) {
             writeln!(text, "  do not speak to {role}: {name}")?;
         } else {
-            writeln!(text, "  {role}: {name}  {}", of(contact, "/phone"))?;
+            let (phone, wrong) = (of(contact, "/phone"), if_wrong(contact, "/number_is_wrong"));
+            writeln!(text, "  {role}: {name}  {phone}{wrong}")?;
         }
     }
     for child in list(call, "/children") {

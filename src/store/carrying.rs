@@ -3,8 +3,8 @@
 use super::addresses::sharing;
 use super::nudges::{Nudged, add_member, nudges};
 use super::rows::notification_ids;
-use super::tasks;
 use super::tx::{By, Fault, Tx};
+use super::{numbers, tasks};
 use crate::referral::decide::{Decision, RerouteTo};
 use crate::referral::fact::{Fact, Message, Settlement, TaskKind};
 use crate::referral::fold::Case;
@@ -77,6 +77,12 @@ impl Carried {
         facts.extend(nudged.facts);
     }
 
+    /// Whether a task of this kind is asked for among these already.
+    fn asks(&self, wanted: TaskKind) -> bool {
+        let mut rows = self.rows.iter();
+        rows.any(|row| matches!(row, NewRow::Task { kind, .. } if *kind == wanted))
+    }
+
     fn blocked(&mut self, contacts: impl Iterator<Item = ContactId>) {
         for contact in contacts {
             self.rows.push(NewRow::Block(contact));
@@ -124,8 +130,10 @@ pub(super) async fn carry_out(
                 not_before,
             } => queued_again(case, delivery, after_attempt, not_before)?,
             Decision::OpenTask { kind, wanted_by } => {
-                let wanted_by =
-                    tasks::can_be_done_from(tx, case, (kind, wanted_by), by.force.as_ref());
+                let asked = numbers::asked_for(tx, case, (kind, wanted_by), by).await?;
+                let Some((kind, wanted_by)) = asked.filter(|(kind, _)| !carried.asks(*kind)) else {
+                    continue;
+                };
                 let task = tasks::open_or_new(tx, case, kind, by).await?;
                 carried.rows.push(NewRow::Task {
                     task,

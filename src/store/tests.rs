@@ -62,6 +62,7 @@ fn statements() -> impl Iterator<Item = &'static str> {
     let groups = [
         accept::STATEMENTS,
         acts::STATEMENTS,
+        acts::AGAIN,
         acts::CALLS,
         acts::FIRST,
         acts::ON_CALL,
@@ -83,6 +84,7 @@ fn statements() -> impl Iterator<Item = &'static str> {
         inbound_views::STATEMENTS,
         letters::STATEMENTS,
         nudges::STATEMENTS,
+        numbers::STATEMENTS,
         open::STATEMENTS,
         opening::STATEMENTS,
         outcomes::STATEMENTS,

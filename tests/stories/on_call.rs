@@ -82,6 +82,8 @@ fn a_word_may_be_asked_for_three_times_on_a_call_and_the_last_comparison_decides
     }
     let (call, text) = shown(&daemon);
     assert_eq!(call["call"]["word_tries_left"], 1);
+    assert_eq!(call["call"]["number"], "01621 000011");
+    assert!(text.contains("  ring 01621 000011\n"), "{text}");
     assert!(text.contains("ask for them again"), "{text}");
     refused(&word(&task, "amber"), "goes no further");
     // Neither a better word nor any other way goes on with this call.

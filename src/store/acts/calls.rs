@@ -2,18 +2,17 @@
 
 use super::super::cases::{Observed, apply, case_of};
 use super::super::rows::notification_ids;
-use super::super::tasks::can_be_done_from;
 use super::super::tx::{Fault, Tx};
 use super::super::views::instant;
+use super::again::{Ended, nobody_told};
 use super::notifications::{not_told, record};
 use super::on_call::heard_on;
 use super::{Acted, NotActed, notifications};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
-use crate::referral::decide::{Observation, call_ahead};
+use crate::referral::decide::Observation;
 use crate::referral::fact::{Fact, Settlement, TaskKind};
 use crate::referral::fold::Case;
 use crate::referral::id::{NotificationId, TaskId};
-use crate::referral::ladder::call_again_after;
 use crate::referral::post::ForceName;
 use crate::referral::school::Role;
 use jiff::{SignedDuration, Timestamp};
@@ -22,23 +21,11 @@ use sqlx::Row;
 const TASK: &str = "SELECT kind, subject, force, claimed_by, claimed_at, settled_by, settled_at, settlement FROM task WHERE id = $1";
 const MEMBERS: &str = "SELECT notification FROM task_member WHERE task = $1 ORDER BY notification";
 const CLAIM: &str = "UPDATE task SET claimed_by = $2, claimed_at = $3 WHERE id = $1";
-const SETTLE: &str = "UPDATE task SET settled_at = $2, settled_by = $3, settlement = $4 WHERE id = $1 AND settled_at IS NULL";
-const COMES_BACK: &str = "INSERT INTO task(id, kind, notification, subject, force, opened_at, wanted_by) SELECT $2, kind, notification, subject, force, $3, $4 FROM task WHERE id = $1";
 const MEMBER_LEAVES: &str = "DELETE FROM task_member WHERE task = $1 AND notification = $2";
 const DONE: &str = "UPDATE task SET settled_at = $2, settled_by = $3, settlement = $4 WHERE id = $1 AND settled_at IS NULL AND NOT EXISTS (SELECT 1 FROM task_member m WHERE m.task = task.id)";
-const MEMBERS_MOVE: &str = "UPDATE task_member SET task = $2 WHERE task = $1";
 
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[
-    TASK,
-    MEMBERS,
-    CLAIM,
-    SETTLE,
-    COMES_BACK,
-    MEMBER_LEAVES,
-    DONE,
-    MEMBERS_MOVE,
-];
+pub(crate) const STATEMENTS: &[&str] = &[TASK, MEMBERS, CLAIM, MEMBER_LEAVES, DONE];
 
 /// Who takes a task on has it to themselves for so long: a call takes four minutes, and one whose
 /// caller was called away must not wait for them until it is too late.
@@ -220,8 +207,15 @@ pub(super) async fn call_outcome(
         | CallOutcome::WillNotTalk => {
             let force: Option<String> = row.try_get("force")?;
             let force = force.as_deref().and_then(ForceName::parse);
-            let known = (was_claimed, force.as_ref());
-            comes_back(tx, call, &members, known, operator, actor).await?;
+            let ended = Ended {
+                call,
+                members: &members,
+                was_claimed,
+                force: force.as_ref(),
+                operator,
+                actor,
+            };
+            nobody_told(tx, &ended).await?;
             Ok(Ok(members))
         }
     }
@@ -249,16 +243,11 @@ async fn spoken_of(
 }
 
 /// Whether somebody took this task on while the case was on it.
-fn is_claimed(case: &Case, task: TaskId) -> bool {
+pub(super) fn is_claimed(case: &Case, task: TaskId) -> bool {
     case.people
         .tasks
         .get(&task)
         .is_some_and(|task| task.claimed)
-}
-
-/// When one of its notifications wants a call by itself.
-fn own_time(case: &Case, task: TaskId) -> Option<Timestamp> {
-    case.people.tasks.get(&task).map(|own| own.wanted_by)
 }
 
 /// A call is done for one of its notifications, by whom and with what; with the last one it is over.
@@ -295,79 +284,4 @@ async fn not_on_roll(tx: &mut Tx<'_>, member: NotificationId, actor: &str) -> Re
     let case = case_of(tx, member).await?;
     let observation = Observation::NotOnRoll;
     record(tx, &case, Verdict::NotOurs, None, actor, observation).await
-}
-
-/// Nobody was told: the call is closed as what it was and stands again some minutes later, or sooner for
-/// who joined it meanwhile.
-async fn comes_back(
-    tx: &mut Tx<'_>,
-    call: &Call,
-    members: &[NotificationId],
-    (was_claimed, force): (bool, Option<&ForceName>),
-    operator: &str,
-    actor: &str,
-) -> Result<(), Fault> {
-    let again = tx.new_id(TaskId::from_parts)?;
-    let mut wanted_by = Timestamp::MAX;
-    for member in members {
-        let case = case_of(tx, *member).await?;
-        let after = call_again_after(case.late_on_arrival, case.act_by, case.due_at);
-        let again = tx.now.checked_add(after).unwrap_or(tx.now);
-        // Who joined while somebody rang was not rung for, and waits no longer than without that call. Nor
-        // is anybody rung again before they were to be rung at all.
-        let joined = was_claimed && !is_claimed(&case, call.task);
-        let own = own_time(&case, call.task);
-        let soonest = if joined { tx.now } else { again };
-        wanted_by = wanted_by.min(own.map_or(again, |own| own.max(soonest)));
-    }
-    if let Some(member) = members.first() {
-        let case = case_of(tx, *member).await?;
-        let asked = (TaskKind::RingSchool, wanted_by);
-        wanted_by = can_be_done_from(tx, &case, asked, force);
-    }
-    sqlx::query(SETTLE)
-        .bind(call.task.to_string())
-        .bind(tx.now.as_microsecond())
-        .bind(operator)
-        .bind(call.outcome.word())
-        .execute(tx.flushed().await?)
-        .await?;
-    sqlx::query(COMES_BACK)
-        .bind(call.task.to_string())
-        .bind(again.to_string())
-        .bind(tx.now.as_microsecond())
-        .bind(wanted_by.as_microsecond())
-        .execute(tx.flushed().await?)
-        .await?;
-    sqlx::query(MEMBERS_MOVE)
-        .bind(call.task.to_string())
-        .bind(again.to_string())
-        .execute(tx.flushed().await?)
-        .await?;
-    for member in members {
-        let case = case_of(tx, *member).await?;
-        let settled = Fact::TaskSettled {
-            task: call.task,
-            settlement: Settlement::Done,
-            outcome: Some(call.outcome),
-        };
-        apply(tx, *member, Observed::by(actor, settled), None).await?;
-        let later = own_time(&case, call.task).is_some_and(|own| own > wanted_by);
-        if later && call_ahead(&case, tx.now).is_some() {
-            // It was on a call that the school made: its own ladder rings when its time comes.
-            sqlx::query(MEMBER_LEAVES)
-                .bind(again.to_string())
-                .bind(member.to_string())
-                .execute(tx.flushed().await?)
-                .await?;
-            continue;
-        }
-        let opened = Fact::TaskOpened {
-            task: again,
-            task_kind: TaskKind::RingSchool,
-            wanted_by,
-        };
-        apply(tx, *member, Observed::plain(opened), None).await?;
-    }
-    Ok(())
 }

@@ -1,6 +1,7 @@
 //! Calls as the desk sees them: one for a school, all its children in it.
 
 use super::super::Readers;
+use super::super::numbers::WrongNumbers;
 use super::super::tasks::RESTRICTED;
 use super::super::tx::Fault;
 use super::super::views::{case, instant};
@@ -41,6 +42,8 @@ pub struct OpenCall {
     pub claimed: Option<(String, Timestamp)>,
     /// Whom it is about, soonest act-by first.
     pub members: Vec<CallMember>,
+    /// The numbers of the school that were wrong: nobody rings them again.
+    pub wrong: WrongNumbers,
     /// What came of calls to the same school, latest first.
     pub earlier: Vec<EarlierCall>,
 }
@@ -89,6 +92,7 @@ impl Readers {
         let at: Option<i64> = row.try_get("claimed_at")?;
         let claimed = who.zip(at.map(instant));
         let restricted = subject.ends_with(RESTRICTED);
+        let wrong = self.wrong_numbers(&subject).await?;
         let earlier = sqlx::query(EARLIER)
             .bind(subject)
             .bind(EARLIER_MAX)
@@ -103,6 +107,7 @@ impl Readers {
             task,
             force: row.try_get("force")?,
             restricted,
+            wrong,
             opened_at: instant(row.try_get("opened_at")?),
             wanted_by: instant(row.try_get("wanted_by")?),
             claimed: claimed.filter(|(_, at)| claim_holds(*at, now)),

@@ -286,7 +286,9 @@ CREATE TABLE task(
   claimed_at INTEGER,
   settled_at INTEGER,
   settled_by TEXT,
-  settlement TEXT
+  settlement TEXT,
+  -- a call's, keyed digest: the number that was wrong
+  number BLOB
 ) STRICT;
 CREATE UNIQUE INDEX task_open ON task(kind, subject) WHERE settled_at IS NULL;
 CREATE INDEX task_board ON task(wanted_by) WHERE settled_at IS NULL;

@@ -1,15 +1,18 @@
 //! Calls that a school makes itself, and calls whose outcome says when, or whether, to ring again.
 
+use super::super::directory;
 use super::super::notes::{comes, report};
-use super::{EVENING, MORNING, Opened, an_evening, document, outcome, post};
+use super::{EVENING, MORNING, Opened, an_evening, document, open, outcome, post};
+use firstbell::clock::Clock;
 use firstbell::referral::answer::{CallOutcome, SchoolWord};
 use firstbell::referral::fact::TaskKind;
 use firstbell::referral::id::{NotificationId, TaskId};
 use firstbell::referral::report::Action;
-use firstbell::referral::school::Role;
+use firstbell::referral::school::{Role, Urn};
 use firstbell::store::{Accepted, Act, NotActed};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
+use tempfile::TempDir;
 
 impl Opened {
     /// A child of whom the school is mailed at once.
@@ -127,4 +130,76 @@ async fn whose_ladder_rings_later_leaves_a_call_that_is_made_again_for_others() 
     clock.advance_to("2025-11-19T08:10:00Z".parse().unwrap());
     opened.store.fire_timers(8).await.unwrap();
     assert_eq!(opened.calls().await[0].members.len(), 2);
+}
+
+#[tokio::test]
+async fn a_school_that_is_closed_is_rung_on_another_day_and_for_whom_that_is_too_late_a_person_chooses()
+ {
+    let (_folder, clock, opened) = an_evening().await;
+    let child = opened.to_be_rung(1).await;
+    clock.advance_to(MORNING.parse().unwrap());
+    let task = opened.only_call().await;
+    let closed = outcome(task, CallOutcome::Closed);
+    assert!(opened.act(closed, "Jo").await.is_ok());
+    let tomorrow = "2025-11-20T08:00:00Z";
+    assert_eq!(opened.calls().await[0].wanted_by.to_string(), tomorrow);
+    let case = opened.case(child).await;
+    assert!(case.people.has_open(TaskKind::ChooseEnding));
+    // Nor does anybody else ring it today.
+    clock.advance_to(MORNING.parse::<Timestamp>().unwrap() + SignedDuration::from_mins(5));
+    opened.to_be_rung(2).await;
+    let call = opened.calls().await.remove(0);
+    assert_eq!(call.wanted_by.to_string(), tomorrow);
+    assert_eq!(call.members.len(), 2);
+}
+
+/// Of a Friday in front of a weekend.
+#[tokio::test]
+async fn whom_a_closed_school_must_know_only_later_is_rung_when_it_opens_and_asks_for_no_choice() {
+    let (_folder, clock, opened) = an_evening().await;
+    clock.advance_to("2025-11-21T17:30:00Z".parse().unwrap());
+    let child = opened.to_be_rung(1).await;
+    let task = opened.only_call().await;
+    let closed = outcome(task, CallOutcome::Closed);
+    assert!(opened.act(closed, "Jo").await.is_ok());
+    let monday = "2025-11-24T08:00:00Z";
+    assert_eq!(opened.calls().await[0].wanted_by.to_string(), monday);
+    let case = opened.case(child).await;
+    assert!(!case.people.has_open(TaskKind::ChooseEnding));
+}
+
+#[tokio::test]
+async fn a_wrong_number_is_not_rung_again_but_the_registers_once_and_then_a_person_chooses() {
+    for register in ["+44 1621 000011", "01245 000001"] {
+        let folder = TempDir::new().unwrap();
+        let clock = Clock::manual(EVENING.parse().unwrap());
+        let opened = open(folder.path(), &clock).await;
+        let mut known = directory(0);
+        let school = known.schools.get_mut(&Urn::parse("990011").unwrap());
+        school.unwrap().telephone = Some(register.to_owned());
+        let imported = opened.store.import_directory(known, "tester").await;
+        assert_eq!(imported, Ok(Some(1)));
+        let child = opened.to_be_rung(1).await;
+        let morning: Timestamp = MORNING.parse().unwrap();
+        clock.advance_to(morning);
+        let wrong = |task| outcome(task, CallOutcome::WrongNumber);
+        let task = opened.only_call().await;
+        assert!(opened.act(wrong(task), "Jo").await.is_ok());
+        if register == "01245 000001" {
+            let again = opened.calls().await.remove(0);
+            assert_eq!(again.wanted_by, morning, "at once");
+            assert!(again.wrong.holds("+44 1621 000011") && !again.wrong.holds(register));
+            let task = opened.only_call().await;
+            assert!(opened.act(wrong(task), "Jo").await.is_ok());
+        }
+        for minutes in [0, 10, 90] {
+            clock.advance_to(morning + SignedDuration::from_mins(minutes));
+            opened.store.fire_timers(8).await.unwrap();
+            assert!(opened.calls().await.is_empty(), "{register}, {minutes}");
+            let case = opened.case(child).await;
+            let choices = case.people.open_tasks();
+            let choices = choices.filter(|(_, task)| task.kind == TaskKind::ChooseEnding);
+            assert_eq!(choices.count(), 1, "{register}, {minutes}");
+        }
+    }
 }
