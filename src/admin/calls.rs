@@ -5,13 +5,14 @@ use super::reads::Answer;
 use super::{restricted, telephone};
 use crate::referral::decide::call_comes_first;
 use crate::referral::directory::{ContactOf, Directory};
+use crate::referral::fact::TaskKind;
 use crate::referral::plan::{HoldReason, Target};
 use crate::referral::school::{Contact, Role};
 use crate::referral::telephone::numbers;
 use crate::store::totals::Listed;
 use crate::store::{CallMember, NotStored, OpenCall, Readers, TaskLine};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The most urgent call that nobody has to themselves. One that can be made now goes before one whose
 /// time has not come or whose school is closed; then the first priority (`design.md`, the ladder), then the sooner act-by.
@@ -21,28 +22,50 @@ pub(super) async fn next(
     now: Timestamp,
     (reveal, supervises): (bool, bool),
 ) -> Result<Answer, NotStored> {
-    let mut calls = readers.list_calls(now).await?;
-    let for_supervisors = restricted::hide(&mut calls, supervises);
-    let (open, claimed) = counted(&calls);
+    let mut calls = if supervises {
+        readers.list_calls(now).await?
+    } else {
+        readers.list_ordinary_calls(now).await?
+    };
+    // Whoever may not make it is not sent to it.
+    calls.retain(|call| supervises || !restricted::is_call(call));
     let free = calls.into_iter().filter(|call| call.claimed.is_none());
     let next = free.min_by_key(|call| {
         let opens = telephone::opens_at(directory, target(call), now);
         let from = opens.into_iter().fold(call.wanted_by.max(now), Ord::max);
         (from, !comes_first(call), act_by(call), call.wanted_by)
     });
-    Ok(Answer::Found(json!({
-        "now": now.to_string(),
-        "open": open,
-        "claimed": claimed,
-        "for_supervisors": for_supervisors,
-        "call": next.map(|call| shown(&call, directory, now, reveal)),
-    })))
+    let mut answer = counted(readers, now, supervises).await?;
+    let next = next.map(|call| shown(&call, directory, now, reveal));
+    answer.insert("call".to_owned(), next.unwrap_or_default());
+    Ok(Answer::Found(Value::Object(answer)))
 }
 
-/// How many calls are open, and how many of these somebody has to themselves.
-pub(super) fn counted(calls: &[OpenCall]) -> (usize, usize) {
-    let claimed = calls.iter().filter(|call| call.claimed.is_some()).count();
-    (calls.len(), claimed)
+/// How many calls are open that somebody may make, how many of these somebody has to themselves, and how
+/// many more are a supervisor's.
+pub(super) async fn counted(
+    readers: &Readers,
+    now: Timestamp,
+    supervises: bool,
+) -> Result<Map<String, Value>, NotStored> {
+    let all = readers.find_call_counts(now).await?;
+    let (open, claimed, hidden) = if supervises {
+        (all.open, all.claimed, 0)
+    } else {
+        let ordinary = all.claimed.saturating_sub(all.restricted_claimed);
+        let open = all.open.saturating_sub(all.restricted);
+        (open, ordinary, all.restricted)
+    };
+    let members = [
+        ("now", json!(now.to_string())),
+        ("open", json!(open)),
+        ("claimed", json!(claimed)),
+        ("for_supervisors", json!(hidden)),
+    ];
+    let members = members.into_iter();
+    Ok(members
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect())
 }
 
 fn target(call: &OpenCall) -> Option<Target> {
@@ -186,12 +209,13 @@ fn initials(name: &str) -> String {
 
 /// Open tasks, soonest wanted first; of one kind if that is asked for.
 pub(super) async fn tasks(readers: &Readers, kind: Option<&str>) -> Result<Answer, NotStored> {
-    let tasks = readers.list_tasks().await?;
-    let more = readers.more(Listed::Tasks, tasks.len()).await?;
-    let wanted = tasks
-        .iter()
-        .filter(|line| kind.is_none_or(|kind| line.kind == kind));
-    let lines: Vec<Value> = wanted.map(task).collect();
+    let (tasks, listed) = match kind.map(TaskKind::parse) {
+        None => (readers.list_tasks().await?, Listed::Tasks),
+        Some(Some(kind)) => (readers.list_tasks_of(kind).await?, Listed::TasksOf(kind)),
+        Some(None) => return Ok(Answer::NotThere("there is no such task".to_owned())),
+    };
+    let more = readers.more(listed, tasks.len()).await?;
+    let lines: Vec<Value> = tasks.iter().map(task).collect();
     Ok(Answer::Found(json!({ "tasks": lines, "more": more })))
 }
 

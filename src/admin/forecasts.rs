@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 /// What the morning's list looks ahead: to the next working day's calls, over any weekend.
 const DAYS_OF_MORNING: u16 = 5;
+/// Tasks of the morning's list at most, cut behind the last place.
+const LINES_MAX: usize = 1_000;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// The calls of each force, or of one, about what falls due within so many days.
@@ -103,21 +105,24 @@ pub(super) async fn morning(
     else {
         return Ok(Answer::NotThere("no force is configured".to_owned()));
     };
-    let tasks = readers.list_tasks().await?;
-    let more = readers.more(Listed::Tasks, tasks.len()).await?;
-    let mut listed: Vec<(u8, &TaskLine)> = tasks
-        .iter()
-        .filter_map(|line| Some((place(TaskKind::parse(&line.kind)?)?, line)))
-        .collect();
+    let mut listed: Vec<(u8, TaskLine)> = Vec::new();
+    for kind in TaskKind::WORDS.iter().copied().filter_map(TaskKind::parse) {
+        if let Some(place) = place(kind) {
+            let lines = readers.list_tasks_of(kind).await?;
+            listed.extend(lines.into_iter().map(|line| (place, line)));
+        }
+    }
     listed.sort_by_key(|(place, line)| (*place, line.wanted_by));
-    let due = tasks
-        .iter()
-        .filter(|line| line.kind == TaskKind::RingSchool.word());
+    listed.truncate(LINES_MAX);
+    let calls = readers
+        .more(Listed::TasksOf(TaskKind::RingSchool), 0)
+        .await?;
+    let shown = listed.len().saturating_add(calls);
     Ok(Answer::Found(json!({
         "now": now.to_string(),
         "tasks": listed.iter().map(|(_, line)| calls::task(line)).collect::<Vec<_>>(),
-        "calls": due.count(),
-        "more": more,
+        "calls": calls,
+        "more": readers.more(Listed::Tasks, shown).await?,
         "forces": forecast.get("forces"),
     })))
 }

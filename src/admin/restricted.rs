@@ -11,15 +11,8 @@ use serde_json::Value;
 /// Why somebody else is refused.
 pub(super) const SUPERVISORS_ONLY: &str = "this case is restricted: a supervisor's alone";
 
-/// Takes the calls away that somebody may not make, and says how many: that they wait is no secret.
-pub(super) fn hide(calls: &mut Vec<OpenCall>, supervises: bool) -> usize {
-    let all = calls.len();
-    calls.retain(|call| supervises || !is_call(call));
-    all - calls.len()
-}
-
 /// Whether a call is about any.
-fn is_call(call: &OpenCall) -> bool {
+pub(super) fn is_call(call: &OpenCall) -> bool {
     let mut members = call.members.iter();
     call.restricted || members.any(|member| member.case.restricted())
 }

@@ -8,7 +8,7 @@ use crate::referral::directory::Directory;
 use crate::referral::id::TaskId;
 use crate::referral::policy::{Policies, Policy};
 use crate::referral::post::ForceName;
-use crate::store::{Act, CallMember, ChildShown, NotStored, OpenCall, Store};
+use crate::store::{Act, CallMember, ChildShown, NotStored, Store};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
@@ -19,15 +19,13 @@ pub(super) async fn own_call(
     now: Timestamp,
     (operator, supervises): (&str, bool),
 ) -> Result<Option<Value>, NotStored> {
-    let mut calls = store.readers().list_calls(now).await?;
+    let readers = store.readers();
+    let own = readers.list_own_calls(operator, now).await?;
     // Whoever supervises no longer is not shown what they took on when they did.
-    let for_supervisors = restricted::hide(&mut calls, supervises);
-    let since = |call: &OpenCall| {
-        let own = call.claimed.as_ref().filter(|(who, _)| who == operator);
-        own.map(|(_, at)| *at)
-    };
-    let own = calls.iter().filter(|call| since(call).is_some());
-    let Some(call) = own.max_by_key(|call| since(call)) else {
+    let mut own = own
+        .iter()
+        .filter(|call| supervises || !restricted::is_call(call));
+    let Some(call) = own.next() else {
         return Ok(None);
     };
     let Ok(task) = TaskId::parse(&call.task) else {
@@ -60,18 +58,20 @@ pub(super) async fn own_call(
         members.insert("word".to_owned(), json!(word));
         members.insert("word_tries_left".to_owned(), json!(tries_left));
     }
-    let (open, claimed) = calls::counted(&calls);
-    Ok(Some(json!({
-        "now": now.to_string(),
-        "open": open,
-        "claimed": claimed,
-        "for_supervisors": for_supervisors,
-        "own": true,
-        "operator": operator,
-        "force_name": policy.map(|policy| policy.display_name.clone()),
-        "desk_phone": policy.map(|policy| policy.desk.phone.clone()),
-        "call": shown,
-    })))
+    let mut answer = calls::counted(readers, now, supervises).await?;
+    let members = [
+        ("own", json!(true)),
+        ("operator", json!(operator)),
+        (
+            "force_name",
+            json!(policy.map(|policy| &policy.display_name)),
+        ),
+        ("desk_phone", json!(policy.map(|policy| &policy.desk.phone))),
+        ("call", shown),
+    ];
+    let members = members.into_iter();
+    answer.extend(members.map(|(name, value)| (name.to_owned(), value)));
+    Ok(Some(Value::Object(answer)))
 }
 
 /// Adds whom it is about, and, once they are said to be on the roll, what the school is told. Gives what

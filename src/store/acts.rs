@@ -14,7 +14,7 @@ mod tasks;
 mod views;
 
 pub(super) use first::actor as operator_actor;
-pub use views::{CallMember, EarlierCall, OpenCall};
+pub use views::{CallCounts, CallMember, EarlierCall, OpenCall};
 
 use super::alarms;
 use super::tx::{Fault, Tx};

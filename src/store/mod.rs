@@ -51,7 +51,7 @@ mod vault;
 mod views;
 mod writer;
 
-pub use acts::{Act, CallMember, EarlierCall, NotActed, OpenCall};
+pub use acts::{Act, CallCounts, CallMember, EarlierCall, NotActed, OpenCall};
 pub use alarms::{AlarmClaim, AlarmLine, AlarmNote};
 pub use conditions::{AttemptSeen, Waiting};
 pub use failures::LastFailure;

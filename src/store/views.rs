@@ -7,7 +7,7 @@ use super::lines::{
 use super::tx::Fault;
 use super::{NotificationView, Readers, ReferralView};
 use crate::referral::ahead::Ahead;
-use crate::referral::fact::Fact;
+use crate::referral::fact::{Fact, TaskKind};
 use crate::referral::fold::{Case, fold};
 use crate::referral::id::{NotificationId, ReferralId};
 use crate::referral::plan::Target;
@@ -26,7 +26,13 @@ const LIST: &str = "SELECT id, referral_id, force, received_at, ended, duplicate
 const QUEUE: &str = "SELECT d.id, d.notification, n.urn, d.route, d.state, d.not_before, d.last_safe_at, d.attempts, d.quarantined FROM delivery d LEFT JOIN notification n ON n.id = d.notification WHERE d.rowid IN (SELECT rowid FROM delivery WHERE state IN ('queued','in_doubt') AND quarantined = 0 UNION ALL SELECT rowid FROM delivery WHERE state = 'sending' AND quarantined = 0 UNION ALL SELECT rowid FROM delivery WHERE state = 'held' OR quarantined = 1) ORDER BY d.last_safe_at, d.id LIMIT +$1";
 const LIVE: &str = "SELECT id, force, reference, target, urn, duty, hold, reading, proof, step, due_at, act_by, next_at, next_what FROM notification WHERE live = 1 ORDER BY act_by, id LIMIT +$1";
 const LIVE_OF: &str = "SELECT id, force, reference, target, urn, duty, hold, reading, proof, step, due_at, act_by, next_at, next_what FROM notification WHERE live = 1 AND urn = $1 ORDER BY act_by, id LIMIT +$2";
-const TASKS: &str = "SELECT t.id, t.kind, t.notification, t.subject, t.force, t.opened_at, t.wanted_by, t.claimed_by, t.claimed_at, i.id AS reply, i.received_at AS reply_at FROM task t LEFT JOIN inbound i ON t.kind IN ('read_reply','check_sender') AND i.id = COALESCE((SELECT a.id FROM inbound a WHERE a.id = t.subject AND a.read_by IS NULL), (SELECT MIN(b.id) FROM inbound b WHERE b.notification = t.notification AND b.read_by IS NULL)) WHERE t.settled_at IS NULL ORDER BY t.wanted_by, t.id LIMIT +$1";
+macro_rules! tasks {
+    ($rest:expr) => {
+        concat!("SELECT t.id, t.kind, t.notification, t.subject, t.force, t.opened_at, t.wanted_by, t.claimed_by, t.claimed_at, i.id AS reply, i.received_at AS reply_at FROM task t LEFT JOIN inbound i ON t.kind IN ('read_reply','check_sender') AND i.id = COALESCE((SELECT a.id FROM inbound a WHERE a.id = t.subject AND a.read_by IS NULL), (SELECT MIN(b.id) FROM inbound b WHERE b.notification = t.notification AND b.read_by IS NULL)) WHERE t.settled_at IS NULL ", $rest)
+    };
+}
+const TASKS: &str = tasks!("ORDER BY t.wanted_by, t.id LIMIT +$1");
+const TASKS_OF: &str = tasks!("AND t.kind = $2 ORDER BY t.wanted_by, t.id LIMIT +$1");
 const SHOW: &str = "SELECT n.id, n.reference, n.force, n.referral, n.child, c.child_ref, n.basis, n.accepted_at, n.next_at, n.next_what, r.duplicate_of FROM notification n JOIN child c ON c.id = n.child JOIN referral r ON r.id = n.referral WHERE n.id = $1";
 const TRACE: &str =
     "SELECT seq, n, kind, v, at, actor, body FROM fact WHERE stream = $1 ORDER BY n";
@@ -47,6 +53,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     LIVE,
     LIVE_OF,
     TASKS,
+    TASKS_OF,
     SHOW,
     TRACE,
     LETTERS,
@@ -254,12 +261,13 @@ impl Readers {
         Ok(lines)
     }
 
-    /// Open tasks, soonest wanted first.
-    pub(super) async fn tasks(&self) -> Result<Vec<TaskLine>, Fault> {
-        let rows = sqlx::query(TASKS)
-            .bind(LINES_MAX)
-            .fetch_all(&self.pool)
-            .await?;
+    /// Open tasks, or those of one kind, soonest wanted first.
+    pub(super) async fn tasks(&self, kind: Option<TaskKind>) -> Result<Vec<TaskLine>, Fault> {
+        let query = match kind {
+            Some(kind) => sqlx::query(TASKS_OF).bind(LINES_MAX).bind(kind.word()),
+            None => sqlx::query(TASKS).bind(LINES_MAX),
+        };
+        let rows = query.fetch_all(&self.pool).await?;
         rows.iter().map(task_line).collect()
     }
 

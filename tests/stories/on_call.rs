@@ -2,6 +2,7 @@
 //! told stands behind the roll question, and a school that rings us is found.
 
 use super::restricted::as_role;
+use super::store_rules::database;
 use crate::support::daemon::{Daemon, SCHOOL};
 use crate::support::posts::{accepted, facts, referral, trace};
 use serde_json::{Value, json};
@@ -273,6 +274,32 @@ fn the_days_list_begins_with_who_has_no_school_and_says_which_calls_to_expect() 
     for personal in ["Ermintrude", "Florence", "Dougal", SCHOOL.0] {
         assert!(!forecast.to_string().contains(personal), "{personal}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn more_calls_than_a_list_holds_hide_no_child_without_a_school_from_the_days_list() {
+    let mut daemon = Daemon::start();
+    let mut lost = referral(3, "Dougal", SCHOOL);
+    let school = lost["children"][0]["schools"][0].as_object_mut().unwrap();
+    school.remove("urn");
+    school.remove("urn_source");
+    accepted(&daemon, &lost);
+    daemon.stop_and_wait();
+    let mut connection = database(daemon.folder.path()).await;
+    let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1100) INSERT INTO task(id, kind, subject, force, opened_at, wanted_by) SELECT 'tsk_' || substr('00000000000000000000000000' || i, -26), 'ring_school', 'essex:urn:' || (100000 + i), 'essex', 0, i FROM n";
+    sqlx::query(many).execute(&mut connection).await.unwrap();
+    drop(connection);
+    daemon.begin();
+    let morning = daemon.json(&["morning"]);
+    assert_eq!(morning["tasks"][0]["kind"], "choose_school");
+    assert_eq!(
+        (&morning["calls"], &morning["more"]),
+        (&json!(1_100), &json!(0))
+    );
+    let of_kind = daemon.json(&["task", "list", "--kind", "choose_school"]);
+    assert_eq!(of_kind["tasks"].as_array().unwrap().len(), 1);
+    assert_eq!(of_kind["more"], 0);
+    assert_eq!(daemon.json(&["task", "list"])["more"], 101);
 }
 
 #[test]

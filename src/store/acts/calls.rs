@@ -90,6 +90,11 @@ pub(super) fn claim_holds(at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(at) < CLAIM_HOLDS
 }
 
+/// Claims made after this keep others out at `now`.
+pub(super) fn claims_since(now: Timestamp) -> Timestamp {
+    now.saturating_sub(CLAIM_HOLDS).unwrap_or(Timestamp::MIN)
+}
+
 pub(super) async fn claim(
     tx: &mut Tx<'_>,
     task: TaskId,

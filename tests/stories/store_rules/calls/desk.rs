@@ -1,7 +1,7 @@
 //! Calls that a school makes itself, and calls whose outcome says when, or whether, to ring again.
 
-use super::super::directory;
 use super::super::notes::{comes, report};
+use super::super::{database, directory};
 use super::{EVENING, MORNING, Opened, an_evening, document, open, outcome, post};
 use firstbell::clock::Clock;
 use firstbell::referral::answer::{CallOutcome, SchoolWord};
@@ -202,4 +202,40 @@ async fn a_wrong_number_is_not_rung_again_but_the_registers_once_and_then_a_pers
             assert_eq!(choices.count(), 1, "{register}, {minutes}");
         }
     }
+}
+
+/// A summer's calls fall due at one instant, and the last of them by id is the first by need.
+#[tokio::test]
+async fn among_more_calls_than_a_list_holds_those_in_need_come_first_and_an_own_one_is_found() {
+    let (folder, clock, opened) = an_evening().await;
+    let child = opened.to_be_rung(1).await;
+    clock.advance_to(MORNING.parse().unwrap());
+    let task = opened.only_call().await;
+    let mut connection = database(folder.path()).await;
+    let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1100) INSERT INTO task(id, kind, subject, force, opened_at, wanted_by) SELECT 'tsk_' || substr('00000000000000000000000000' || i, -26), 'ring_school', 'essex:urn:' || (100000 + i), 'essex', 0, i FROM n";
+    sqlx::query(many).execute(&mut connection).await.unwrap();
+    let calls = opened.calls().await;
+    assert_eq!(calls.len(), 1_000);
+    assert_eq!(calls[0].task, task.to_string());
+    assert_eq!(calls[0].members[0].notification, child);
+
+    // Delivered and asked for by nobody else it comes last of all, and is its caller's still.
+    assert!(opened.act(Act::Claim { task }, "Jo").await.is_ok());
+    let later = "UPDATE task SET wanted_by = wanted_by + 3600000000 WHERE id = $1";
+    sqlx::query(later)
+        .bind(task.to_string())
+        .execute(&mut connection)
+        .await
+        .unwrap();
+    let calls = opened.calls().await;
+    assert!(calls.iter().all(|call| call.task != task.to_string()));
+    let (readers, now) = (opened.store.readers(), clock.now());
+    let own = readers.list_own_calls("Jo", now).await.unwrap();
+    assert_eq!(own[0].task, task.to_string());
+    assert!(readers.list_own_calls("Sam", now).await.unwrap().is_empty());
+    let counts = readers.find_call_counts(now).await.unwrap();
+    assert_eq!(
+        (counts.open, counts.claimed, counts.restricted),
+        (1_101, 1, 0)
+    );
 }
