@@ -95,6 +95,18 @@ pub(super) fn claims_since(now: Timestamp) -> Timestamp {
     now.saturating_sub(CLAIM_HOLDS).unwrap_or(Timestamp::MIN)
 }
 
+/// Whoever works on a task has it to themselves for the whole span again: a long call is not taken away in
+/// its middle.
+pub(super) async fn renew(tx: &mut Tx<'_>, task: TaskId, operator: &str) -> Result<(), Fault> {
+    sqlx::query(CLAIM)
+        .bind(task.to_string())
+        .bind(operator)
+        .bind(tx.now.as_microsecond())
+        .execute(tx.flushed().await?)
+        .await?;
+    Ok(())
+}
+
 pub(super) async fn claim(
     tx: &mut Tx<'_>,
     task: TaskId,
@@ -112,14 +124,7 @@ pub(super) async fn claim(
     let who: Option<String> = row.try_get("claimed_by")?;
     let mine = who.is_some_and(|who| who == operator);
     let holds = mine && at.is_some_and(|at| claim_holds(instant(at), tx.now));
-    if !holds {
-        sqlx::query(CLAIM)
-            .bind(task.to_string())
-            .bind(operator)
-            .bind(tx.now.as_microsecond())
-            .execute(tx.flushed().await?)
-            .await?;
-    }
+    renew(tx, task, operator).await?;
     for member in &members {
         // Said again, it takes on those who have joined since.
         if !(holds && is_claimed(&case_of(tx, *member).await?, task)) {

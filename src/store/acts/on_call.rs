@@ -5,7 +5,7 @@ use super::super::cases::{Observed, apply, case_of, load};
 use super::super::rows::notification_ids;
 use super::super::tasks::{self, can_be_done_from};
 use super::super::tx::{By, Fault, Tx, sha256};
-use super::calls::{Call, call_outcome, claim, claimed_by_another, open_task};
+use super::calls::{Call, call_outcome, claim, claimed_by_another, open_task, renew};
 use super::tasks::is_own;
 use super::{Acted, NotActed, first, notifications};
 use crate::referral::answer::{CallOutcome, SCHOOL_WORD_TRIES, SchoolWord};
@@ -188,6 +188,7 @@ pub(super) async fn word(
         };
         apply(tx, *member, Observed::by(&actor, heard), None).await?;
     }
+    renew(tx, task, operator).await?;
     Ok(Ok(members))
 }
 
@@ -226,6 +227,7 @@ pub(super) async fn roll(
         let answered = Fact::RollAnswered { task, code };
         apply(tx, about, Observed::by(&actor, answered), None).await?;
     }
+    renew(tx, task, operator).await?;
     Ok(Ok(vec![about]))
 }
 

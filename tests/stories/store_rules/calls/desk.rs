@@ -239,3 +239,42 @@ async fn among_more_calls_than_a_list_holds_those_in_need_come_first_and_an_own_
         (1_101, 1, 0)
     );
 }
+
+#[tokio::test]
+async fn a_long_call_stays_its_callers_as_long_as_they_work_on_it() {
+    let (_folder, clock, opened) = an_evening().await;
+    let child = opened.to_be_rung(1).await;
+    let begun: Timestamp = MORNING.parse().unwrap();
+    clock.advance_to(begun);
+    let task = opened.only_call().await;
+    let claim = Act::Claim { task };
+    assert!(opened.act(claim.clone(), "Jo").await.is_ok());
+    let word = Act::CallWord {
+        task,
+        said: "amber otter".to_owned(),
+    };
+    let roll = |on_roll| Act::CallRoll {
+        task,
+        notification: child,
+        on_roll,
+    };
+    let mut minutes = 0;
+    for act in [
+        Act::Reveal { task },
+        word,
+        roll(true),
+        roll(true),
+        claim.clone(),
+    ] {
+        minutes += 14;
+        let worked = begun + SignedDuration::from_mins(minutes);
+        clock.advance_to(worked);
+        assert!(opened.act(act, "Jo").await.is_ok(), "{minutes}");
+        clock.advance_to(worked + SignedDuration::from_mins(2));
+        let refused = opened.act(claim.clone(), "Sam").await;
+        let taken = matches!(&refused, Err(NotActed::Conflict { at, .. }) if *at == worked);
+        assert!(taken, "{minutes}: {refused:?}");
+    }
+    clock.advance_to(begun + SignedDuration::from_mins(minutes + 15));
+    assert!(opened.act(claim, "Sam").await.is_ok());
+}
