@@ -2,7 +2,7 @@
 //! initials unless names are asked for.
 
 use super::reads::Answer;
-use super::{restricted, telephone};
+use super::{damaged, restricted, telephone};
 use crate::referral::decide::call_comes_first;
 use crate::referral::directory::{ContactOf, Directory};
 use crate::referral::fact::TaskKind;
@@ -29,7 +29,11 @@ pub(super) async fn next(
     };
     // Whoever may not make it is not sent to it.
     calls.retain(|call| supervises || !restricted::is_call(call));
-    let free = calls.into_iter().filter(|call| call.claimed.is_none());
+    let damaged = calls.iter().flat_map(|call| &call.damaged);
+    let damaged = damaged::shown(damaged.map(ToString::to_string));
+    let free = calls.into_iter().filter(|call| {
+        call.claimed.is_none() && !(call.members.is_empty() && !call.damaged.is_empty())
+    });
     let next = free.min_by_key(|call| {
         let opens = telephone::opens_at(directory, target(call), now);
         let from = opens.into_iter().fold(call.wanted_by.max(now), Ord::max);
@@ -38,6 +42,7 @@ pub(super) async fn next(
     let mut answer = counted(readers, now, supervises).await?;
     let next = next.map(|call| shown(&call, directory, now, reveal));
     answer.insert("call".to_owned(), next.unwrap_or_default());
+    answer.insert("damaged".to_owned(), damaged);
     Ok(Answer::Found(Value::Object(answer)))
 }
 
@@ -111,6 +116,7 @@ pub(super) fn shown(call: &OpenCall, directory: &Directory, now: Timestamp, reve
         "school": school,
         "contacts": contacts.collect::<Vec<_>>(),
         "children": call.members.iter().map(|member| child(member, now)).collect::<Vec<_>>(),
+        "damaged": damaged::shown(call.damaged.iter().map(ToString::to_string)),
         "earlier": call.earlier.iter().map(|earlier| json!({
             "at": earlier.at.to_string(),
             "who": earlier.who,

@@ -1,8 +1,8 @@
 //! What the desk has to expect: the forecast of calls, and the list that its day begins with. Nothing in
 //! it names a school or a child.
 
-use super::calls;
 use super::reads::Answer;
+use super::{calls, damaged};
 use crate::referral::directory::Directory;
 use crate::referral::fact::TaskKind;
 use crate::referral::forecast::Morning;
@@ -69,6 +69,7 @@ async fn of_force(
         "usual_answers_percent": hours.usual_answers_percent,
         "mornings": mornings.collect::<Vec<_>>(),
         "without_school": found.unrouted,
+        "damaged": damaged::shown(found.damaged.into_iter()),
         "cut": found.cut,
     }))
 }

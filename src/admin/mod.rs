@@ -5,6 +5,7 @@ pub mod acts;
 mod alarms;
 mod calls;
 mod clocks;
+mod damaged;
 mod forecasts;
 mod inbound;
 mod on_call;

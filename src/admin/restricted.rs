@@ -90,10 +90,7 @@ async fn look(store: &Store, about: About) -> Result<bool, NotStored> {
             let mut notifications = view.into_iter().flat_map(|view| view.notifications);
             notifications.any(|one| one.reasons.iter().any(|reason| reason == word))
         }
-        About::Task(task) => {
-            let members = readers.list_members(task).await?;
-            members.iter().any(|member| member.case.restricted())
-        }
+        About::Task(task) => readers.find_restricted(task).await?,
         About::Reply(id) => {
             for notification in readers.list_answered(id).await? {
                 if is_restricted(store, notification).await? {

@@ -5,7 +5,7 @@ use super::args::{CallCommand, CallEnded};
 use super::exit::Exit;
 use super::output::Output;
 use super::reading::{ask, tell};
-use super::texts::{and_more, harmless, lines, list, of, when, words};
+use super::texts::{and_damaged, and_more, harmless, lines, list, of, when, words};
 use super::{Stop, load, morning, script};
 use crate::admin::acts::Wished;
 use crate::admin::reads::Question;
@@ -131,6 +131,7 @@ fn next(found: &Value) -> String {
                 text,
                 "No call to make: {open} open, {claimed} taken on{more}."
             )?;
+            and_damaged(text, found)?;
             return writeln!(text, "Next: firstbell task list");
         };
         let own = found.get("own").and_then(Value::as_bool) == Some(true);
@@ -212,6 +213,7 @@ fn one(text: &mut String, call: &Value, (now, own): (&str, bool)) -> std::fmt::R
             writeln!(text, "    {reasons}")?;
         }
     }
+    and_damaged(text, call)?;
     for earlier in list(call, "/earlier") {
         let (at, who) = (when(earlier, "/at"), of(earlier, "/who"));
         writeln!(text, "  {at}: {} by {who}", of(earlier, "/outcome"))?;

@@ -70,6 +70,7 @@ pub use senders::QuietSender;
 pub use tx::{Basis, policy_digest, sha256};
 pub use types::*;
 pub use vault::{VaultFault, check_keys};
+pub use views::DAMAGED;
 
 use crate::clock::Clock;
 use crate::referral::directory::Directory;

@@ -2,9 +2,8 @@
 
 use super::vault::Vault;
 use super::{
-    CallCounts, CallMember, InboundMail, LiveLine, Matched, NotStored, OpenCall, OpenFault,
-    QueueLine, ReferralLine, ReferralView, ReplyLine, Stuck, TaskLine, Trace, directory_load, open,
-    stored,
+    CallCounts, InboundMail, LiveLine, Matched, NotStored, OpenCall, OpenFault, QueueLine,
+    ReferralLine, ReferralView, ReplyLine, Stuck, TaskLine, Trace, directory_load, open, stored,
 };
 use crate::referral::directory::Directory;
 use crate::referral::fact::TaskKind;
@@ -148,9 +147,9 @@ impl Readers {
         stored(self.call_counts(now).await)
     }
 
-    /// What an open task is about.
-    pub async fn list_members(&self, task: TaskId) -> Result<Vec<CallMember>, NotStored> {
-        stored(self.members(&task.to_string()).await)
+    /// Whether a task is about what is restricted.
+    pub async fn find_restricted(&self, task: TaskId) -> Result<bool, NotStored> {
+        stored(self.restricted(&task.to_string()).await)
     }
 
     /// Work past its time.

@@ -13,6 +13,7 @@ use crate::referral::id::{NotificationId, ReferralId};
 use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
 use crate::referral::school::Urn;
+use crate::referral::state::Proof;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -144,12 +145,51 @@ pub(super) async fn case(
     fold(&facts).map_err(|_| Fault::Damaged("facts of a notification"))
 }
 
+/// What a case says for itself whose record is damaged: it is shown, and hides no other.
+pub const DAMAGED: &str = "damaged";
+
+/// None where the record is damaged; what else went wrong still is.
+pub(super) fn readable<T>(read: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match read {
+        Ok(case) => Ok(Some(case)),
+        Err(Fault::Damaged(_)) => Ok(None),
+        Err(fault @ (Fault::Sql(_) | Fault::Vault(_))) => Err(fault),
+    }
+}
+
 pub(super) fn instant(microseconds: i64) -> Timestamp {
     Timestamp::from_microsecond(microseconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// Lists are cut here; whoever needs more narrows the question.
 const LINES_MAX: i64 = 1_000;
+
+/// A live notification as its facts tell it, or as its row does where they do not.
+fn live_line(
+    row: &SqliteRow,
+    notification: NotificationId,
+    case: Option<&Case>,
+    now: Timestamp,
+) -> Result<LiveLine, Fault> {
+    let next_at: Option<i64> = row.try_get("next_at")?;
+    let proof: String = row.try_get("proof")?;
+    let proof = Proof::parse(&proof).unwrap_or(Proof::None);
+    let (due_at, act_by) = (row.try_get("due_at")?, instant(row.try_get("act_by")?));
+    Ok(LiveLine {
+        notification,
+        force: row.try_get("force")?,
+        reference: row.try_get("reference")?,
+        state: case.map_or(DAMAGED, |case| case.word(now).word()),
+        urn: row.try_get("urn")?,
+        hold: row.try_get("hold")?,
+        proof: case.map_or(proof, Case::proof).word(),
+        due_at: case.map_or(instant(due_at), |case| case.due_at),
+        act_by: case.map_or(act_by, |case| case.act_by),
+        ahead: case.map_or_else(|| Ahead::unknown(act_by, now), |case| Ahead::of(case, now)),
+        next_at: next_at.map(instant),
+        next_what: row.try_get("next_what")?,
+    })
+}
 
 fn task_line(row: &SqliteRow) -> Result<TaskLine, Fault> {
     let who_and_when = |who, at| -> Result<Option<(String, Timestamp)>, Fault> {
@@ -241,22 +281,8 @@ impl Readers {
             let id =
                 NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))?;
             let mut connection = self.pool.acquire().await?;
-            let case = case(&mut connection, id).await?;
-            let next_at: Option<i64> = row.try_get("next_at")?;
-            lines.push(LiveLine {
-                notification: id,
-                force: row.try_get("force")?,
-                reference: row.try_get("reference")?,
-                state: case.word(now).word(),
-                urn: row.try_get("urn")?,
-                hold: row.try_get("hold")?,
-                proof: case.proof().word(),
-                due_at: case.due_at,
-                act_by: case.act_by,
-                ahead: Ahead::of(&case, now),
-                next_at: next_at.map(instant),
-                next_what: row.try_get("next_what")?,
-            });
+            let case = readable(case(&mut connection, id).await)?;
+            lines.push(live_line(row, id, case.as_ref(), now)?);
         }
         Ok(lines)
     }

@@ -6,6 +6,7 @@ use super::store_rules::database;
 use crate::support::daemon::{Daemon, SCHOOL};
 use crate::support::posts::{accepted, facts, referral, trace};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::io::Write;
 use std::process::{Output, Stdio};
 
@@ -300,6 +301,62 @@ async fn more_calls_than_a_list_holds_hide_no_child_without_a_school_from_the_da
     assert_eq!(of_kind["tasks"].as_array().unwrap().len(), 1);
     assert_eq!(of_kind["more"], 0);
     assert_eq!(daemon.json(&["task", "list"])["more"], 101);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_case_whose_record_is_damaged_is_shown_as_that_and_hides_no_other() {
+    let mut daemon = Daemon::start();
+    let damaged = accepted(&daemon, &doubted(1, "Ermintrude"));
+    let child = accepted(&daemon, &doubted(2, "Dougal"));
+    let task = the_call(&daemon);
+    daemon.stop_and_wait();
+    let mut connection = database(daemon.folder.path()).await;
+    let erase = "UPDATE fact SET body = NULL WHERE stream = $1 AND kind = 'deadline_set'";
+    let erased = sqlx::query(erase).bind(&damaged);
+    erased.execute(&mut connection).await.unwrap();
+    drop(connection);
+    daemon.begin();
+
+    let known = json!({"count": 1, "notifications": [damaged]});
+    let queue = daemon.json(&["queue"]);
+    assert_eq!(queue["damaged"], known);
+    let lines = queue["notifications"].as_array().unwrap();
+    let states = lines
+        .iter()
+        .map(|line| (line["notification"].clone(), line["state"].clone()));
+    let states: HashMap<_, _> = states.map(|(id, state)| (id.to_string(), state)).collect();
+    assert_eq!(states[&json!(damaged).to_string()], "damaged");
+    assert_eq!(states[&json!(child).to_string()], "held");
+    for asked in [["morning"].as_slice(), &["call", "forecast"]] {
+        let force = daemon.json(asked)["forces"][0].clone();
+        assert_eq!(force["damaged"], known, "{asked:?}");
+        assert_eq!(force["mornings"][0]["places"], 1, "{asked:?}");
+    }
+    for asked in [["morning"].as_slice(), &["queue"], &["call", "next"]] {
+        let text = said(&daemon.command(asked));
+        let wanted = format!("1 damaged record(s), which need an engineer: {damaged}");
+        assert!(text.contains(&wanted), "{text}");
+    }
+    let found = daemon.json(&["call", "find", SCHOOL.0]);
+    let waiting = found["schools"][0]["notifications"].as_array().unwrap();
+    assert_eq!(waiting.len(), 2);
+
+    // Its school is rung about the other one.
+    let next = daemon.json(&["call", "next"]);
+    assert_eq!(
+        (&next["damaged"], &next["call"]["damaged"]),
+        (&known, &known)
+    );
+    assert_eq!(next["call"]["children"][0]["notification"], child.as_str());
+    daemon.json(&["call", "claim", &task]);
+    daemon.json(&["call", "next", "--reveal"]);
+    let told = ["call", "outcome", &task, "told", "--role", "deputy"];
+    daemon.json(&told);
+    assert_eq!(trace(&daemon, &child)["state"], "told");
+    // What is left of the call nobody can make.
+    let left = daemon.json(&["call", "next"]);
+    assert_eq!((&left["call"], &left["damaged"]), (&Value::Null, &known));
+    refused(&daemon.command(&["call", "claim", &task]), "is damaged");
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use super::super::cases::{Observed, apply, case_of};
 use super::super::rows::notification_ids;
 use super::super::tx::{Fault, Tx};
-use super::super::views::instant;
+use super::super::views::{instant, readable};
 use super::again::{Ended, nobody_told};
 use super::notifications::{not_told, record};
 use super::on_call::heard_on;
@@ -31,6 +31,8 @@ pub(crate) const STATEMENTS: &[&str] = &[TASK, MEMBERS, CLAIM, MEMBER_LEAVES, DO
 /// caller was called away must not wait for them until it is too late.
 const CLAIM_HOLDS: SignedDuration = SignedDuration::from_mins(15);
 
+const DAMAGED: &str =
+    "the record of what this task is about is damaged: nothing can be recorded of it";
 const NOT_SPOKEN_OF: &str =
     "the call is not claimed: claim the call first, for whoever joins it later was not spoken of";
 
@@ -65,7 +67,18 @@ pub(super) async fn open_task(
         .bind(task.to_string())
         .fetch_all(tx.flushed().await?)
         .await?;
-    Ok(Ok((row, notification_ids(&members)?)))
+    let all = notification_ids(&members)?;
+    let mut members = Vec::new();
+    for member in &all {
+        // One whose record is damaged must not keep its school's other children from being told.
+        if readable(case_of(tx, *member).await)?.is_some() {
+            members.push(*member);
+        }
+    }
+    if members.is_empty() && !all.is_empty() {
+        return Ok(Err(NotActed::NotNow(DAMAGED)));
+    }
+    Ok(Ok((row, members)))
 }
 
 /// The other operator who has this task to themselves.

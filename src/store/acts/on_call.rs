@@ -5,6 +5,7 @@ use super::super::cases::{Observed, apply, case_of, load};
 use super::super::rows::notification_ids;
 use super::super::tasks::{self, can_be_done_from};
 use super::super::tx::{By, Fault, Tx, sha256};
+use super::super::views::readable;
 use super::calls::{Call, call_outcome, claim, claimed_by_another, open_task, renew};
 use super::tasks::is_own;
 use super::{Acted, NotActed, first, notifications};
@@ -288,7 +289,9 @@ async fn joins(
     (by, actor): (&By, &str),
 ) -> Result<(), Fault> {
     let kind = TaskKind::RingSchool;
-    let case = case_of(tx, member).await?;
+    let Some(case) = readable(case_of(tx, member).await)? else {
+        return Ok(());
+    };
     let has_one = case.people.has_open(kind);
     if has_one || is_conflict(&case) || case.restricted() != call.restricted() {
         return Ok(());

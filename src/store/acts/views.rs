@@ -4,7 +4,7 @@ use super::super::Readers;
 use super::super::numbers::WrongNumbers;
 use super::super::tasks::RESTRICTED;
 use super::super::tx::Fault;
-use super::super::views::{case, instant};
+use super::super::views::{case, instant, readable};
 use super::calls::{claim_holds, claims_since};
 use crate::referral::answer::CallOutcome;
 use crate::referral::fold::Case;
@@ -28,11 +28,12 @@ const OWN: &str = calls!(
     "WHERE t.kind = 'ring_school' AND t.settled_at IS NULL AND t.claimed_by = $1 AND t.claimed_at > $2 ORDER BY t.claimed_at DESC, t.id LIMIT +$3"
 );
 const COUNTS: &str = "SELECT COUNT(*), COALESCE(SUM(claimed_at > $1), 0), COALESCE(SUM(subject LIKE '%:restricted'), 0), COALESCE(SUM(subject LIKE '%:restricted' AND claimed_at > $1), 0) FROM task WHERE kind = 'ring_school' AND settled_at IS NULL";
+const SUBJECT: &str = "SELECT subject FROM task WHERE id = $1";
 const MEMBERS: &str = "SELECT n.id, n.reference, c.child_ref FROM task_member m JOIN notification n ON n.id = m.notification JOIN child c ON c.id = n.child WHERE m.task = $1 ORDER BY n.act_by, n.id";
 const EARLIER: &str = "SELECT settled_at, settled_by, settlement FROM task WHERE kind = 'ring_school' AND subject = $1 AND settled_at IS NOT NULL ORDER BY settled_at DESC, id DESC LIMIT +$2";
 
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[CALLS, OWN, COUNTS, MEMBERS, EARLIER];
+pub(crate) const STATEMENTS: &[&str] = &[CALLS, OWN, COUNTS, SUBJECT, MEMBERS, EARLIER];
 
 /// Calls looked at for the next one: more than a county makes in a morning, those in need first.
 const CALLS_MAX: i64 = 1_000;
@@ -60,6 +61,8 @@ pub struct OpenCall {
     pub members: Vec<CallMember>,
     /// The numbers of the school that were wrong: nobody rings them again.
     pub wrong: WrongNumbers,
+    /// Those whose record is damaged: nothing more can be known of them here.
+    pub damaged: Vec<NotificationId>,
     /// What came of calls to the same school, latest first.
     pub earlier: Vec<EarlierCall>,
 }
@@ -169,12 +172,14 @@ impl Readers {
             .bind(EARLIER_MAX)
             .fetch_all(&self.pool)
             .await?;
+        let (members, damaged) = self.members(&task).await?;
         let earlier = earlier
             .iter()
             .map(earlier_call)
             .collect::<Result<Vec<_>, _>>()?;
         Ok(OpenCall {
-            members: self.members(&task).await?,
+            members,
+            damaged,
             task,
             force: row.try_get("force")?,
             restricted,
@@ -186,25 +191,45 @@ impl Readers {
         })
     }
 
-    pub(in crate::store) async fn members(&self, task: &str) -> Result<Vec<CallMember>, Fault> {
+    /// What a task is about, and what of it is damaged.
+    pub(in crate::store) async fn members(
+        &self,
+        task: &str,
+    ) -> Result<(Vec<CallMember>, Vec<NotificationId>), Fault> {
         let mut connection = self.pool.acquire().await?;
         let rows = sqlx::query(MEMBERS)
             .bind(task)
             .fetch_all(&mut *connection)
             .await?;
-        let mut members = Vec::new();
+        let (mut members, mut damaged) = (Vec::new(), Vec::new());
         for row in rows {
             let id: String = row.try_get("id")?;
             let id =
                 NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))?;
+            let Some(case) = readable(case(&mut connection, id).await)? else {
+                damaged.push(id);
+                continue;
+            };
             members.push(CallMember {
                 notification: id,
                 reference: row.try_get("reference")?,
                 child_ref: row.try_get("child_ref")?,
-                case: case(&mut connection, id).await?,
+                case,
             });
         }
-        Ok(members)
+        Ok((members, damaged))
+    }
+
+    /// Whether a task is a call that is a supervisor's, or about a restricted case.
+    pub(in crate::store) async fn restricted(&self, task: &str) -> Result<bool, Fault> {
+        let row = sqlx::query(SUBJECT)
+            .bind(task)
+            .fetch_optional(&self.pool)
+            .await?;
+        let subject: String = row.map_or(Ok(String::new()), |row| row.try_get(0))?;
+        let (members, _) = self.members(task).await?;
+        let mut members = members.iter();
+        Ok(subject.ends_with(RESTRICTED) || members.any(|member| member.case.restricted()))
     }
 }
 
