@@ -32,7 +32,7 @@ pub(super) async fn next(
     let damaged = calls.iter().flat_map(|call| &call.damaged);
     let damaged = damaged::shown(damaged.map(ToString::to_string));
     let free = calls.into_iter().filter(|call| {
-        call.claimed.is_none() && !(call.members.is_empty() && !call.damaged.is_empty())
+        call.claimed.is_none() && (call.damaged.is_empty() || !call.members.is_empty())
     });
     let next = free.min_by_key(|call| {
         let opens = telephone::opens_at(directory, target(call), now);

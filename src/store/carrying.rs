@@ -77,10 +77,28 @@ impl Carried {
         facts.extend(nudged.facts);
     }
 
-    /// Whether a task of this kind is asked for among these already.
-    fn asks(&self, wanted: TaskKind) -> bool {
-        let mut rows = self.rows.iter();
-        rows.any(|row| matches!(row, NewRow::Task { kind, .. } if *kind == wanted))
+    /// A task, as earlier calls leave it; none where it is asked for already.
+    async fn asked(
+        &mut self,
+        tx: &mut Tx<'_>,
+        case: &Case,
+        wished: (TaskKind, Timestamp),
+        by: &By,
+    ) -> Result<Option<Fact>, Fault> {
+        let Some((kind, wanted_by)) = numbers::asked_for(tx, case, wished, by).await? else {
+            return Ok(None);
+        };
+        let same = |row: &NewRow| matches!(row, NewRow::Task { kind: known, .. } if *known == kind);
+        if self.rows.iter().any(same) {
+            return Ok(None);
+        }
+        let task = tasks::open_or_new(tx, case, kind, by).await?;
+        self.rows.push(NewRow::Task {
+            task,
+            kind,
+            wanted_by,
+        });
+        Ok(Some(task_opened(task, kind, wanted_by)))
     }
 
     fn blocked(&mut self, contacts: impl Iterator<Item = ContactId>) {
@@ -130,17 +148,8 @@ pub(super) async fn carry_out(
                 not_before,
             } => queued_again(case, delivery, after_attempt, not_before)?,
             Decision::OpenTask { kind, wanted_by } => {
-                let asked = numbers::asked_for(tx, case, (kind, wanted_by), by).await?;
-                let Some((kind, wanted_by)) = asked.filter(|(kind, _)| !carried.asks(*kind)) else {
-                    continue;
-                };
-                let task = tasks::open_or_new(tx, case, kind, by).await?;
-                carried.rows.push(NewRow::Task {
-                    task,
-                    kind,
-                    wanted_by,
-                });
-                task_opened(task, kind, wanted_by)
+                facts.extend(carried.asked(tx, case, (kind, wanted_by), by).await?);
+                continue;
             }
             Decision::SettleTask { task, settlement } => {
                 carried.rows.push(NewRow::TaskEnded(task));

@@ -36,7 +36,7 @@ pub(super) struct Ended<'a> {
     pub(super) call: &'a Call,
     pub(super) members: &'a [NotificationId],
     pub(super) was_claimed: bool,
-    pub(super) force: Option<&'a ForceName>,
+    pub(super) force: Option<ForceName>,
     pub(super) operator: &'a str,
     pub(super) actor: &'a str,
 }
@@ -48,7 +48,7 @@ pub(super) async fn nobody_told(tx: &mut Tx<'_>, ended: &Ended<'_>) -> Result<()
         return Ok(());
     };
     let case = case_of(tx, *first).await?;
-    let wrong = earlier(tx, &case, ended.force).await?.wrong;
+    let wrong = earlier(tx, &case, ended.force.as_ref()).await?.wrong;
     let known = numbers(&tx.state.directory, case.target);
     let mut left = known.iter().filter(|number| !wrong.holds(number));
     let was_wrong = ended.call.outcome == CallOutcome::WrongNumber;
@@ -143,7 +143,7 @@ async fn wanted_again(tx: &mut Tx<'_>, ended: &Ended<'_>) -> Result<Timestamp, F
         return Ok(tx.now);
     };
     let from = match ended.call.outcome {
-        CallOutcome::Closed => return Ok(not_today(tx, &case, ended.force)),
+        CallOutcome::Closed => return Ok(not_today(tx, &case, ended.force.as_ref())),
         // The other number is rung at once.
         CallOutcome::WrongNumber => tx.now,
         CallOutcome::Told
@@ -155,7 +155,7 @@ async fn wanted_again(tx: &mut Tx<'_>, ended: &Ended<'_>) -> Result<Timestamp, F
         | CallOutcome::WillNotTalk => wanted_by,
     };
     let asked = (TaskKind::RingSchool, from);
-    Ok(can_be_done_from(tx, &case, asked, ended.force))
+    Ok(can_be_done_from(tx, &case, asked, ended.force.as_ref()))
 }
 
 /// No number is left that may be right.

@@ -175,11 +175,8 @@ pub(super) async fn call_outcome(
     if let Some(refused) = claimed_by_another(&row, operator, tx.now)? {
         return Ok(Err(refused));
     }
-    let about: Vec<NotificationId> = members
-        .iter()
-        .copied()
-        .filter(|member| call.only.is_none_or(|only| only == *member))
-        .collect();
+    let named = |member: &&NotificationId| call.only.is_none_or(|only| only == **member);
+    let about: Vec<NotificationId> = members.iter().filter(named).copied().collect();
     if about.is_empty() {
         return Ok(Err(NotActed::NotThere("notification in this call")));
     }
@@ -206,21 +203,7 @@ pub(super) async fn call_outcome(
             }
             Ok(Ok(about))
         }
-        CallOutcome::NotOnRoll => {
-            let &[member] = about.as_slice() else {
-                return Ok(Err(NotActed::NotNow("say which child is not on the roll")));
-            };
-            if spoken_of(tx, call, about.clone(), was_claimed)
-                .await?
-                .is_empty()
-            {
-                return Ok(Err(NotActed::NotNow(NOT_SPOKEN_OF)));
-            }
-            done(tx, call, member, operator, actor).await?;
-            not_on_roll(tx, member, actor).await?;
-            let successor = case_of(tx, member).await?.rerouted_to;
-            Ok(Ok(about.into_iter().chain(successor).collect()))
-        }
+        CallOutcome::NotOnRoll => off_roll(tx, call, (about, was_claimed), operator, actor).await,
         CallOutcome::NoAnswer
         | CallOutcome::Engaged
         | CallOutcome::Voicemail
@@ -229,12 +212,11 @@ pub(super) async fn call_outcome(
         | CallOutcome::WrongNumber
         | CallOutcome::WillNotTalk => {
             let force: Option<String> = row.try_get("force")?;
-            let force = force.as_deref().and_then(ForceName::parse);
             let ended = Ended {
                 call,
                 members: &members,
                 was_claimed,
-                force: force.as_ref(),
+                force: force.as_deref().and_then(ForceName::parse),
                 operator,
                 actor,
             };
@@ -242,6 +224,27 @@ pub(super) async fn call_outcome(
             Ok(Ok(members))
         }
     }
+}
+
+/// The child is not on the roll: the call is over for it, and somebody else finds its school.
+async fn off_roll(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    (about, was_claimed): (Vec<NotificationId>, bool),
+    operator: &str,
+    actor: &str,
+) -> Result<Acted, Fault> {
+    if about.len() > 1 {
+        return Ok(Err(NotActed::NotNow("say which child is not on the roll")));
+    }
+    let mut about = spoken_of(tx, call, about, was_claimed).await?;
+    let Some(&member) = about.first() else {
+        return Ok(Err(NotActed::NotNow(NOT_SPOKEN_OF)));
+    };
+    done(tx, call, member, operator, actor).await?;
+    not_on_roll(tx, member, actor).await?;
+    about.extend(case_of(tx, member).await?.rerouted_to);
+    Ok(Ok(about))
 }
 
 /// The notifications that were on the call when it was claimed, or the one that is named: a child who
