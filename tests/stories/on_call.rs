@@ -146,6 +146,8 @@ fn a_word_that_did_not_match_is_not_talked_away() {
     for talk in [tell.as_slice(), &close, &acknowledge] {
         refused(&daemon.command(talk), "let a supervisor record");
     }
+    let inbound = ["call", "inbound", &child];
+    refused(&daemon.command(&inbound), "ring the directory's number");
     // Nor guessed: three times, and then a supervisor is asked.
     let with_word = [tell.as_slice(), &["--word"]].concat();
     for _ in 0..3 {

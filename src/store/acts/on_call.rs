@@ -33,6 +33,8 @@ const ASK_AGAIN: &str = "the words do not match: ask for them again with firstbe
      call as will_not_talk";
 const NO_FURTHER: &str = "the words did not match: this call goes no further. End it as \
      will_not_talk, and ring the directory's number";
+const RING_THEM: &str = "the last word that was heard of this school does not match: tell whoever rings \
+     nothing, and ring the directory's number";
 const NONE_KEPT: &str = "no word of this school is kept: go on without, recorded as unverified";
 
 /// What came of comparing what the school said.
@@ -272,6 +274,11 @@ pub(super) async fn inbound(
         // There is none yet: this call opens it.
         Err(NotActed::NotThere(_)) => {}
         Err(refused) => return Ok(Err(refused)),
+    }
+    // Who did not know the word may ring again as well.
+    let heard = heard_of(tx, notification, |of| of != Some(task)).await?;
+    if heard.0.last() == Some(&false) {
+        return Ok(Err(NotActed::NotNow(RING_THEM)));
     }
     let actor = first::actor(operator);
     for member in notification_ids(&rows)? {
