@@ -159,6 +159,11 @@ impl Room {
             safe_before: None,
         }
     }
+
+    /// Whether whatever is due may take it.
+    pub fn is_for_all(&self) -> bool {
+        self.others > 0 && self.again.is_none() && self.safe_before.is_none()
+    }
 }
 
 /// A delivery claimed for one attempt.
