@@ -157,7 +157,8 @@ CREATE TABLE fact(
   UNIQUE(stream, n)
 ) STRICT;
 CREATE INDEX fact_feed ON fact(force, seq) WHERE force IS NOT NULL;
--- A body may be erased (a fact about erased content keeps its leaf); nothing else ever changes.
+-- A body may be erased (a fact about erased content keeps its leaf); nothing else ever changes. Whoever
+-- erases it takes the case out of what the writer keeps in memory, too: src/store/kept.rs.
 CREATE TRIGGER fact_fixed BEFORE UPDATE ON fact
 WHEN NOT (NEW.body IS NULL AND NEW.seq = OLD.seq AND NEW.leaf = OLD.leaf AND NEW.stream = OLD.stream
   AND NEW.n = OLD.n AND NEW.kind = OLD.kind AND NEW.v = OLD.v AND NEW.at = OLD.at AND NEW.actor = OLD.actor
