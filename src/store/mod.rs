@@ -34,6 +34,7 @@ mod outcomes;
 mod pulse;
 mod readers;
 mod routes;
+mod scouts;
 mod refuse;
 mod senders;
 pub mod refused;

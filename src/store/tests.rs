@@ -90,6 +90,7 @@ fn statements() -> impl Iterator<Item = &'static str> {
         refused::STATEMENTS,
         revealed::STATEMENTS,
         routes::STATEMENTS,
+        scouts::STATEMENTS,
         senders::STATEMENTS,
         superseded::STATEMENTS,
         tasks::STATEMENTS,

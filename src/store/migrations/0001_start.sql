@@ -209,6 +209,9 @@ CREATE TABLE delivery(
 -- claim must not sort them all.
 CREATE INDEX delivery_next ON delivery(route, lane, last_safe_at, id) WHERE state IN ('queued','in_doubt') AND quarantined = 0;
 CREATE INDEX delivery_due ON delivery(route, not_before) WHERE state IN ('queued','in_doubt') AND quarantined = 0;
+-- What was tried before, for scouts: nothing is written to these while letters are taken at once.
+CREATE INDEX delivery_again ON delivery(route, not_before, last_safe_at) WHERE state IN ('queued','in_doubt') AND quarantined = 0 AND attempts > 0;
+CREATE INDEX delivery_few ON delivery(route, lane, last_safe_at, id) WHERE state IN ('queued','in_doubt') AND quarantined = 0 AND attempts IN (1,2);
 CREATE INDEX delivery_sending ON delivery(incarnation) WHERE state = 'sending';
 CREATE INDEX delivery_notification ON delivery(notification);
 CREATE INDEX delivery_letter ON delivery(letter);
