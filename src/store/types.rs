@@ -162,6 +162,11 @@ impl Room {
             safe_before: None,
         }
     }
+
+    /// Whether whatever is due may take it.
+    pub fn is_for_all(&self) -> bool {
+        self.others > 0 && self.again.is_none() && self.safe_before.is_none()
+    }
 }
 
 /// Which letters come first where only a few go of those that were tried before.

@@ -121,7 +121,7 @@ const RELEASE: &str = "RELEASE command";
 const BACK: &str = "ROLLBACK TO command";
 pub(super) const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const CHECKPOINT_LAST: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
-const SEQ_SAVE: &str = "UPDATE store SET fact_seq = $1 WHERE fact_seq <> $1";
+const COMMIT_ALL: &str = "UPDATE store SET fact_seq = $1 WHERE fact_seq <> $1; COMMIT";
 const BEAT: &str = "INSERT INTO heartbeat(one, n, at) VALUES (1, 1, $1) ON CONFLICT (one) DO UPDATE SET n = n + 1, at = $1 RETURNING n";
 
 impl Writer {
@@ -250,8 +250,7 @@ impl Writer {
         let Some(mut connection) = self.connection.take() else {
             return Err(Fault::Damaged("no connection").into());
         };
-        sqlx::query(BEGIN).execute(&mut connection).await?;
-        self.state.full |= self.opening.is_nearly_full(&mut connection).await?;
+        self.state.full |= self.opening.begin(&mut connection).await?;
         if self.state.full {
             // Known before anybody is refused for it.
             self.able.store(false, Ordering::Release);
@@ -277,12 +276,11 @@ impl Writer {
                 other => other,
             };
         }
-        sqlx::query(SEQ_SAVE)
+        let begun = Instant::now();
+        let committed = sqlx::query(COMMIT_ALL)
             .bind(self.state.fact_seq)
             .execute(&mut connection)
-            .await?;
-        let begun = Instant::now();
-        let committed = sqlx::query(COMMIT).execute(&mut connection).await;
+            .await;
         self.pulses.committed(begun.elapsed());
         if let Err(error) = committed {
             return Err(Failed::AtCommit(error.into(), pending));
@@ -433,4 +431,4 @@ async fn perform(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, F
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[SEQ_SAVE, BEAT];
+pub(super) const STATEMENTS: &[&str] = &[BEAT];

@@ -130,9 +130,10 @@ async fn a_suspension_is_in_force_from_its_beginning_to_its_end() {
     let begins = clock.now() + hour;
     let planned = suspend(Some(begins), Some(begins + hour));
     act(&opened, planned).await.unwrap();
-    assert!(opened.store.next_due(&cjsm()).await.unwrap().is_some());
+    assert!(opened.store.next_due(&[&cjsm()]).await.unwrap()[0].unwrap() <= clock.now());
     clock.advance_to(begins);
-    assert_eq!(opened.store.next_due(&cjsm()).await, Ok(None));
+    let ends = opened.store.next_due(&[&cjsm()]).await.unwrap();
+    assert_eq!(ends, [Some(begins + hour)], "it is looked at when that ends");
     assert!(opened.claim().await.is_none());
     opened.kill().await;
     let opened = open(folder.path(), &clock).await;
@@ -146,6 +147,8 @@ async fn a_suspension_is_in_force_from_its_beginning_to_its_end() {
     for _ in 0..32 {
         act(&opened, suspend(None, None)).await.unwrap();
     }
+    let never = opened.store.next_due(&[&cjsm()]).await.unwrap();
+    assert_eq!(never, [None], "not before somebody resumes it");
     let refused = act(&opened, suspend(None, None)).await.unwrap_err();
     assert!(refused.to_string().contains("resume it first"));
     let resume = |planned| Act::ResumeRoute {
