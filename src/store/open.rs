@@ -316,10 +316,7 @@ impl Opening {
 
     /// Begins a batch. Says whether the database's bound is reached but for what is kept for outcomes.
     /// Pages that were freed count as room.
-    pub(super) async fn begin(
-        &self,
-        connection: &mut SqliteConnection,
-    ) -> Result<bool, Fault> {
+    pub(super) async fn begin(&self, connection: &mut SqliteConnection) -> Result<bool, Fault> {
         let bound = *self.size_bytes_max.borrow() / PAGE_BYTES;
         let used = sqlx::query(BEGIN).fetch_one(connection).await?;
         let used = u64::try_from(used.try_get::<i64, _>(0)?).unwrap_or(0);

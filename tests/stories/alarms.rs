@@ -3,6 +3,7 @@
 
 mod daemon;
 mod ends;
+mod roads;
 pub(crate) mod sinks;
 
 use crate::store_rules::{Opened, document, open_with, policy, post};
@@ -20,6 +21,7 @@ use firstbell::referral::alarm::AlarmKind;
 use firstbell::referral::expiry::Expiry;
 use firstbell::referral::id::ContactId;
 use firstbell::referral::london;
+use firstbell::referral::route::RouteHealth;
 use firstbell::referral::school::{Address, RouteName};
 use firstbell::store::{Accepted, Act, AlarmLine, NotActed, Stuck};
 use firstbell::tls::TlsFloor;
@@ -58,7 +60,8 @@ struct Scene {
     stuck: watch::Sender<Stuck>,
     others: watch::Sender<BTreeSet<Condition>>,
     expiries: watch::Sender<Vec<Expiry>>,
-    _folder: tempfile::TempDir,
+    health: watch::Sender<Vec<RouteHealth>>,
+    folder: tempfile::TempDir,
     _pki: Pki,
 }
 
@@ -93,9 +96,11 @@ impl Scene {
         let (stuck, stuck_now) = watch::channel(Stuck::default());
         let (others, others_now) = watch::channel(BTreeSet::new());
         let (expiries, expiries_now) = watch::channel(Vec::new());
+        let (health, health_now) = watch::channel(Vec::new());
         let sources = Sources {
             forces: vec![policy().force.clone()],
             expiries: expiries_now,
+            health: health_now,
             stuck: stuck_now,
             others: others_now,
             beat: Duration::from_secs(3600),
@@ -113,7 +118,8 @@ impl Scene {
             stuck,
             others,
             expiries,
-            _folder: folder,
+            health,
+            folder,
             _pki: pki,
         }
     }
