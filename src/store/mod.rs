@@ -17,6 +17,7 @@ mod directory_load;
 mod directory_rows;
 mod directory_tables;
 mod disk;
+mod due;
 mod failures;
 mod figures;
 mod footing;

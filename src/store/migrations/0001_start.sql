@@ -208,9 +208,10 @@ CREATE TABLE delivery(
 -- With the id, the whole order in which deliveries are claimed: many share their last safe moment, and a
 -- claim must not sort them all.
 CREATE INDEX delivery_next ON delivery(route, lane, last_safe_at, id) WHERE state IN ('queued','in_doubt') AND quarantined = 0;
-CREATE INDEX delivery_due ON delivery(route, not_before) WHERE state IN ('queued','in_doubt') AND quarantined = 0;
--- What was tried before, for scouts: nothing is written to these while letters are taken at once.
-CREATE INDEX delivery_again ON delivery(route, not_before, last_safe_at) WHERE state IN ('queued','in_doubt') AND quarantined = 0 AND attempts > 0;
+-- What is new and what was tried before are apart: where only scouts go, whoever looks for the one must not
+-- walk through all of the other.
+CREATE INDEX delivery_due ON delivery(route, not_before, lane) WHERE state IN ('queued','in_doubt') AND quarantined = 0 AND attempts = 0;
+CREATE INDEX delivery_again ON delivery(route, not_before, lane, last_safe_at) WHERE state IN ('queued','in_doubt') AND quarantined = 0 AND attempts > 0;
 CREATE INDEX delivery_few ON delivery(route, lane, last_safe_at, id) WHERE state IN ('queued','in_doubt') AND quarantined = 0 AND attempts IN (1,2);
 CREATE INDEX delivery_sending ON delivery(incarnation) WHERE state = 'sending';
 CREATE INDEX delivery_notification ON delivery(notification);
