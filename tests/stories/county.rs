@@ -8,6 +8,7 @@ mod august;
 mod holds;
 mod lines;
 mod summer;
+mod suspended;
 mod told;
 
 use crate::store_rules::{Opened, document, open_with, policy, post};
