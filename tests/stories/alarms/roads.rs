@@ -81,10 +81,12 @@ async fn neither_a_suspended_route_nor_what_is_no_waiting_letter_hides_that_ever
         scene.accept_for(number, TOLLGATE).await;
         let newest = "(SELECT d.id FROM delivery d WHERE d.route = 'cjsm' AND d.attempts = 0)";
         let change = AssertSqlSafe(change.replace('$', newest));
-        sqlx::query(change).execute(&mut database).await.unwrap();
+        let changed = sqlx::query(change).execute(&mut database).await.unwrap();
+        assert_eq!(changed.rows_affected(), 1);
     }
     let hold = "UPDATE notification SET hold = 'restricted' WHERE id IN (SELECT notification FROM delivery WHERE route = 'held')";
-    sqlx::query(hold).execute(&mut database).await.unwrap();
+    let held = sqlx::query(hold).execute(&mut database).await.unwrap();
+    assert_eq!(held.rows_affected(), 1);
     scene.accept_for(4, RIVERSIDE).await;
 
     assert_eq!(scene.step("2026-01-13T19:34").await, (0, 0));
