@@ -240,13 +240,18 @@ impl<C: Carrier> Stage<C> {
         if let Some(due) = gate.asked.known(batch, ticks, self.poll) {
             return Ok(due);
         }
-        let due = self.world.store.next_due(&gate.route.name).await?;
-        gate.asked.learned(batch, ticks, due);
-        Ok(due)
+        // All at once: what was written since concerns them all.
+        let routes: Vec<_> = self.gates.iter().map(|gate| &gate.route.name).collect();
+        let dues = self.world.store.next_due(&routes).await?;
+        for (gate, due) in self.gates.iter_mut().zip(&dues) {
+            gate.asked.learned(batch, ticks, *due);
+        }
+        Ok(dues.get(nth).copied().flatten())
     }
 
-    /// A claim is a commit, so it is made only where there is something to be claimed. Gives how many
-    /// attempts were begun.
+    /// A claim is a commit, so it is made only where there is something to be claimed: something is due,
+    /// and here it is asked whether that is of the kind there is room for. Gives how many attempts were
+    /// begun.
     async fn claim(
         &mut self,
         nth: usize,
@@ -263,7 +268,7 @@ impl<C: Carrier> Stage<C> {
         {
             room.others = 0;
         }
-        if room.places == 0 || store.is_due(name, room).await != Ok(true) {
+        if room.places == 0 || !room.is_for_all() && store.is_due(name, room).await != Ok(true) {
             return 0;
         }
         let Ok(claims) = store.claim_into(name, room).await else {

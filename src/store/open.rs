@@ -93,7 +93,8 @@ const STATEMENTS_KEPT: usize = 256;
 /// Readers at once.
 const READERS: u32 = 4;
 
-const PAGES_USED: &str = "SELECT (SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM pragma_freelist_count)";
+// In one turn with the beginning, whose lock it needs anyway.
+const BEGIN: &str = "BEGIN IMMEDIATE; SAVEPOINT command; SELECT (SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM pragma_freelist_count)";
 const STORE_GET: &str = "SELECT fact_seq FROM store WHERE one = 1";
 const STORE_ADD: &str = "INSERT INTO store(one, id, created_at, fact_seq, directory_version) VALUES (1, $1, $2, 0, 0) ON CONFLICT DO NOTHING";
 const LAST_FACT: &str = "SELECT COALESCE(MAX(seq), 0) FROM fact";
@@ -105,7 +106,6 @@ const SEQ_SAVE: &str = "UPDATE store SET fact_seq = $1 WHERE one = 1";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
-    PAGES_USED,
     STORE_GET,
     STORE_ADD,
     LAST_FACT,
@@ -314,14 +314,11 @@ impl Opening {
         disk::wal_pages(&self.path).map_or(true, |known| known >= u64::from(pages))
     }
 
-    /// Whether the database's bound is reached but for what is kept for outcomes. Pages that were
-    /// freed count as room.
-    pub(super) async fn is_nearly_full(
-        &self,
-        connection: &mut SqliteConnection,
-    ) -> Result<bool, Fault> {
+    /// Begins a batch and its first command. Says whether the database's bound is reached but for what is kept for outcomes.
+    /// Pages that were freed count as room.
+    pub(super) async fn begin(&self, connection: &mut SqliteConnection) -> Result<bool, Fault> {
         let bound = *self.size_bytes_max.borrow() / PAGE_BYTES;
-        let used = sqlx::query(PAGES_USED).fetch_one(connection).await?;
+        let used = sqlx::query(BEGIN).fetch_one(connection).await?;
         let used = u64::try_from(used.try_get::<i64, _>(0)?).unwrap_or(0);
         Ok(used >= bound - bound / RESERVE_PART)
     }

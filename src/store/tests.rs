@@ -77,6 +77,7 @@ fn statements() -> impl Iterator<Item = &'static str> {
         conditions::STATEMENTS,
         directory_load::STATEMENTS,
         directory_rows::STATEMENTS,
+        due::STATEMENTS,
         failures::STATEMENTS,
         figures::STATEMENTS,
         forecasts::STATEMENTS,
@@ -92,6 +93,7 @@ fn statements() -> impl Iterator<Item = &'static str> {
         refused::STATEMENTS,
         revealed::STATEMENTS,
         routes::STATEMENTS,
+        scouts::STATEMENTS,
         senders::STATEMENTS,
         superseded::STATEMENTS,
         tasks::STATEMENTS,
@@ -200,4 +202,27 @@ fn reads_through(step: &str, statement: &str, partial: &BTreeSet<String>) -> boo
             || statement.contains(&format!("JOIN {table} {name} "))
     };
     GROWING.iter().any(named) && !rest.iter().any(|word| partial.contains(*word))
+}
+
+/// What is asked after each commit, and for each scout, ends at the first row that will do, however many
+/// wait: it is found by an index, in the order of that index.
+#[tokio::test]
+async fn what_is_asked_of_the_queue_all_the_time_sorts_nothing() {
+    let mut connection = schema().await;
+    let often = [due::STATEMENTS, scouts::STATEMENTS].concat();
+    let next = routes::STATEMENTS
+        .iter()
+        .filter(|it| it.contains("json_each($1)"));
+    let often: Vec<&'static str> = often.into_iter().chain(next.copied()).collect();
+    assert_eq!(often.len(), 7);
+    for statement in often {
+        let plan = plan(&mut connection, statement).await.unwrap();
+        let by_index = plan
+            .iter()
+            .any(|step| step.starts_with("SEARCH d USING") && step.contains("(route=?"));
+        let sorts = plan.iter().filter(|step| step.contains("TEMP B-TREE"));
+        // The routes are sorted, which are few.
+        let sorts = sorts.count() > usize::from(statement.ends_with(" r ORDER BY r.key"));
+        assert!(by_index && !sorts, "{statement}\n{plan:#?}");
+    }
 }

@@ -116,12 +116,13 @@ const IDLE: Duration = Duration::from_secs(1);
 
 const BEGIN: &str = "BEGIN IMMEDIATE";
 const COMMIT: &str = "COMMIT";
-const SAVEPOINT: &str = "SAVEPOINT command";
-const RELEASE: &str = "RELEASE command";
+// The first command's savepoint is set with the batch's beginning, and the last one's is released by
+// COMMIT: a turn less for each.
+const NEXT: &str = "RELEASE command;SAVEPOINT command";
 const BACK: &str = "ROLLBACK TO command";
 pub(super) const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const CHECKPOINT_LAST: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
-const SEQ_SAVE: &str = "UPDATE store SET fact_seq = $1 WHERE fact_seq <> $1";
+const COMMIT_ALL: &str = "UPDATE store SET fact_seq = $1 WHERE fact_seq <> $1; COMMIT";
 const BEAT: &str = "INSERT INTO heartbeat(one, n, at) VALUES (1, 1, $1) ON CONFLICT (one) DO UPDATE SET n = n + 1, at = $1 RETURNING n";
 
 impl Writer {
@@ -250,8 +251,7 @@ impl Writer {
         let Some(mut connection) = self.connection.take() else {
             return Err(Fault::Damaged("no connection").into());
         };
-        sqlx::query(BEGIN).execute(&mut connection).await?;
-        self.state.full |= self.opening.is_nearly_full(&mut connection).await?;
+        self.state.full |= self.opening.begin(&mut connection).await?;
         if self.state.full {
             // Known before anybody is refused for it.
             self.able.store(false, Ordering::Release);
@@ -262,7 +262,8 @@ impl Writer {
         let mut count = 0usize;
         while let Some(command) = next.take() {
             count += 1;
-            if let Some(answer) = self.execute(&mut connection, now, command).await? {
+            let answer = self.execute(&mut connection, now, command, count > 1);
+            if let Some(answer) = answer.await? {
                 pending.push(answer);
             }
             if count < self.batch_max {
@@ -277,12 +278,11 @@ impl Writer {
                 other => other,
             };
         }
-        sqlx::query(SEQ_SAVE)
+        let begun = Instant::now();
+        let committed = sqlx::query(COMMIT_ALL)
             .bind(self.state.fact_seq)
             .execute(&mut connection)
-            .await?;
-        let begun = Instant::now();
-        let committed = sqlx::query(COMMIT).execute(&mut connection).await;
+            .await;
         self.pulses.committed(begun.elapsed());
         if let Err(error) = committed {
             return Err(Failed::AtCommit(error.into(), pending));
@@ -297,16 +297,18 @@ impl Writer {
         connection: &mut SqliteConnection,
         now: Timestamp,
         command: Command,
+        follows: bool,
     ) -> Result<Option<Pending>, Fault> {
         let before = self.state.mark();
         let mut tx = Tx::new(&mut *connection, now, &mut self.state);
-        tx.begin(SAVEPOINT).await?;
+        if follows {
+            tx.begin(NEXT).await?;
+        }
         match whole(&mut tx, command).await {
             Ok(pending) => Ok(pending),
             Err(fault) if fault.fails_alone() => {
                 tracing::error!(fault = %fault, "command failed alone");
                 tx.roll_back_to(BACK).await?;
-                tx.later(RELEASE);
                 tx.flushed().await?;
                 self.state.back_to(before);
                 Ok(None)
@@ -364,7 +366,6 @@ impl Writer {
 /// A command with everything it kept back.
 async fn whole(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, Fault> {
     let pending = perform(tx, command).await?;
-    tx.later(RELEASE);
     tx.flushed().await?;
     Ok(pending)
 }
@@ -433,4 +434,4 @@ async fn perform(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, F
 }
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[SEQ_SAVE, BEAT];
+pub(super) const STATEMENTS: &[&str] = &[BEAT];

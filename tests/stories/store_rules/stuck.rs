@@ -23,7 +23,7 @@ async fn a_retry_and_a_doubt_that_nobody_takes_up_are_stuck_once_they_are_due() 
         opened.sign(&letter, b"a letter").await;
         opened.end(&letter, result).await;
         let route = super::RouteName::parse("cjsm").unwrap();
-        let due = opened.store.next_due(&route).await.unwrap().unwrap();
+        let due = opened.store.next_due(&[&route]).await.unwrap()[0].unwrap();
         assert!(due > clock.now());
         clock.advance_to(due + SignedDuration::from_mins(2));
         assert_eq!(opened.stuck().await, 0, "{result:?}");
