@@ -78,6 +78,7 @@ fn statements() -> impl Iterator<Item = &'static str> {
         directory_rows::STATEMENTS,
         failures::STATEMENTS,
         figures::STATEMENTS,
+        mailboxes::STATEMENTS,
         forecasts::STATEMENTS,
         inbound::STATEMENTS,
         inbound_views::STATEMENTS,
