@@ -97,7 +97,7 @@ impl Scene {
             forces: vec![policy().force.clone()],
             expiries: expiries_now,
             stuck: stuck_now,
-            others: others_now,
+            others: vec![others_now],
             beat: Duration::from_secs(3600),
             poll: Duration::from_secs(5),
             ntp: false,

@@ -133,7 +133,11 @@ async fn a_suspension_is_in_force_from_its_beginning_to_its_end() {
     assert!(opened.store.next_due(&[&cjsm()]).await.unwrap()[0].unwrap() <= clock.now());
     clock.advance_to(begins);
     let ends = opened.store.next_due(&[&cjsm()]).await.unwrap();
-    assert_eq!(ends, [Some(begins + hour)], "it is looked at when that ends");
+    assert_eq!(
+        ends,
+        [Some(begins + hour)],
+        "it is looked at when that ends"
+    );
     assert!(opened.claim().await.is_none());
     opened.kill().await;
     let opened = open(folder.path(), &clock).await;
