@@ -2,15 +2,17 @@
 //! initials unless names are asked for.
 
 use super::reads::Answer;
-use super::{restricted, telephone};
+use super::{damaged, restricted, telephone};
 use crate::referral::decide::call_comes_first;
 use crate::referral::directory::{ContactOf, Directory};
+use crate::referral::fact::TaskKind;
 use crate::referral::plan::{HoldReason, Target};
 use crate::referral::school::{Contact, Role};
+use crate::referral::telephone::numbers;
 use crate::store::totals::Listed;
 use crate::store::{CallMember, NotStored, OpenCall, Readers, TaskLine};
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The most urgent call that nobody has to themselves. One that can be made now goes before one whose
 /// time has not come or whose school is closed; then the first priority (`design.md`, the ladder), then the sooner act-by.
@@ -20,28 +22,55 @@ pub(super) async fn next(
     now: Timestamp,
     (reveal, supervises): (bool, bool),
 ) -> Result<Answer, NotStored> {
-    let mut calls = readers.list_calls(now).await?;
+    let mut calls = if supervises {
+        readers.list_calls(now).await?
+    } else {
+        readers.list_ordinary_calls(now).await?
+    };
     // Whoever may not make it is not sent to it.
     calls.retain(|call| supervises || !restricted::is_call(call));
-    let (open, claimed) = counted(&calls);
-    let free = calls.into_iter().filter(|call| call.claimed.is_none());
+    let damaged = calls.iter().flat_map(|call| &call.damaged);
+    let damaged = damaged::shown(damaged.map(ToString::to_string));
+    let free = calls.into_iter().filter(|call| {
+        call.claimed.is_none() && (call.damaged.is_empty() || !call.members.is_empty())
+    });
     let next = free.min_by_key(|call| {
         let opens = telephone::opens_at(directory, target(call), now);
         let from = opens.into_iter().fold(call.wanted_by.max(now), Ord::max);
         (from, !comes_first(call), act_by(call), call.wanted_by)
     });
-    Ok(Answer::Found(json!({
-        "now": now.to_string(),
-        "open": open,
-        "claimed": claimed,
-        "call": next.map(|call| shown(&call, directory, now, reveal)),
-    })))
+    let mut answer = counted(readers, now, supervises).await?;
+    let next = next.map(|call| shown(&call, directory, now, reveal));
+    answer.insert("call".to_owned(), next.unwrap_or_default());
+    answer.insert("damaged".to_owned(), damaged);
+    Ok(Answer::Found(Value::Object(answer)))
 }
 
-/// How many calls are open, and how many of these somebody has to themselves.
-pub(super) fn counted(calls: &[OpenCall]) -> (usize, usize) {
-    let claimed = calls.iter().filter(|call| call.claimed.is_some()).count();
-    (calls.len(), claimed)
+/// How many calls are open that somebody may make, how many of these somebody has to themselves, and how
+/// many more are a supervisor's.
+pub(super) async fn counted(
+    readers: &Readers,
+    now: Timestamp,
+    supervises: bool,
+) -> Result<Map<String, Value>, NotStored> {
+    let all = readers.find_call_counts(now).await?;
+    let (open, claimed, hidden) = if supervises {
+        (all.open, all.claimed, 0)
+    } else {
+        let ordinary = all.claimed.saturating_sub(all.restricted_claimed);
+        let open = all.open.saturating_sub(all.restricted);
+        (open, ordinary, all.restricted)
+    };
+    let members = [
+        ("now", json!(now.to_string())),
+        ("open", json!(open)),
+        ("claimed", json!(claimed)),
+        ("for_supervisors", json!(hidden)),
+    ];
+    let members = members.into_iter();
+    Ok(members
+        .map(|(name, value)| (name.to_owned(), value))
+        .collect())
 }
 
 fn target(call: &OpenCall) -> Option<Target> {
@@ -60,13 +89,21 @@ fn act_by(call: &OpenCall) -> Option<Timestamp> {
 
 /// One call, with the contacts' names when they are to be revealed.
 pub(super) fn shown(call: &OpenCall, directory: &Directory, now: Timestamp, reveal: bool) -> Value {
-    let (school, contacts) = place(directory, target(call));
+    let (mut school, contacts) = place(directory, target(call));
+    let register = school.get("register_number").and_then(Value::as_str);
+    let wrong = register.is_some_and(|number| call.wrong.holds(number));
+    if let Some(members) = school.as_object_mut() {
+        members.insert("register_number_is_wrong".to_owned(), Value::Bool(wrong));
+    }
     let contacts = contacts.iter().map(|known| {
         let suspended = directory.suspended.contains(&known.id);
         asked_for(known, call, suspended, reveal)
     });
     let opens_at = telephone::opens_at(directory, target(call), now);
+    let known = target(call).map(|target| numbers(directory, target));
+    let mut known = known.into_iter().flatten();
     json!({
+        "number": known.find(|number| !call.wrong.holds(number)),
         "task": call.task,
         "force": call.force,
         "priority": if comes_first(call) { 1 } else { 2 },
@@ -79,6 +116,7 @@ pub(super) fn shown(call: &OpenCall, directory: &Directory, now: Timestamp, reve
         "school": school,
         "contacts": contacts.collect::<Vec<_>>(),
         "children": call.members.iter().map(|member| child(member, now)).collect::<Vec<_>>(),
+        "damaged": damaged::shown(call.damaged.iter().map(ToString::to_string)),
         "earlier": call.earlier.iter().map(|earlier| json!({
             "at": earlier.at.to_string(),
             "who": earlier.who,
@@ -132,6 +170,9 @@ fn asked_for(known: &Contact, call: &OpenCall, suspended: bool, reveal: bool) ->
     if let Some(members) = shown.as_object_mut() {
         let not = suspended || call.members.iter().any(|member| not_to(known, member));
         members.insert("do_not_speak_to".to_owned(), Value::Bool(not));
+        let number = known.phone.as_deref();
+        let wrong = number.is_some_and(|number| call.wrong.holds(number));
+        members.insert("number_is_wrong".to_owned(), Value::Bool(wrong));
     }
     shown
 }
@@ -174,12 +215,13 @@ fn initials(name: &str) -> String {
 
 /// Open tasks, soonest wanted first; of one kind if that is asked for.
 pub(super) async fn tasks(readers: &Readers, kind: Option<&str>) -> Result<Answer, NotStored> {
-    let tasks = readers.list_tasks().await?;
-    let more = readers.more(Listed::Tasks, tasks.len()).await?;
-    let wanted = tasks
-        .iter()
-        .filter(|line| kind.is_none_or(|kind| line.kind == kind));
-    let lines: Vec<Value> = wanted.map(task).collect();
+    let (tasks, listed) = match kind.map(TaskKind::parse) {
+        None => (readers.list_tasks().await?, Listed::Tasks),
+        Some(Some(kind)) => (readers.list_tasks_of(kind).await?, Listed::TasksOf(kind)),
+        Some(None) => return Ok(Answer::NotThere("there is no such task".to_owned())),
+    };
+    let more = readers.more(listed, tasks.len()).await?;
+    let lines: Vec<Value> = tasks.iter().map(task).collect();
     Ok(Answer::Found(json!({ "tasks": lines, "more": more })))
 }
 

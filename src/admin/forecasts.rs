@@ -1,8 +1,8 @@
 //! What the desk has to expect: the forecast of calls, and the list that its day begins with. Nothing in
 //! it names a school or a child.
 
-use super::calls;
 use super::reads::Answer;
+use super::{calls, damaged};
 use crate::referral::directory::Directory;
 use crate::referral::fact::TaskKind;
 use crate::referral::forecast::Morning;
@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 /// What the morning's list looks ahead: to the next working day's calls, over any weekend.
 const DAYS_OF_MORNING: u16 = 5;
+/// Tasks of the morning's list at most, cut behind the last place.
+const LINES_MAX: usize = 1_000;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// The calls of each force, or of one, about what falls due within so many days.
@@ -67,6 +69,7 @@ async fn of_force(
         "usual_answers_percent": hours.usual_answers_percent,
         "mornings": mornings.collect::<Vec<_>>(),
         "without_school": found.unrouted,
+        "damaged": damaged::shown(found.damaged.into_iter()),
         "cut": found.cut,
     }))
 }
@@ -103,21 +106,24 @@ pub(super) async fn morning(
     else {
         return Ok(Answer::NotThere("no force is configured".to_owned()));
     };
-    let tasks = readers.list_tasks().await?;
-    let more = readers.more(Listed::Tasks, tasks.len()).await?;
-    let mut listed: Vec<(u8, &TaskLine)> = tasks
-        .iter()
-        .filter_map(|line| Some((place(TaskKind::parse(&line.kind)?)?, line)))
-        .collect();
+    let mut listed: Vec<(u8, TaskLine)> = Vec::new();
+    for kind in TaskKind::WORDS.iter().copied().filter_map(TaskKind::parse) {
+        if let Some(place) = place(kind) {
+            let lines = readers.list_tasks_of(kind).await?;
+            listed.extend(lines.into_iter().map(|line| (place, line)));
+        }
+    }
     listed.sort_by_key(|(place, line)| (*place, line.wanted_by));
-    let due = tasks
-        .iter()
-        .filter(|line| line.kind == TaskKind::RingSchool.word());
+    listed.truncate(LINES_MAX);
+    let calls = readers
+        .more(Listed::TasksOf(TaskKind::RingSchool), 0)
+        .await?;
+    let shown = listed.len().saturating_add(calls);
     Ok(Answer::Found(json!({
         "now": now.to_string(),
         "tasks": listed.iter().map(|(_, line)| calls::task(line)).collect::<Vec<_>>(),
-        "calls": due.count(),
-        "more": more,
+        "calls": calls,
+        "more": readers.more(Listed::Tasks, shown).await?,
         "forces": forecast.get("forces"),
     })))
 }

@@ -5,6 +5,7 @@ pub mod acts;
 mod alarms;
 mod calls;
 mod clocks;
+mod damaged;
 mod forecasts;
 mod inbound;
 mod on_call;
@@ -77,6 +78,8 @@ enum Wish {
     Countersign,
     /// See, and act on, what is restricted.
     Restricted,
+    /// Record that a school knows whose word did not match.
+    Overrule,
 }
 
 /// The policy: whether these roles allow this wish. Who has no role may do nothing.
@@ -84,9 +87,12 @@ fn allows(roles: &[Role], wish: Wish) -> bool {
     roles.iter().any(|role| match (role, wish) {
         (Role::Viewer | Role::Operator | Role::Supervisor, Wish::See)
         | (Role::Operator | Role::Supervisor, Wish::Reveal | Wish::Act) => true,
-        (Role::Supervisor, Wish::Countersign | Wish::Restricted) => true,
-        (Role::Viewer, Wish::Reveal | Wish::Act | Wish::Countersign | Wish::Restricted)
-        | (Role::Operator, Wish::Countersign | Wish::Restricted) => false,
+        (Role::Supervisor, Wish::Countersign | Wish::Restricted | Wish::Overrule) => true,
+        (Role::Viewer, Wish::Reveal | Wish::Act)
+        | (
+            Role::Viewer | Role::Operator,
+            Wish::Countersign | Wish::Restricted | Wish::Overrule,
+        ) => false,
     })
 }
 
@@ -210,11 +216,29 @@ impl Desk {
                 Wish::Act => "a viewer may look, and do nothing",
                 Wish::Countersign => "only a supervisor may countersign",
                 Wish::Restricted => restricted::SUPERVISORS_ONLY,
+                Wish::Overrule => on_call::OVERRULED,
             })),
             None => Err(Refused::new(
                 "your Unix user is no operator in the configuration",
             )),
         }
+    }
+}
+
+impl Desk {
+    /// What else somebody must be allowed who acts so.
+    async fn needs(&self, act: &Act) -> Result<Vec<Wish>, NotStored> {
+        let mut needs = Vec::new();
+        if matches!(act, Act::Countersign { .. }) {
+            needs.push(Wish::Countersign);
+        }
+        if restricted::by_act(&self.store, act).await? {
+            needs.push(Wish::Restricted);
+        }
+        if on_call::overrules(&self.store, act).await? {
+            needs.push(Wish::Overrule);
+        }
+        Ok(needs)
     }
 }
 
@@ -282,9 +306,8 @@ async fn answer(
     let directory = store.directory();
     let known = (&*directory, &desk.policies);
     if let Question::CallNext { reveal } = question {
-        if *reveal
-            && let Some(found) = revealed::own_call(store, known, now, &operator.name).await?
-        {
+        let who = (operator.name.as_str(), supervises);
+        if *reveal && let Some(found) = revealed::own_call(store, known, now, who).await? {
             return Ok(Answer::Found(found));
         }
         let looks = (*reveal, supervises);
@@ -309,18 +332,14 @@ async fn act(
         }
         Ok(Act::ClaimAlarm { alarm }) => alarms::claim(&desk, alarm, &operator.name).await,
         Ok(act) => {
-            if matches!(act, Act::Countersign { .. })
-                && let Err(refused) = desk.allowed(&caller, Wish::Countersign)
-            {
-                return refused.with(StatusCode::FORBIDDEN);
-            }
-            match restricted::by_act(&desk.store, &act).await {
-                Ok(true) => {
-                    if let Err(refused) = desk.allowed(&caller, Wish::Restricted) {
+            match desk.needs(&act).await {
+                Ok(needs) => {
+                    let mut needs = needs.into_iter();
+                    let refused = needs.find_map(|wish| desk.allowed(&caller, wish).err());
+                    if let Some(refused) = refused {
                         return refused.with(StatusCode::FORBIDDEN);
                     }
                 }
-                Ok(false) => {}
                 Err(fault) => return Refused::new(fault).with(StatusCode::SERVICE_UNAVAILABLE),
             }
             acts::perform(&desk.store, act, &operator.name).await
@@ -353,13 +372,17 @@ mod tests {
             Wish::Act,
             Wish::Countersign,
             Wish::Restricted,
+            Wish::Overrule,
         ];
         let may = |roles: &[Role]| wishes.map(|wish| allows(roles, wish));
-        let acts = [true, true, true, false, false];
-        assert_eq!(may(&[]), [false; 5]);
-        assert_eq!(may(&[Role::Viewer]), [true, false, false, false, false]);
+        let acts = [true, true, true, false, false, false];
+        assert_eq!(may(&[]), [false; 6]);
+        assert_eq!(
+            may(&[Role::Viewer]),
+            [true, false, false, false, false, false]
+        );
         assert_eq!(may(&[Role::Operator]), acts);
-        assert_eq!(may(&[Role::Supervisor]), [true; 5]);
+        assert_eq!(may(&[Role::Supervisor]), [true; 6]);
         assert_eq!(may(&[Role::Viewer, Role::Operator]), acts);
     }
 }

@@ -2,9 +2,11 @@
 //! question answered.
 
 use super::Refused;
+use crate::referral::answer::SCHOOL_WORD_TRIES;
+use crate::referral::ending::Ending;
 use crate::referral::fact::Fact;
 use crate::referral::id::{NotificationId, TaskId};
-use crate::store::{Act, Store, Trace};
+use crate::store::{Act, NotStored, Store, Trace};
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -12,6 +14,11 @@ use serde_json::{Value, json};
 
 const DIFFERS: &str = "the words do not match, which is recorded: this call goes no further. End it with \
      firstbell call outcome TASK will_not_talk, and ring the directory's number";
+const ASK_AGAIN: &str = "the words do not match, which is recorded: nobody is told so. They may be asked \
+     again, twice on one call";
+/// Why somebody else may not end a case of which the last word that was heard does not match.
+pub(super) const OVERRULED: &str = "the last word that was heard of this school does not match: ring it again and \
+     compare, or let a supervisor record that it knows";
 const NOT_TOLD: &str = "the words do not match, which is recorded: nobody counts as told";
 
 /// What an act asks to be told about.
@@ -82,8 +89,12 @@ impl Asked {
             return unread().with(StatusCode::SERVICE_UNAVAILABLE);
         };
         match self {
-            Self::Word(task) if !matched(&trace, task) => {
-                Refused::new(DIFFERS).with(StatusCode::UNPROCESSABLE_ENTITY)
+            Self::Word(task) if word(&trace, task) != Some("matches") => {
+                let words = match tries_left(&trace, task) {
+                    0 => DIFFERS,
+                    _ => ASK_AGAIN,
+                };
+                Refused::new(words).with(StatusCode::UNPROCESSABLE_ENTITY)
             }
             Self::Word(_) | Self::WordAfterwards => {
                 insert(&mut done, "word", json!("matches"));
@@ -103,10 +114,69 @@ fn insert(to: &mut Value, name: &str, value: Value) {
     }
 }
 
-/// Whether the word was compared on this call, and matched each time.
-fn matched(trace: &Trace, of: TaskId) -> bool {
-    !trace.facts.iter().any(|line| {
-        matches!(&line.fact, Fact::SchoolWordHeard { task, matches: false } if *task == Some(of))
+/// What was heard of the word, on the calls that are meant: each comparison, and whether it matched.
+fn heard(trace: &Trace, meant: impl Fn(Option<TaskId>) -> bool) -> Vec<bool> {
+    let facts = trace.facts.iter();
+    let comparisons = facts.filter_map(|line| {
+        if let Fact::SchoolWordHeard { task, matches } = line.fact {
+            meant(task).then_some(matches)
+        } else {
+            None
+        }
+    });
+    comparisons.collect()
+}
+
+/// How often the word may still be asked for on this call.
+pub(super) fn tries_left(trace: &Trace, of: TaskId) -> usize {
+    let heard = heard(trace, |task| task == Some(of));
+    let differed = heard.iter().filter(|matches| !**matches).count();
+    SCHOOL_WORD_TRIES.saturating_sub(differed)
+}
+
+/// Whether an act says that a school knows, though the last word that was heard of it does not match; or
+/// has words compared afterwards for the fourth time.
+pub(super) async fn overrules(store: &Store, act: &Act) -> Result<bool, NotStored> {
+    let (notification, compares) = match act {
+        Act::Tell { notification, .. } | Act::Acknowledge { notification, .. } => {
+            (*notification, false)
+        }
+        Act::Close {
+            notification,
+            closed_as: Ending::Done | Ending::ToldLate,
+            ..
+        } => (*notification, false),
+        Act::TellWithWord { notification, .. } => (*notification, true),
+        Act::Close {
+            closed_as: Ending::NotTold,
+            ..
+        }
+        | Act::Hold { .. }
+        | Act::Release { .. }
+        | Act::Route { .. }
+        | Act::Countersign { .. }
+        | Act::TaskDone { .. }
+        | Act::Reveal { .. }
+        | Act::Claim { .. }
+        | Act::CallWord { .. }
+        | Act::CallRoll { .. }
+        | Act::CallInbound { .. }
+        | Act::CallOutcome { .. }
+        | Act::Attach { .. }
+        | Act::Dismiss { .. }
+        | Act::SuspendRoute { .. }
+        | Act::ResumeRoute { .. }
+        | Act::ClaimAlarm { .. } => return Ok(false),
+    };
+    let now = store.clock().now();
+    let Some(trace) = store.readers().show_trace(notification, now).await? else {
+        return Ok(false);
+    };
+    Ok(if compares {
+        let afterwards = heard(&trace, |task| task.is_none());
+        afterwards.iter().filter(|matches| !**matches).count() >= SCHOOL_WORD_TRIES
+    } else {
+        heard(&trace, |_| true).last() == Some(&false)
     })
 }
 
@@ -121,17 +191,8 @@ pub(super) fn code(trace: &Trace, of: TaskId) -> Option<&str> {
     })
 }
 
-/// What of the word was heard on this call: matches, differs or nothing yet.
+/// What of the word was heard last on this call: matches, differs or nothing yet.
 pub(super) fn word(trace: &Trace, of: TaskId) -> Option<&'static str> {
-    let heard = trace
-        .facts
-        .iter()
-        .any(|line| matches!(&line.fact, Fact::SchoolWordHeard { task, .. } if *task == Some(of)));
-    heard.then(|| {
-        if matched(trace, of) {
-            "matches"
-        } else {
-            "differs"
-        }
-    })
+    let last = heard(trace, |task| task == Some(of)).pop();
+    last.map(|matches| if matches { "matches" } else { "differs" })
 }

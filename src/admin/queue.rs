@@ -1,11 +1,11 @@
 //! What is under way: live notifications, letters that wait and why, and what people must do.
 
 use super::reads::Answer;
-use super::{calls, clocks};
+use super::{calls, clocks, damaged};
 use crate::referral::directory::Directory;
 use crate::referral::school::Urn;
 use crate::store::totals::Listed;
-use crate::store::{LastFailure, LiveLine, NotStored, QueueLine, Readers};
+use crate::store::{DAMAGED, LastFailure, LiveLine, NotStored, QueueLine, Readers};
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
@@ -28,10 +28,13 @@ pub(super) async fn queue(
         let failure = readers.find_failure(line).await?;
         deliveries.push(delivery(line, directory, failure.as_ref()));
     }
+    let damaged = live.iter().filter(|line| line.state == DAMAGED);
+    let damaged = damaged::shown(damaged.map(|line| line.notification.to_string()));
     let notifications = live.iter().map(|line| notification(line, directory));
     Ok(Answer::Found(json!({
         "now": now.to_string(),
         "notifications": notifications.collect::<Vec<_>>(),
+        "damaged": damaged,
         "deliveries": deliveries,
         "tasks": tasks.iter().map(calls::task).collect::<Vec<_>>(),
         "more": more,

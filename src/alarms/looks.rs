@@ -8,6 +8,7 @@ use super::senders::Senders;
 use crate::referral::alarm::AlarmKind;
 use crate::referral::expiry::Expiry;
 use crate::referral::post::ForceName;
+use crate::referral::route::RouteHealth;
 use crate::store::{NotStored, Round, Store, Stuck};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -43,6 +44,8 @@ pub struct Sources {
     pub forces: Vec<ForceName>,
     /// Certificates, lists and keys, as they were last found.
     pub expiries: watch::Receiver<Vec<Expiry>>,
+    /// What delivery knows of its routes.
+    pub health: watch::Receiver<Vec<RouteHealth>>,
     /// What the sweeper found last.
     pub stuck: watch::Receiver<Stuck>,
     /// What other stages know of, such as calls over capacity.
@@ -198,7 +201,8 @@ impl Looks {
             seq = next;
         }
         let waiting = readers.letters_waiting(now).await?;
-        Ok(self.roads.conditions(&waiting, now))
+        let health = self.sources.health.borrow();
+        Ok(self.roads.conditions(&waiting, &health, now))
     }
 
     async fn look_at_cases(&mut self, now: Timestamp) -> Seen {

@@ -1,7 +1,9 @@
-//! Whether relays can be reached: since when each route has been down, from how attempts ended. Pure.
+//! Whether relays can be reached and take letters: since when each route has been down, from how attempts
+//! ended, and since when only scouts go. Pure.
 
 use crate::referral::alarm::AlarmKind;
 use crate::referral::attempt::{AttemptResult, Phase};
+use crate::referral::route::RouteHealth;
 use crate::store::{AttemptSeen, Waiting};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -31,15 +33,29 @@ impl Roads {
         }
     }
 
-    /// What is wrong, given what waits.
-    pub(super) fn conditions(&self, waiting: &[Waiting], now: Timestamp) -> Vec<Condition> {
+    /// What is wrong, given what waits and what delivery knows of its routes.
+    ///
+    /// A route is down whose relay cannot be reached, or answers and takes nothing, so that only scouts go.
+    /// For one full mailbox nobody is woken: the second kind is among *every* route only while letters for
+    /// more than one mailbox wait. A suspended route has no alarm of its own, an operator has it in hand,
+    /// and it is no way out either.
+    pub(super) fn conditions(
+        &self,
+        waiting: &[Waiting],
+        health: &[RouteHealth],
+        now: Timestamp,
+    ) -> Vec<Condition> {
         let long = |since: Timestamp| now.duration_since(since) >= DOWN_AFTER;
-        let is_down = |waiting: &&Waiting| {
-            let since = self.down_since.get(&waiting.route);
-            since.is_some_and(|since| long(*since))
+        let away = |of: &Waiting| self.down_since.get(&of.route).is_some_and(|at| long(*at));
+        let takes_nothing = |of: &Waiting| {
+            let known = health.iter().find(|it| it.route.as_str() == of.route);
+            let since = known.and_then(|known| known.scouts_since);
+            since.is_some_and(long)
         };
-        let down: Vec<&Waiting> = waiting.iter().filter(is_down).collect();
-        let every = !down.is_empty() && down.len() == waiting.len();
+        let is_down = |of: &Waiting| !of.suspended && (away(of) || takes_nothing(of));
+        let is_no_way = |of: &Waiting| of.suspended || away(of) || of.many && takes_nothing(of);
+        let down: Vec<&Waiting> = waiting.iter().filter(|of| is_down(of)).collect();
+        let every = !down.is_empty() && waiting.iter().all(is_no_way);
         let every = every.then(|| (AlarmKind::EveryRouteDown, "routes".to_owned()));
         down.iter()
             .map(|waiting| (AlarmKind::RouteDown, waiting.route.clone()))
@@ -71,6 +87,7 @@ fn is_usable(attempt: &AttemptSeen) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::referral::school::RouteName;
 
     fn at(minute: i64) -> Timestamp {
         let start: Timestamp = "2026-11-23T02:00:00Z".parse().unwrap();
@@ -89,14 +106,21 @@ mod tests {
     fn waiting(routes: &[&str]) -> Vec<Waiting> {
         let waiting = routes.iter().map(|route| Waiting {
             route: (*route).to_owned(),
-            letters: 3,
-            since: at(0),
+            many: true,
+            suspended: false,
         });
         waiting.collect()
     }
 
     fn words(roads: &Roads, routes: &[&str], minute: i64) -> Vec<&'static str> {
-        let conditions = roads.conditions(&waiting(routes), at(minute));
+        words_of(roads, &waiting(routes), minute)
+    }
+
+    /// The relay of `school` takes nothing from minute 50 on.
+    fn words_of(roads: &Roads, waiting: &[Waiting], minute: i64) -> Vec<&'static str> {
+        let mut school = RouteHealth::new(RouteName::parse("school").unwrap(), 4);
+        school.scouts_since = (minute >= 50).then(|| at(50));
+        let conditions = roads.conditions(waiting, &[school], at(minute));
         conditions.iter().map(|(kind, _)| kind.word()).collect()
     }
 
@@ -124,5 +148,34 @@ mod tests {
             2,
             "our own fault says nothing"
         );
+    }
+    #[test]
+    fn a_relay_that_takes_nothing_is_down_and_wakes_nobody_for_one_mailbox() {
+        let roads = Roads::default();
+        assert_eq!(words(&roads, &["school"], 79), [""; 0]);
+        let both = ["route_down", "every_route_down"];
+        assert_eq!(words(&roads, &["school"], 80), both);
+        assert_eq!(words(&roads, &["school", "cjsm"], 80), ["route_down"]);
+        assert_eq!(
+            words(&roads, &["cjsm"], 80),
+            [""; 0],
+            "nothing waits for it"
+        );
+        let mut one = waiting(&["school"]);
+        one[0].many = false;
+        assert_eq!(words_of(&roads, &one, 80), ["route_down"]);
+    }
+
+    #[test]
+    fn a_suspended_route_hides_no_other_and_is_told_of_by_nobody() {
+        let mut roads = Roads::default();
+        roads.take(&ended("cjsm", 0, Phase::Connect, AttemptResult::Later));
+        let mut both = waiting(&["cjsm", "hub"]);
+        assert_eq!(words_of(&roads, &both, 30), ["route_down"], "a way is left");
+        both[1].suspended = true;
+        let every = ["route_down", "every_route_down"];
+        assert_eq!(words_of(&roads, &both, 30), every);
+        both[0].suspended = true;
+        assert_eq!(words_of(&roads, &both, 30), [""; 0], "in hand");
     }
 }

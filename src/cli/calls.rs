@@ -5,7 +5,7 @@ use super::args::{CallCommand, CallEnded};
 use super::exit::Exit;
 use super::output::Output;
 use super::reading::{ask, tell};
-use super::texts::{and_more, harmless, lines, list, of, when, words};
+use super::texts::{and_damaged, and_more, harmless, lines, list, of, when, words};
 use super::{Stop, load, morning, script};
 use crate::admin::acts::Wished;
 use crate::admin::reads::Question;
@@ -122,14 +122,25 @@ fn next(found: &Value) -> String {
     lines(|text| {
         let count = |pointer| found.pointer(pointer).and_then(Value::as_u64).unwrap_or(0);
         let (open, claimed) = (count("/open"), count("/claimed"));
+        let more = match count("/for_supervisors") {
+            0 => String::new(),
+            more => format!("; {more} more need a supervisor"),
+        };
         let Some(call) = found.get("call").filter(|call| call.is_object()) else {
-            writeln!(text, "No call to make: {open} open, {claimed} taken on.")?;
+            writeln!(
+                text,
+                "No call to make: {open} open, {claimed} taken on{more}."
+            )?;
+            and_damaged(text, found)?;
             return writeln!(text, "Next: firstbell task list");
         };
         let own = found.get("own").and_then(Value::as_bool) == Some(true);
         let which = if own { "Yours" } else { "The next" };
-        writeln!(text, "{open} call(s) open, {claimed} taken on. {which}:")?;
-        one(text, call, of(found, "/now"))?;
+        writeln!(
+            text,
+            "{open} call(s) open, {claimed} taken on{more}. {which}:"
+        )?;
+        one(text, call, (of(found, "/now"), own))?;
         let task = of(call, "/task");
         if own {
             script::write(text, found, call)?;
@@ -146,16 +157,25 @@ fn next(found: &Value) -> String {
     })
 }
 
+fn if_wrong(value: &Value, pointer: &str) -> &'static str {
+    if is(value, pointer) {
+        ", WRONG: do not ring it"
+    } else {
+        ""
+    }
+}
+
 fn is(value: &Value, pointer: &str) -> bool {
     value.pointer(pointer).and_then(Value::as_bool) == Some(true)
 }
 
-fn one(text: &mut String, call: &Value, now: &str) -> std::fmt::Result {
+fn one(text: &mut String, call: &Value, (now, own): (&str, bool)) -> std::fmt::Result {
     let priority = call.get("priority").and_then(Value::as_u64).unwrap_or(2);
     let (task, wanted) = (of(call, "/task"), when(call, "/wanted_by"));
     let act_by = when(call, "/act_by");
     writeln!(text, "Call {task}, P{priority}, act by {act_by}")?;
-    if !is(call, "/due") {
+    // A school that rings us is not asked to wait.
+    if !is(call, "/due") && !own {
         writeln!(text, "  not before {wanted}")?;
     }
     let (urn, name) = (of(call, "/school/urn"), of(call, "/school/name"));
@@ -165,14 +185,19 @@ fn one(text: &mut String, call: &Value, now: &str) -> std::fmt::Result {
         Some(opens) => writeln!(text, ", closed now; opens {opens}")?,
         None => writeln!(text)?,
     }
-    let register = of(call, "/school/register_number");
-    writeln!(text, "  the register's number: {register}")?;
+    writeln!(text, "  ring {}", of(call, "/number"))?;
+    let (register, wrong) = (
+        of(call, "/school/register_number"),
+        if_wrong(call, "/school/register_number_is_wrong"),
+    );
+    writeln!(text, "  the register's number: {register}{wrong}")?;
     for contact in list(call, "/contacts") {
         let (role, name) = (of(contact, "/role"), of(contact, "/name"));
         if contact.get("do_not_speak_to").and_then(Value::as_bool) == Some(true) {
             writeln!(text, "  do not speak to {role}: {name}")?;
         } else {
-            writeln!(text, "  {role}: {name}  {}", of(contact, "/phone"))?;
+            let (phone, wrong) = (of(contact, "/phone"), if_wrong(contact, "/number_is_wrong"));
+            writeln!(text, "  {role}: {name}  {phone}{wrong}")?;
         }
     }
     for child in list(call, "/children") {
@@ -188,6 +213,7 @@ fn one(text: &mut String, call: &Value, now: &str) -> std::fmt::Result {
             writeln!(text, "    {reasons}")?;
         }
     }
+    and_damaged(text, call)?;
     for earlier in list(call, "/earlier") {
         let (at, who) = (when(earlier, "/at"), of(earlier, "/who"));
         writeln!(text, "  {at}: {} by {who}", of(earlier, "/outcome"))?;

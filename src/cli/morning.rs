@@ -5,7 +5,7 @@ use super::exit::Exit;
 use super::output::Output;
 use super::reading::tell;
 use super::tasks;
-use super::texts::{and_more, lines, list, of, when};
+use super::texts::{and_damaged, and_more, lines, list, of, when};
 use crate::admin::reads::Question;
 use serde_json::Value;
 use std::fmt::{self, Write};
@@ -63,6 +63,7 @@ fn one_force(text: &mut String, force: &Value) -> fmt::Result {
     if mornings.is_empty() {
         writeln!(text, "  no school has to be rung")?;
     }
+    and_damaged(text, force)?;
     if force.get("cut").and_then(Value::as_bool) == Some(true) {
         writeln!(text, "  and more than were counted")?;
     }

@@ -102,7 +102,7 @@ fn one(text: &mut String, route: &Value) -> std::fmt::Result {
         let since = when(route, "/scouts_since");
         writeln!(
             text,
-            "  takes nothing since {since}: one letter at a time is tried"
+            "  takes nothing since {since}: one letter at a time is tried; down after half an hour"
         )?;
     }
     if is_there(route, "/suspended") {

@@ -33,6 +33,13 @@ pub(super) fn write(text: &mut String, found: &Value, call: &Value) -> fmt::Resu
     )?;
     match of(call, "/word") {
         "matches" => writeln!(text, "   The words match.")?,
+        "differs" if tries_left(call) > 0 => {
+            writeln!(
+                text,
+                "   THE WORDS DO NOT MATCH: ask for them again, and tell nobody before they do."
+            )?;
+            return writeln!(text, "   firstbell call word {task}");
+        }
         "differs" => {
             writeln!(text, "   THE WORDS DO NOT MATCH: go no further.")?;
             return writeln!(text, "   firstbell call outcome {task} will_not_talk");
@@ -80,6 +87,11 @@ fn one_child(text: &mut String, child: &Value, task: &str) -> fmt::Result {
         text,
         "6. \"Please read back the surname, the day and these:\" {reference}, {code}."
     )
+}
+
+fn tries_left(call: &Value) -> u64 {
+    let left = call.get("word_tries_left").and_then(Value::as_u64);
+    left.unwrap_or(0)
 }
 
 /// The first who may be spoken to.

@@ -47,6 +47,19 @@ pub(super) fn and_more(text: &mut String, found: &Value, pointer: &str) -> std::
     }
 }
 
+/// What could not be read is named, and hides nothing else.
+pub(super) fn and_damaged(text: &mut String, found: &Value) -> std::fmt::Result {
+    let count = found.pointer("/damaged/count").and_then(Value::as_u64);
+    match count {
+        None | Some(0) => Ok(()),
+        Some(count) => writeln!(
+            text,
+            "  {count} damaged record(s), which need an engineer: {}",
+            words(found, "/damaged/notifications")
+        ),
+    }
+}
+
 /// How many there are of one of several lists, those left out included.
 fn count(found: &Value, name: &str) -> u64 {
     let shown = u64::try_from(list(found, &format!("/{name}")).len()).unwrap_or(u64::MAX);
@@ -290,6 +303,7 @@ pub(super) fn queue(found: &Value) -> String {
             writeln!(text, "  {id}  {state}  {school}  act by {act_by}, {left}")?;
         }
         and_more(text, found, "/more/notifications")?;
+        and_damaged(text, found)?;
         let deliveries = list(found, "/deliveries");
         writeln!(text, "{} letter(s) on their way", count_of("deliveries"))?;
         for line in deliveries {

@@ -5,6 +5,7 @@ use super::{NoAnswer, bad, certificates, send, unavailable};
 use http_body_util::Full;
 use hyper::Request;
 use hyper::body::Bytes;
+use jiff::Timestamp;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
 use std::path::{Path, PathBuf};
@@ -69,6 +70,8 @@ pub struct PeerSettings {
     pub ca: Option<PathBuf>,
     /// A file whose first line is sent as a bearer token (RFC 6750).
     pub token: Option<PathBuf>,
+    /// When the token expires, as far as the settings say.
+    pub token_expires: Option<Timestamp>,
 }
 
 /// A peer whose files were read.

@@ -8,9 +8,11 @@ use super::{AlarmSettings, HeartbeatSettings};
 use crate::alarms::{LaneSettings, MailSettings, Pace};
 use crate::client::peer::{HttpsUrl, PeerSettings};
 use crate::delivery::{self, Limits, Login, Roots, Route};
+use crate::referral::london;
 use crate::referral::school::RouteName;
 use crate::tls::TlsFloor;
-use jiff::SignedDuration;
+use jiff::civil::{Date, Time};
+use jiff::{SignedDuration, Timestamp};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -32,7 +34,9 @@ impl Sources<'_> {
         let alarms = Alarms::read(&view)?;
         pair(&view, "mail_to", "mail_host");
         pair(&view, "mail_user", "mail_password_file");
+        needs(&view, "mail_password_expires", "mail_password_file");
         needs(&view, "webhook_token_file", "webhook_url");
+        needs(&view, "webhook_token_expires", "webhook_token_file");
         if let Some(host) = &alarms.mail_host {
             apart(&view, "mail_host", (host, alarms.mail_port), routes);
         }
@@ -73,6 +77,7 @@ impl Sources<'_> {
                 url,
                 ca,
                 token: None,
+                token_expires: None,
             },
             every,
         }))
@@ -105,6 +110,7 @@ fn lane(alarms: Alarms, gateway: &Gateway) -> Option<LaneSettings> {
                 login: login.map(|(user, password_file)| Login {
                     user,
                     password_file,
+                    expires: alarms.mail_password_expires.map(begin),
                 }),
                 connections: 1,
                 idle: LIMIT,
@@ -122,8 +128,10 @@ fn lane(alarms: Alarms, gateway: &Gateway) -> Option<LaneSettings> {
             to,
         }),
     };
+    let token_expires = alarms.webhook_token_expires.map(begin);
     let peer = |url: HttpsUrl, roots: Roots, token: Option<PathBuf>| PeerSettings {
         url,
+        token_expires,
         ca: match roots {
             Roots::System => None,
             Roots::Private(path) => Some(path),
@@ -150,13 +158,18 @@ fn apart(view: &View<'_>, key: &str, (host, port): (&str, u16), routes: &[delive
     }
 }
 
+/// What expires on a day is counted as expired from its beginning.
+pub(super) fn begin(day: Date) -> Timestamp {
+    london::instant(day, Time::midnight())
+}
+
 /// Notes one of two keys that is given without the other.
 pub(super) fn pair(view: &View<'_>, one: &str, other: &str) {
     needs(view, one, other);
     needs(view, other, one);
 }
 
-fn needs(view: &View<'_>, one: &str, other: &str) {
+pub(super) fn needs(view: &View<'_>, one: &str, other: &str) {
     if view.has(one) && !view.has(other) {
         view.fault(one, &format!("needs {other}"));
     }

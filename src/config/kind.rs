@@ -3,7 +3,7 @@
 use crate::client::peer::HttpsUrl;
 use crate::referral::school::{Address, LaCode, RouteName};
 use crate::replies::smtp::Network;
-use jiff::civil::Time;
+use jiff::civil::{Date, Time};
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use toml::de::DeValue;
@@ -77,6 +77,8 @@ pub(super) enum Kind {
     UnixUser,
     /// A time of day.
     Clock,
+    /// A day.
+    Day,
     /// A route's name.
     Route,
 }
@@ -126,6 +128,7 @@ impl Kind {
             Self::LaCode => "a local authority's three-digit code".to_owned(),
             Self::UnixUser => "a login name".to_owned(),
             Self::Clock => "a time of day in London, such as \"06:30\"".to_owned(),
+            Self::Day => "a day, such as \"2027-03-31\"".to_owned(),
             Self::Route => "the name of a route".to_owned(),
         }
     }
@@ -170,6 +173,7 @@ impl Kind {
             Self::LaCode => text(&|text| LaCode::parse(text).is_some()),
             Self::UnixUser => text(&unix_user),
             Self::Clock => text(&|text| clock(text).is_some()),
+            Self::Day => text(&|text| day(text).is_some()),
             Self::Route => text(&|text| RouteName::parse(text).is_some()),
         }
     }
@@ -245,6 +249,16 @@ pub(super) fn clock(text: &str) -> Option<Time> {
         return None;
     }
     Time::new(hour.parse().ok()?, minute.parse().ok()?, 0, 0).ok()
+}
+
+/// Reads `2027-03-31`.
+pub(super) fn day(text: &str) -> Option<Date> {
+    let pattern = |(at, byte): (usize, u8)| match at {
+        4 | 7 => byte == b'-',
+        _ => byte.is_ascii_digit(),
+    };
+    let fits = text.len() == 10 && text.bytes().enumerate().all(pattern);
+    fits.then(|| text.parse().ok()).flatten()
 }
 
 /// Reads 64 hexadecimal digits.

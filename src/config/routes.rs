@@ -1,6 +1,6 @@
 //! Delivery and its routes.
 
-use super::alarms::pair;
+use super::alarms::{begin, needs, pair};
 use super::assemble::Sources;
 use super::fault::ConfigWarning;
 use super::keys::{Delivery, Gateway, Route};
@@ -56,6 +56,7 @@ impl Sources<'_> {
         let route = Route::read(&view)?;
         pair(&view, "client_certificate_file", "client_key_file");
         pair(&view, "user", "password_file");
+        needs(&view, "password_expires", "password_file");
         if route.body_timeout_s > route.attempt_timeout_s {
             view.fault_order("body_timeout_s", "attempt_timeout_s");
         }
@@ -78,6 +79,7 @@ impl Sources<'_> {
                 delivery::Login {
                     user,
                     password_file,
+                    expires: route.password_expires.map(begin),
                 }
             }),
             connections: route.connections,

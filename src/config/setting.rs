@@ -1,6 +1,6 @@
 //! The types that settings have, made from values that their kind has admitted.
 
-use super::kind::{Given, clock, digest};
+use super::kind::{Given, clock, day, digest};
 use crate::admin::Role as OperatorRole;
 use crate::client::peer::HttpsUrl;
 use crate::config::LogFormat;
@@ -13,7 +13,7 @@ use crate::replies::mailbox::{After, Protocol};
 use crate::replies::smtp::Network;
 use crate::tls::TlsFloor;
 use jiff::SignedDuration;
-use jiff::civil::Time;
+use jiff::civil::{Date, Time};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -62,6 +62,7 @@ from_text! {
     LaCode = |text| LaCode::parse(text);
     RouteName = |text| Self::parse(text);
     Time = |text| clock(text);
+    Date = |text| day(text);
     Roots = |text| Some(match text.as_str() {
         SYSTEM_ROOTS => Self::System,
         path => Self::Private(PathBuf::from(path)),

@@ -140,12 +140,14 @@ impl Gate {
                 places,
                 others: 0,
                 again,
+                scout: self.scouts.turn(),
                 safe_before: Some(civil.checked_add(LITTLE_SLACK).unwrap_or(Timestamp::MAX)),
             },
             open => Room {
                 places: open,
                 others: self.for_others(),
                 again,
+                scout: self.scouts.turn(),
                 safe_before: None,
             },
         };
@@ -476,8 +478,8 @@ mod tests {
         assert!(gate.knocking(at(1)), "it is written down");
         assert_eq!(gate.next(at(1), evening()), Do::Wait(Some(at(10))));
         assert_eq!(gate.next(at(11), evening()), Do::Knock, "the first hangs");
-        let tells = [60, 61].map(|second| gate.knocking(at(second)));
-        assert_eq!(tells, [false, true], "once a minute");
+        let tells = [300, 301].map(|second| gate.knocking(at(second)));
+        assert_eq!(tells, [false, true], "once in five minutes");
         gate.knocked(None, (at(1), evening()), 0);
         let Do::Claim { room, alone } = gate.next(at(1), evening()) else {
             panic!("one letter");

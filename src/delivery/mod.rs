@@ -18,6 +18,7 @@ pub use crate::tls::Roots;
 use crate::referral::retry::RetrySettings;
 use crate::referral::school::{Address, RouteName};
 use crate::tls::TlsFloor;
+use jiff::Timestamp;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -46,6 +47,8 @@ pub struct Login {
     pub user: String,
     /// File that holds the password.
     pub password_file: PathBuf,
+    /// When the password expires, as far as the settings say.
+    pub expires: Option<Timestamp>,
 }
 
 /// Time limits of one attempt, by phase and whole (RFC 5321 4.5.3.2 gives the upper bounds).

@@ -5,8 +5,10 @@
 //! ([`crate::referral::retry`]): a relay that is well for a quarter of a minute only must be found. A
 //! relay that is ill answers all letters so, and thousands would each knock every few seconds. So after
 //! a few failures in a row, with nothing taken between them, only one of the letters that were tried
-//! before goes each five to ten seconds: the scout, whichever has been due longest, so that one full
-//! mailbox is not all that is ever tried. As soon as a relay takes something, all that are due follow.
+//! before goes each five to ten seconds: the scout. Each second one is a letter whose last safe moment
+//! comes within the hour, each fourth one that had fewer than three attempts, and each fourth whichever has
+//! been due longest: what is urgent does not queue behind thousands that are not, and no full mailbox is
+//! all that is ever tried. As soon as a relay takes something, all that are due follow.
 //! What was never tried goes as ever: a relay that greylists must see each letter once before its clock
 //! starts.
 //!
@@ -16,6 +18,7 @@
 
 use super::breaker::part;
 use crate::referral::attempt::{AttemptResult, Attempted, Phase};
+use crate::store::Scout;
 use std::time::Duration;
 
 /// So many failures in a row, and nothing taken between them, are the relay's and not a letter's.
@@ -32,6 +35,8 @@ pub(super) struct Scouts {
     failures: u32,
     /// The next scout goes then.
     next: Duration,
+    /// Scouts so far.
+    sent: u32,
 }
 
 /// Which letters may go that were tried before.
@@ -61,8 +66,22 @@ impl Scouts {
         }
     }
 
+    /// Whose turn it is to be the next scout.
+    pub(super) fn turn(&self) -> Scout {
+        match self.sent % 4 {
+            1 => Scout::Few,
+            3 => Scout::LongestDue,
+            _ => Scout::Soon,
+        }
+    }
+
     /// A letter that was tried before went.
     pub(super) fn sent(&mut self, now: Duration, random: u64) {
+        self.sent = self.sent.wrapping_add(1);
+        self.wait(now, random);
+    }
+
+    fn wait(&mut self, now: Duration, random: u64) {
         let half = BETWEEN / 2;
         self.next = now.saturating_add(half).saturating_add(part(half, random));
     }
@@ -78,7 +97,7 @@ impl Scouts {
             (AttemptResult::Later | AttemptResult::Unknown, _) => {
                 self.failures = self.failures.saturating_add(1);
                 if self.failures == FAILURES_UNTIL_SCOUTS {
-                    self.sent(now, random);
+                    self.wait(now, random);
                 }
             }
         }
@@ -136,6 +155,18 @@ mod tests {
         assert_eq!(scouts.may(at(115)), Again::Scout);
         scouts.ended(&taken, at(107), 0);
         assert_eq!(scouts.may(at(107)), Again::All);
+    }
+
+    #[test]
+    fn what_is_urgent_has_each_second_turn_and_nobody_none() {
+        let mut scouts = Scouts::default();
+        let turns = [(); 8].map(|()| {
+            let turn = scouts.turn();
+            scouts.sent(at(1), 0);
+            turn
+        });
+        let round = [Scout::Soon, Scout::Few, Scout::Soon, Scout::LongestDue];
+        assert_eq!(turns.as_chunks().0, [round; 2]);
     }
 
     #[test]

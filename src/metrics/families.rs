@@ -60,10 +60,11 @@ families! {
     "firstbell_tasks_open" Gauge ["kind"] "What people must do and have not done.";
     "firstbell_alarms_open" Gauge ["kind", "severity"] "Alarms that are not over.";
     "firstbell_route_breaker" Gauge ["route", "state"] "Whether letters are handed to a route's relay: 1 for the state it is in.";
+    "firstbell_route_scouts_seconds" Gauge ["route"] "For how long a route's relay has answered and taken nothing, so that only scouts go; nought while letters go.";
     "firstbell_route_waiting" Gauge ["route"] "Letters that wait for a route.";
     "firstbell_route_oldest_waiting_seconds" Gauge ["route"] "For how long the first of them has been due.";
     "firstbell_route_slack_seconds" Gauge ["route"] "Until the soonest last safe moment for mail among them; below nought it is past.";
-    "firstbell_certificate_days_left" Gauge ["certificate"] "Until a certificate of ours ends.";
+    "firstbell_certificate_days_left" Gauge ["certificate"] "Until a certificate, list, key, password or token of ours ends.";
     "firstbell_mailbox_read_age_seconds" Gauge ["mailbox"] "Since a mailbox that answers come to was read, or the start.";
     "firstbell_referrals_accepted_total" Counter [] "Referrals accepted.";
     "firstbell_posts_refused_total" Counter ["status"] "Posts of known forces that were refused and kept.";

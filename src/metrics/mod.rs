@@ -51,6 +51,8 @@ pub struct RouteSnapshot {
     pub name: String,
     /// Its breaker.
     pub breaker: Breaker,
+    /// While its relay answers and takes nothing: since when.
+    pub scouts_since: Option<Timestamp>,
 }
 
 /// What the daemon knows beside the database.
@@ -180,12 +182,16 @@ fn put_route(
             flag(state == route.breaker),
         );
     }
+    let long = |since: Option<Timestamp>| {
+        since.map_or(0.0, |since| {
+            now.duration_since(since).as_secs_f64().max(0.0)
+        })
+    };
+    let ill = long(route.scouts_since);
+    page.put("firstbell_route_scouts_seconds", &name, ill);
     let waiting = figures.map_or(0, |figures| figures.waiting);
     page.put_whole("firstbell_route_waiting", &name, waiting);
-    let since = figures.and_then(|figures| figures.due_since);
-    let age = since.map_or(0.0, |since| {
-        now.duration_since(since).as_secs_f64().max(0.0)
-    });
+    let age = long(figures.and_then(|figures| figures.due_since));
     page.put("firstbell_route_oldest_waiting_seconds", &name, age);
     if let Some(last_safe_at) = figures.and_then(|figures| figures.last_safe_at) {
         let slack = last_safe_at.duration_since(now).as_secs_f64();
@@ -195,4 +201,29 @@ fn put_route(
 
 fn flag(is: bool) -> f64 {
     if is { 1.0 } else { 0.0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relay_that_takes_nothing_shows_for_how_long() {
+        let now: Timestamp = "2026-11-23T03:00:00Z".parse().unwrap();
+        let shown = |scouts_since| {
+            let route = RouteSnapshot {
+                name: "cjsm".to_owned(),
+                breaker: Breaker::Closed,
+                scouts_since,
+            };
+            let mut page = Page::new();
+            put_route(&mut page, &route, None, now);
+            page.text()
+        };
+        let line =
+            |seconds| format!("firstbell_route_scouts_seconds{{route=\"cjsm\"}} {seconds}\n");
+        let ill = shown(Some(now - jiff::SignedDuration::from_mins(31)));
+        assert!(ill.contains(&line(1860)), "{ill}");
+        assert!(shown(None).contains(&line(0)));
+    }
 }

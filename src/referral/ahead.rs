@@ -49,6 +49,16 @@ pub struct Ahead {
 }
 
 impl Ahead {
+    /// Of a case whose record is damaged: nothing is known but by when it had to be acted on.
+    pub fn unknown(act_by: Timestamp, now: Timestamp) -> Self {
+        Self {
+            last_safe_at: act_by,
+            slack: act_by.duration_since(now),
+            steps: Vec::new(),
+            at_risk: None,
+        }
+    }
+
     /// Of a case, at `now`.
     pub fn of(case: &Case, now: Timestamp) -> Self {
         let first = call_comes_first(case);

@@ -2,6 +2,10 @@
 
 use super::post::words;
 
+/// How often a school may be asked for its word on one call: two people have mislaid or misread a card
+/// before a third guess is one.
+pub const SCHOOL_WORD_TRIES: usize = 3;
+
 words! {
     /// What a person's reply says (`letters.md`, reading answers).
     Verdict {
@@ -59,8 +63,10 @@ words! {
     SchoolWord {
         /// It matches.
         Matches = "matches",
-        /// It does not, or they had none: `voice, unverified`.
+        /// They had none, or were not asked: `voice, unverified`.
         Unverified = "unverified",
+        /// The last that was heard does not match, and a supervisor says that they were told.
+        Differs = "differs",
     }
 }
 

@@ -265,6 +265,12 @@ pub fn call_comes_first(case: &Case) -> bool {
     time::comes_first(case, case.hold.is_some())
 }
 
+/// When a case's ladder will ring its school by itself; none once it has asked for that, or while nobody is
+/// to be rung.
+pub fn call_ahead(case: &Case, now: Timestamp) -> Option<Timestamp> {
+    time::rings_at(case, now)
+}
+
 /// What has not left is stopped, and what a person was to do about it is no longer to be done; what
 /// has left cannot be called back here.
 fn ending(case: &Case) -> Vec<Decision> {

@@ -1,4 +1,4 @@
-//! What ends by itself: certificates, lists and keys that stop counting on a day.
+//! What ends by itself: certificates, lists, keys, passwords and tokens that stop counting on a day.
 
 use super::alarm::AlarmKind;
 use super::post::words;
@@ -22,6 +22,12 @@ words! {
         RouteAuthority = "route_authority",
         /// The certificate that a route's relay showed last.
         RelayCertificate = "relay_certificate",
+        /// Our password at a route's relay, as far as the settings say when it ends.
+        RoutePassword = "route_password",
+        /// Our password at the alarms' relay, likewise.
+        AlarmsPassword = "alarms_password",
+        /// The token that the webhook takes alarms by, likewise.
+        WebhookToken = "webhook_token",
         /// The key that signs letters.
         SigningKey = "signing_key",
     }
@@ -78,6 +84,9 @@ impl Expiry {
             | ExpiryWhat::MailInCertificate
             | ExpiryWhat::RouteCertificate
             | ExpiryWhat::RouteAuthority
+            | ExpiryWhat::RoutePassword
+            | ExpiryWhat::AlarmsPassword
+            | ExpiryWhat::WebhookToken
             | ExpiryWhat::SigningKey => expired.or(last_days).or(expiring),
         }
     }
@@ -136,6 +145,13 @@ mod tests {
                 Some(AlarmKind::CertificateLastDays),
             ),
             (ExpiryWhat::RouteCertificate, 3, soon),
+            (ExpiryWhat::RoutePassword, 30, soon),
+            (ExpiryWhat::AlarmsPassword, 0, ended),
+            (
+                ExpiryWhat::WebhookToken,
+                2,
+                Some(AlarmKind::CertificateLastDays),
+            ),
             (ExpiryWhat::RouteCertificate, 30, soon),
             (ExpiryWhat::RouteCertificate, 31, None),
             (ExpiryWhat::RelayCertificate, -1, soon),

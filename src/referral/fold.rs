@@ -90,6 +90,12 @@ impl Case {
         }
     }
 
+    /// Whether only supervisors may see it and act on it: a sensitive party is involved. It was posted so,
+    /// and stays so.
+    pub fn restricted(&self) -> bool {
+        self.reasons.contains(&RouteReason::SensitiveParty)
+    }
+
     /// Whether a person's reply waits to be read: nothing climbs meanwhile.
     pub fn reading(&self) -> bool {
         self.live() && self.people.reading()

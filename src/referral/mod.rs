@@ -26,6 +26,7 @@ mod stretches;
 pub mod pupil_day;
 pub mod deadline;
 pub mod ladder;
+pub mod telephone;
 pub mod policy;
 pub mod plan;
 pub mod attempt;

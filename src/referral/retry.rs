@@ -105,15 +105,17 @@ fn doubled(first: Duration, times: u32) -> Duration {
     first.saturating_mul(2_u32.saturating_pow(times))
 }
 
-/// A point of the wait, to the microsecond, which is what the store keeps.
+/// A point of the wait.
 fn drawn_below(wait: Duration, random: u64) -> Duration {
     let micros = u64::try_from(wait.as_micros()).unwrap_or(u64::MAX);
     let drawn = (u128::from(micros) * u128::from(random)) >> 64;
     Duration::from_micros(u64::try_from(drawn).unwrap_or(u64::MAX))
 }
 
+/// To the microsecond, which is what facts and rows keep of an instant.
 fn later(now: Timestamp, wait: Duration) -> Timestamp {
-    now.checked_add(wait).unwrap_or(Timestamp::MAX)
+    let whole = u64::try_from(wait.as_micros()).map_or(wait, Duration::from_micros);
+    now.checked_add(whole).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]
@@ -163,6 +165,26 @@ mod tests {
             let doubled = SETTINGS.first.saturating_mul(2_u32.saturating_pow(attempts.max(1) - 1));
             let wait = Duration::try_from(next.duration_since(now)).unwrap();
             prop_assert!(wait <= SETTINGS.longest.min(doubled));
+        }
+    }
+
+    proptest! {
+        /// What is decided is what is read back: a part of a microsecond would be lost between them.
+        #[test]
+        fn every_wait_ends_on_a_microsecond(
+            times in 0_u32..9,
+            left_us in -1_000_000_i64..100_000_000_000,
+            random in any::<u64>(),
+        ) {
+            let now = at("2026-11-22T19:05:00Z");
+            let act_by = now + SignedDuration::from_micros(left_us);
+            for next in [
+                next_attempt(&SETTINGS, times, now, Some(act_by), random),
+                in_doubt_again(&SETTINGS, times, now, act_by),
+                soon_again(now, random),
+            ] {
+                prop_assert_eq!(next.subsec_nanosecond() % 1_000, 0, "{}", next);
+            }
         }
     }
 

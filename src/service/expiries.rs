@@ -1,4 +1,5 @@
-//! When our certificates, lists and keys end: read from the files that the settings name.
+//! When our certificates, lists and keys end: read from the files that the settings name; and when our
+//! passwords and tokens do, as the settings say.
 
 use crate::config::Config;
 use crate::delivery::Roots;
@@ -23,6 +24,7 @@ pub(super) async fn expiries(config: &Config, signer: &Signer, now: Timestamp) -
             not_after,
         }));
     }
+    found.extend(secrets(config));
     let signing = match signer.valid_until(now) {
         // It has ended, or has not begun: no letter is signed now.
         None if !signer.may_sign_at(now) => Some(now),
@@ -34,6 +36,30 @@ pub(super) async fn expiries(config: &Config, signer: &Signer, now: Timestamp) -
         not_after,
     }));
     found
+}
+
+/// Passwords and tokens do not say when they end: whoever was given them does, in the settings.
+fn secrets(config: &Config) -> Vec<Expiry> {
+    let expiry = |what, route: Option<&RouteName>, not_after: Option<Timestamp>| {
+        Some(Expiry {
+            what,
+            route: route.cloned(),
+            not_after: not_after?,
+        })
+    };
+    let routes = config.delivery.routes.iter().filter_map(|route| {
+        let login = route.login.as_ref()?;
+        expiry(ExpiryWhat::RoutePassword, Some(&route.name), login.expires)
+    });
+    let lane = &config.alarms.lane;
+    let mail = lane.mail.as_ref().and_then(|mail| {
+        let login = mail.route.login.as_ref()?;
+        expiry(ExpiryWhat::AlarmsPassword, None, login.expires)
+    });
+    let webhook = lane.webhook.as_ref();
+    let webhook =
+        webhook.and_then(|webhook| expiry(ExpiryWhat::WebhookToken, None, webhook.token_expires));
+    routes.chain(mail).chain(webhook).collect()
 }
 
 /// What relays showed of themselves.

@@ -62,6 +62,7 @@ pub(super) async fn start(
     let sources = Sources {
         forces: config.policies.keys().cloned().collect(),
         expiries: expiries.clone(),
+        health: health.clone(),
         stuck: stuck.clone(),
         others: means.others,
         beat,
@@ -91,17 +92,7 @@ pub(super) async fn start(
         admin::serve(means.socket, for_admin, who, watched, ways, until).await;
         ("admin", Ok(()))
     });
-    if let Some(heartbeat) = &config.heartbeat {
-        let (peer, every) = (&heartbeat.peer, heartbeat.every);
-        let limits = (beat, config.delivery.poll);
-        let pulses = store.pulses().clone();
-        let heartbeat = Heartbeat::new(peer, every, pulses, limits).map_err(LaneFault::from)?;
-        let until = late.clone();
-        besides.spawn(async move {
-            heartbeat.run(until).await;
-            ("heartbeat", Ok(()))
-        });
-    }
+    start_heartbeat(config, store, late, &mut besides)?;
     if let Some(listener) = means.metrics {
         let source = metrics::Source {
             store: store.clone(),
@@ -121,6 +112,27 @@ pub(super) async fn start(
         ("heart", Ok(()))
     });
     Ok((sweeper, besides))
+}
+
+/// The external heartbeat, where one is called.
+fn start_heartbeat(
+    config: &Config,
+    store: &Store,
+    late: &watch::Receiver<bool>,
+    besides: &mut JoinSet<End>,
+) -> Result<(), ServiceFault> {
+    if let Some(heartbeat) = &config.heartbeat {
+        let (peer, every) = (&heartbeat.peer, heartbeat.every);
+        let limits = (beat(), config.delivery.poll);
+        let pulses = store.pulses().clone();
+        let heartbeat = Heartbeat::new(peer, every, pulses, limits).map_err(LaneFault::from)?;
+        let until = late.clone();
+        besides.spawn(async move {
+            heartbeat.run(until).await;
+            ("heartbeat", Ok(()))
+        });
+    }
+    Ok(())
 }
 
 /// What metrics show beside the database. Of several that go by one name the first to end counts.
@@ -155,6 +167,7 @@ fn snapshot(health: &RouteHealth) -> metrics::RouteSnapshot {
             BreakerState::Open => metrics::Breaker::Open,
             BreakerState::HalfOpen => metrics::Breaker::HalfOpen,
         },
+        scouts_since: health.scouts_since,
     }
 }
 

@@ -2,6 +2,7 @@
 //! several notifications. An act that comes too late is refused with what is so already, by whom and
 //! since when.
 
+mod again;
 mod calls;
 mod endings;
 mod first;
@@ -13,7 +14,7 @@ mod tasks;
 mod views;
 
 pub(super) use first::actor as operator_actor;
-pub use views::{CallMember, EarlierCall, OpenCall};
+pub use views::{CallCounts, CallMember, EarlierCall, OpenCall};
 
 use super::alarms;
 use super::tx::{Fault, Tx};
@@ -220,6 +221,8 @@ fn shown(at: &Timestamp) -> String {
 
 type Acted = Result<Vec<NotificationId>, NotActed>;
 
+#[cfg(test)]
+pub(super) use again::STATEMENTS as AGAIN;
 #[cfg(test)]
 pub(super) use calls::STATEMENTS as CALLS;
 #[cfg(test)]

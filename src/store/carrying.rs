@@ -3,8 +3,8 @@
 use super::addresses::sharing;
 use super::nudges::{Nudged, add_member, nudges};
 use super::rows::notification_ids;
-use super::tasks;
 use super::tx::{By, Fault, Tx};
+use super::{numbers, tasks};
 use crate::referral::decide::{Decision, RerouteTo};
 use crate::referral::fact::{Fact, Message, Settlement, TaskKind};
 use crate::referral::fold::Case;
@@ -77,6 +77,30 @@ impl Carried {
         facts.extend(nudged.facts);
     }
 
+    /// A task, as earlier calls leave it; none where it is asked for already.
+    async fn asked(
+        &mut self,
+        tx: &mut Tx<'_>,
+        case: &Case,
+        wished: (TaskKind, Timestamp),
+        by: &By,
+    ) -> Result<Option<Fact>, Fault> {
+        let Some((kind, wanted_by)) = numbers::asked_for(tx, case, wished, by).await? else {
+            return Ok(None);
+        };
+        let same = |row: &NewRow| matches!(row, NewRow::Task { kind: known, .. } if *known == kind);
+        if self.rows.iter().any(same) {
+            return Ok(None);
+        }
+        let task = tasks::open_or_new(tx, case, kind, by).await?;
+        self.rows.push(NewRow::Task {
+            task,
+            kind,
+            wanted_by,
+        });
+        Ok(Some(task_opened(task, kind, wanted_by)))
+    }
+
     fn blocked(&mut self, contacts: impl Iterator<Item = ContactId>) {
         for contact in contacts {
             self.rows.push(NewRow::Block(contact));
@@ -124,15 +148,8 @@ pub(super) async fn carry_out(
                 not_before,
             } => queued_again(case, delivery, after_attempt, not_before)?,
             Decision::OpenTask { kind, wanted_by } => {
-                let wanted_by =
-                    tasks::can_be_done_from(tx, case, (kind, wanted_by), by.force.as_ref());
-                let task = tasks::open_or_new(tx, case, kind, by).await?;
-                carried.rows.push(NewRow::Task {
-                    task,
-                    kind,
-                    wanted_by,
-                });
-                task_opened(task, kind, wanted_by)
+                facts.extend(carried.asked(tx, case, (kind, wanted_by), by).await?);
+                continue;
             }
             Decision::SettleTask { task, settlement } => {
                 carried.rows.push(NewRow::TaskEnded(task));

@@ -1,6 +1,7 @@
 //! What alarms are raised by, as far as the database knows it: cases with nobody to notify, calls that
 //! nobody takes on, letters that wait for their route, and how attempts fared.
 
+use super::carrying::LANE_LETTERS;
 use super::cases::read_fact;
 use super::tx::Fault;
 use super::views::instant;
@@ -20,7 +21,9 @@ const NOBODY: &str = "SELECT id FROM notification WHERE live = 1 AND hold = 'nob
 const CALENDAR: &str = "SELECT n.id FROM notification n CROSS JOIN fact f ON f.stream = n.id AND f.kind = 'deadline_set' WHERE n.live = 1 AND n.assumed = 1 AND instr(CAST(f.body AS TEXT), '\"calendar-without-pupil-days\"') > 0 ORDER BY n.act_by, n.id LIMIT +$1";
 const UNCLAIMED: &str = "SELECT id FROM task WHERE settled_at IS NULL AND kind = 'call_unclaimed' AND claimed_at IS NULL ORDER BY wanted_by, id LIMIT +$1";
 const QUIET: &str = "SELECT force FROM task WHERE settled_at IS NULL AND kind = 'check_sender_quiet' AND claimed_at IS NULL ORDER BY wanted_by, id LIMIT +$1";
-const WAITING: &str = "SELECT route, COUNT(*), MIN(not_before) FROM delivery WHERE state IN ('queued','in_doubt') AND quarantined = 0 AND not_before <= $1 GROUP BY route";
+// From one route to the next by the index, and no further among its letters than to a second mailbox: it is
+// asked every few seconds, most of all while tens of thousands wait.
+const WAITING: &str = "SELECT r.route, (SELECT COUNT(*) FROM (SELECT DISTINCT l.contact FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = r.route AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND d.lane = $2 AND (+d.not_before <= $1 OR d.attempts > 0) AND n.hold IS NULL LIMIT 2)), EXISTS (SELECT 1 FROM block b WHERE b.what = 'route' AND b.target = r.route AND b.lifted_at IS NULL AND b.since <= $1 AND (b.until IS NULL OR b.until > $1)) FROM (WITH RECURSIVE next(route) AS (SELECT MIN(route) FROM delivery WHERE state IN ('queued','in_doubt') AND quarantined = 0 UNION ALL SELECT (SELECT MIN(d.route) FROM delivery d WHERE d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND d.route > next.route) FROM next WHERE next.route IS NOT NULL) SELECT route FROM next WHERE route IS NOT NULL) r";
 const LAST_SEQ: &str = "SELECT COALESCE(MAX(seq), 0) FROM fact";
 const AT_OF: &str = "SELECT at FROM fact WHERE seq = $1";
 const ATTEMPTS: &str = "SELECT f.seq, f.kind, f.v, f.body, f.at, d.route FROM fact f LEFT JOIN delivery d ON d.id = json_extract(CAST(f.body AS TEXT), '$.delivery') WHERE f.seq > $1 AND f.seq <= $1 + $2 AND f.kind = 'attempt_ended' ORDER BY f.seq";
@@ -30,15 +33,16 @@ pub(super) const STATEMENTS: &[&str] = &[
     NOBODY, CALENDAR, UNCLAIMED, QUIET, WAITING, LAST_SEQ, AT_OF, ATTEMPTS,
 ];
 
-/// Letters that wait for one route and are due.
+/// A route that letters wait for, due or tried before; notes, nudges and cases that wait for a person are
+/// none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Waiting {
     /// The route.
     pub route: String,
-    /// How many.
-    pub letters: i64,
-    /// Since when the first of them is due.
-    pub since: Timestamp,
+    /// Whether they are for more than one mailbox: what none of them takes is not one full mailbox.
+    pub many: bool,
+    /// Whether it is suspended now.
+    pub suspended: bool,
 }
 
 /// How an attempt ended.
@@ -88,19 +92,25 @@ impl Readers {
         stored(read.await)
     }
 
-    /// Letters that are due and wait, by route.
+    /// The routes that letters wait for.
     pub async fn letters_waiting(&self, now: Timestamp) -> Result<Vec<Waiting>, NotStored> {
         let read = async {
-            let query = sqlx::query(WAITING).bind(now.as_microsecond());
+            let query = sqlx::query(WAITING)
+                .bind(now.as_microsecond())
+                .bind(LANE_LETTERS);
             let rows = query.fetch_all(&self.pool).await?;
-            let waiting = |row: &sqlx::sqlite::SqliteRow| {
-                Ok(Waiting {
-                    route: row.try_get(0)?,
-                    letters: row.try_get(1)?,
-                    since: instant(row.try_get(2)?),
-                })
-            };
-            rows.iter().map(waiting).collect::<Result<Vec<_>, Fault>>()
+            let mut waiting = Vec::new();
+            for row in &rows {
+                let mailboxes: i64 = row.try_get(1)?;
+                if mailboxes > 0 {
+                    waiting.push(Waiting {
+                        route: row.try_get(0)?,
+                        many: mailboxes > 1,
+                        suspended: row.try_get(2)?,
+                    });
+                }
+            }
+            Ok::<_, Fault>(waiting)
         };
         stored(read.await)
     }

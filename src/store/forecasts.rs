@@ -17,7 +17,7 @@ use jiff::Timestamp;
 use sqlx::Row;
 
 /// The facts of a page of live notifications, each notification's together.
-const PAGE: &str = "SELECT p.id, p.act_by, p.accepted_at, f.kind, f.v, f.body FROM (SELECT id, act_by, accepted_at FROM notification WHERE live = 1 AND force = $1 AND act_by > $2 AND act_by <= $3 AND (act_by > $4 OR (act_by = $4 AND id > $5)) ORDER BY act_by, id LIMIT +$6) p JOIN fact f ON f.stream = p.id ORDER BY p.act_by, p.id, f.n";
+const PAGE: &str = "SELECT p.id, p.act_by, p.accepted_at, f.kind, f.v, f.body FROM (SELECT id, act_by, accepted_at FROM notification WHERE live = 1 AND force = $1 AND act_by > $2 AND act_by <= $3 AND (act_by > $4 OR (act_by = $4 AND id > $5)) ORDER BY act_by, id LIMIT +$6) p LEFT JOIN fact f ON f.stream = p.id ORDER BY p.act_by, p.id, f.n";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[PAGE];
@@ -34,6 +34,8 @@ pub struct Forecast {
     pub mornings: Vec<Morning>,
     /// Live notifications without a school, which nobody can be rung about yet.
     pub unrouted: u32,
+    /// Notifications whose record is damaged: they are counted nowhere else.
+    pub damaged: Vec<String>,
     /// There are more than were counted.
     pub cut: bool,
 }
@@ -63,9 +65,11 @@ impl Readers {
         let mut place = Place::default();
         let mut counted = 0_usize;
         loop {
-            let cases = self.page(force, (now, until), &mut place).await?;
-            let last_page = cases.len() < usize::try_from(PAGE_MAX).unwrap_or(usize::MAX);
-            counted = counted.saturating_add(cases.len());
+            let (cases, damaged) = self.page(force, (now, until), &mut place).await?;
+            let seen = cases.len().saturating_add(damaged.len());
+            let last_page = seen < usize::try_from(PAGE_MAX).unwrap_or(usize::MAX);
+            counted = counted.saturating_add(seen);
+            found.damaged.extend(damaged);
             for (case, accepted_at) in &cases {
                 if case.target == Target::Unrouted {
                     found.unrouted = found.unrouted.saturating_add(1);
@@ -83,13 +87,13 @@ impl Readers {
         Ok(found)
     }
 
-    /// The next page behind `place`, which moves to its end.
+    /// The next page behind `place`, which moves to its end; and the ids of whatever is damaged in it.
     async fn page(
         &self,
         force: &ForceName,
         (now, until): (Timestamp, Timestamp),
         place: &mut Place,
-    ) -> Result<Vec<(Case, Timestamp)>, Fault> {
+    ) -> Result<(Vec<(Case, Timestamp)>, Vec<String>), Fault> {
         let rows = sqlx::query(PAGE)
             .bind(force.as_str())
             .bind(now.as_microsecond())
@@ -99,22 +103,22 @@ impl Readers {
             .bind(PAGE_MAX)
             .fetch_all(&self.pool)
             .await?;
-        let mut cases = Vec::new();
-        let mut facts: Vec<Fact> = Vec::new();
+        let mut page = Page::default();
         for row in &rows {
             let id: String = row.try_get("id")?;
             if id != place.id {
-                take(&mut facts, place, &mut cases)?;
+                page.ends(place);
                 *place = Place {
                     act_by: row.try_get("act_by")?,
                     accepted_at: row.try_get("accepted_at")?,
                     id,
                 };
+                page.open = Some(Vec::new());
             }
-            facts.push(read_fact(row)?);
+            page.reads(read_fact(row));
         }
-        take(&mut facts, place, &mut cases)?;
-        Ok(cases)
+        page.ends(place);
+        Ok((page.cases, page.damaged))
     }
 }
 
@@ -126,16 +130,31 @@ struct Place {
     id: String,
 }
 
-/// The facts gathered so far are one case.
-fn take(
-    facts: &mut Vec<Fact>,
-    place: &Place,
-    cases: &mut Vec<(Case, Timestamp)>,
-) -> Result<(), Fault> {
-    if !facts.is_empty() {
-        let case = fold(facts.iter()).map_err(|_| Fault::Damaged("facts of a notification"))?;
-        cases.push((case, instant(place.accepted_at)));
-        facts.clear();
+/// What is read of a page.
+#[derive(Default)]
+struct Page {
+    /// The facts of the notification that is being read; each as it could be.
+    open: Option<Vec<Result<Fact, Fault>>>,
+    cases: Vec<(Case, Timestamp)>,
+    damaged: Vec<String>,
+}
+
+impl Page {
+    fn reads(&mut self, fact: Result<Fact, Fault>) {
+        if let Some(facts) = &mut self.open {
+            facts.push(fact);
+        }
     }
-    Ok(())
+
+    /// The facts gathered so far are one case, unless one of them cannot be read or they make none.
+    fn ends(&mut self, place: &Place) {
+        let Some(facts) = self.open.take() else {
+            return;
+        };
+        let facts: Result<Vec<Fact>, Fault> = facts.into_iter().collect();
+        match facts.ok().and_then(|facts| fold(facts.iter()).ok()) {
+            Some(case) => self.cases.push((case, instant(place.accepted_at))),
+            None => self.damaged.push(place.id.clone()),
+        }
+    }
 }

@@ -1,9 +1,10 @@
 //! Reading what came back: for the stage that classifies it, and for the person who reads it.
 
 use super::json;
+use super::rows::notification_ids;
 use super::tx::Fault;
 use super::views::instant;
-use super::{InboundMail, Matched, Readers};
+use super::{InboundMail, Matched, NotStored, Readers, stored};
 use crate::referral::answer::Strength;
 use crate::referral::id::{InboundId, LetterId, NotificationId};
 use crate::referral::reference::Reference;
@@ -44,6 +45,8 @@ const COUNT: &str = concat!(
     ")"
 );
 const ONE: &str = replies!("WHERE i.id = $1");
+/// The notification that a mail belongs to, and those that it brought an answer to.
+const ABOUT: &str = "SELECT notification FROM inbound WHERE id = $1 AND notification IS NOT NULL UNION SELECT stream FROM fact WHERE cause >= 'answer:' || $1 || ':' AND cause < 'answer:' || $1 || ';'";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
@@ -56,6 +59,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     LIST,
     COUNT,
     ONE,
+    ABOUT,
 ];
 
 /// Replies shown at most; whoever needs more narrows the question.
@@ -214,6 +218,16 @@ impl Readers {
             .fetch_all(&self.pool)
             .await?;
         rows.iter().map(reply_line).collect()
+    }
+
+    /// The notifications that a reply is about, as far as that is known.
+    pub async fn list_answered(&self, id: InboundId) -> Result<Vec<NotificationId>, NotStored> {
+        stored(self.answered(id).await)
+    }
+
+    async fn answered(&self, id: InboundId) -> Result<Vec<NotificationId>, Fault> {
+        let query = sqlx::query(ABOUT).bind(id.to_string());
+        notification_ids(&query.fetch_all(&self.pool).await?)
     }
 
     /// How many of them there are.

@@ -57,7 +57,7 @@ pub struct LiveLine {
     pub force: String,
     /// The public code.
     pub reference: String,
-    /// The state's word at the time of asking.
+    /// The state's word at the time of asking; [`super::DAMAGED`] where the record is.
     pub state: &'static str,
     /// The school.
     pub urn: Option<String>,

@@ -94,7 +94,7 @@ const STATEMENTS_KEPT: usize = 256;
 const READERS: u32 = 4;
 
 // In one turn with the beginning, whose lock it needs anyway.
-const BEGIN: &str = "BEGIN IMMEDIATE; SELECT (SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM pragma_freelist_count)";
+const BEGIN: &str = "BEGIN IMMEDIATE; SAVEPOINT command; SELECT (SELECT page_count FROM pragma_page_count) - (SELECT freelist_count FROM pragma_freelist_count)";
 const STORE_GET: &str = "SELECT fact_seq FROM store WHERE one = 1";
 const STORE_ADD: &str = "INSERT INTO store(one, id, created_at, fact_seq, directory_version) VALUES (1, $1, $2, 0, 0) ON CONFLICT DO NOTHING";
 const LAST_FACT: &str = "SELECT COALESCE(MAX(seq), 0) FROM fact";
@@ -314,12 +314,9 @@ impl Opening {
         disk::wal_pages(&self.path).map_or(true, |known| known >= u64::from(pages))
     }
 
-    /// Begins a batch. Says whether the database's bound is reached but for what is kept for outcomes.
+    /// Begins a batch and its first command. Says whether the database's bound is reached but for what is kept for outcomes.
     /// Pages that were freed count as room.
-    pub(super) async fn begin(
-        &self,
-        connection: &mut SqliteConnection,
-    ) -> Result<bool, Fault> {
+    pub(super) async fn begin(&self, connection: &mut SqliteConnection) -> Result<bool, Fault> {
         let bound = *self.size_bytes_max.borrow() / PAGE_BYTES;
         let used = sqlx::query(BEGIN).fetch_one(connection).await?;
         let used = u64::try_from(used.try_get::<i64, _>(0)?).unwrap_or(0);

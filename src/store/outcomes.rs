@@ -3,6 +3,7 @@
 
 use super::carrying::LANE_LETTERS;
 use super::cases::{Observed, apply};
+use super::scouts::statements_of;
 use super::tx::{Fault, Mark, Tx};
 use super::{Claim, Ended, Room, SignedLetter, routes};
 use crate::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
@@ -17,9 +18,6 @@ use sqlx::sqlite::SqliteRow;
 
 // The plus keeps the index in the order of claims: by `not_before` almost all of a full queue is due.
 const NEXT: &str = "SELECT d.id, d.letter, d.notification, d.attempts, d.lease, d.lane, l.item IS NULL AS unsigned, l.render_tries FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND +d.not_before <= $2 AND d.lane BETWEEN $4 AND $5 AND d.last_safe_at < $6 AND (n.hold IS NULL OR l.kind <> 'notification') AND (d.attempts = 0 OR $7) ORDER BY d.lane, d.last_safe_at, d.id LIMIT +$3";
-// The longest due first: a scout that fails is due again last, so that all have their turn. The pluses
-// keep the index in that order.
-const SCOUTS: &str = "SELECT d.id, d.letter, d.notification, d.attempts, d.lease, d.lane, l.item IS NULL AS unsigned, l.render_tries FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND d.not_before <= $2 AND +d.lane BETWEEN $4 AND $5 AND +d.last_safe_at < $6 AND (n.hold IS NULL OR l.kind <> 'notification') AND d.attempts > 0 AND NOT $7 ORDER BY d.not_before LIMIT +$3";
 const CLAIM: &str =
     "UPDATE delivery SET state = 'sending', attempts = ?, lease = ?, incarnation = ? WHERE id = ?";
 const ATTEMPT_ADD: &str = "INSERT INTO attempt(delivery, n, lease, started_at) VALUES (?, ?, ?, ?)";
@@ -38,7 +36,6 @@ const BACK: &str = "ROLLBACK TO delivery";
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
     NEXT,
-    SCOUTS,
     CLAIM,
     ATTEMPT_ADD,
     TRY_RENDER,
@@ -90,10 +87,13 @@ async fn claim_lanes(
     most: usize,
 ) -> Result<Vec<Claim>, Fault> {
     let mut claims = claim_by(tx, NEXT, (route, room, lanes), most).await?;
-    let again = room.again.unwrap_or(0);
-    let scouts = most.saturating_sub(claims.len()).min(again);
-    if scouts > 0 {
-        claims.extend(claim_by(tx, SCOUTS, (route, room, lanes), scouts).await?);
+    let (new, again) = (claims.len(), room.again.unwrap_or(0));
+    let scouts = most.saturating_sub(new).min(again);
+    for statement in statements_of(room.scout) {
+        let left = scouts.saturating_sub(claims.len().saturating_sub(new));
+        if left > 0 {
+            claims.extend(claim_by(tx, statement, (route, room, lanes), left).await?);
+        }
     }
     Ok(claims)
 }

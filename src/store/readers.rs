@@ -2,10 +2,11 @@
 
 use super::vault::Vault;
 use super::{
-    CallMember, InboundMail, LiveLine, Matched, NotStored, OpenCall, OpenFault, QueueLine,
+    CallCounts, InboundMail, LiveLine, Matched, NotStored, OpenCall, OpenFault, QueueLine,
     ReferralLine, ReferralView, ReplyLine, Stuck, TaskLine, Trace, directory_load, open, stored,
 };
 use crate::referral::directory::Directory;
+use crate::referral::fact::TaskKind;
 use crate::referral::id::{InboundId, NotificationId, ReferralId, TaskId};
 use crate::referral::reference::Reference;
 use crate::referral::school::Urn;
@@ -122,14 +123,33 @@ impl Readers {
         stored(self.reply(id).await)
     }
 
-    /// Calls to be made, each with its children and what came of earlier ones.
+    /// Calls to be made, those in need first, each with its children and what came of earlier ones.
     pub async fn list_calls(&self, now: Timestamp) -> Result<Vec<OpenCall>, NotStored> {
-        stored(self.calls(now).await)
+        stored(self.calls(now, true).await)
     }
 
-    /// What an open task is about.
-    pub async fn list_members(&self, task: TaskId) -> Result<Vec<CallMember>, NotStored> {
-        stored(self.members(&task.to_string()).await)
+    /// The same, without what is a supervisor's.
+    pub async fn list_ordinary_calls(&self, now: Timestamp) -> Result<Vec<OpenCall>, NotStored> {
+        stored(self.calls(now, false).await)
+    }
+
+    /// The calls that an operator has to themselves, the one taken on last first.
+    pub async fn list_own_calls(
+        &self,
+        operator: &str,
+        now: Timestamp,
+    ) -> Result<Vec<OpenCall>, NotStored> {
+        stored(self.own_calls(operator, now).await)
+    }
+
+    /// How many calls there are.
+    pub async fn find_call_counts(&self, now: Timestamp) -> Result<CallCounts, NotStored> {
+        stored(self.call_counts(now).await)
+    }
+
+    /// Whether a task is about what is restricted.
+    pub async fn find_restricted(&self, task: TaskId) -> Result<bool, NotStored> {
+        stored(self.restricted(&task.to_string()).await)
     }
 
     /// Work past its time.
@@ -141,8 +161,13 @@ impl Readers {
         stored(self.stuck(before, claimed_before).await)
     }
 
-    /// Open tasks.
+    /// Open tasks, soonest wanted first.
     pub async fn list_tasks(&self) -> Result<Vec<TaskLine>, NotStored> {
-        stored(self.tasks().await)
+        stored(self.tasks(None).await)
+    }
+
+    /// Open tasks of one kind, soonest wanted first.
+    pub async fn list_tasks_of(&self, kind: TaskKind) -> Result<Vec<TaskLine>, NotStored> {
+        stored(self.tasks(Some(kind)).await)
     }
 }

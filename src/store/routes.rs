@@ -3,11 +3,10 @@
 //! A suspension narrows, so it stands outside the directory's versions and takes effect at once. It ends
 //! by itself when its time is up: nobody has to be there for that.
 
-use super::carrying::LANE_LETTERS;
 use super::tx::{By, Fault, Stream, Tx};
 use super::views::instant;
 use super::writer::Command;
-use super::{NotStored, Readers, Room, Store, stored};
+use super::{NotStored, Readers, Store, stored};
 use crate::referral::fact::Fact;
 use crate::referral::id::ItemId;
 use crate::referral::route::SuspendReason;
@@ -16,10 +15,8 @@ use jiff::Timestamp;
 use sqlx::Row;
 
 const SUSPENDED: &str = "SELECT 1 FROM block WHERE what = 'route' AND target = $1 AND lifted_at IS NULL AND since <= $2 AND (until IS NULL OR until > $2) LIMIT 1";
-// The pluses keep the index in the order of `not_before`: asked after every commit, it must not sort a queue.
-const NEXT_DUE: &str = "SELECT d.not_before FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = $1 AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND (n.hold IS NULL OR l.kind <> 'notification') AND +d.lane <= $3 AND +d.last_safe_at < $4 AND (d.attempts = 0 OR $5) AND NOT EXISTS (SELECT 1 FROM block b WHERE b.what = 'route' AND b.target = $1 AND b.lifted_at IS NULL AND b.since <= $2 AND (b.until IS NULL OR b.until > $2)) ORDER BY d.not_before LIMIT 1";
 // A route that is suspended is looked at again when that ends; one that is suspended until somebody says so, never.
-const NEXT_DUES: &str = "SELECT max((SELECT d.not_before FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = r.value AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND (n.hold IS NULL OR l.kind <> 'notification') ORDER BY d.not_before LIMIT 1), COALESCE((SELECT MAX(COALESCE(b.until, 9223372036854775807)) FROM block b WHERE b.what = 'route' AND b.target = r.value AND b.lifted_at IS NULL AND b.since <= $2 AND (b.until IS NULL OR b.until > $2)), -9223372036854775807)) FROM json_each($1) r ORDER BY r.key";
+const NEXT_DUES: &str = "SELECT max((SELECT MIN(not_before) FROM (SELECT * FROM (SELECT d.not_before FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = r.value AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND d.attempts = 0 AND (n.hold IS NULL OR l.kind <> 'notification') ORDER BY d.not_before LIMIT 1) UNION ALL SELECT * FROM (SELECT d.not_before FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = d.notification WHERE d.route = r.value AND d.state IN ('queued','in_doubt') AND d.quarantined = 0 AND d.attempts > 0 AND (n.hold IS NULL OR l.kind <> 'notification') ORDER BY d.not_before LIMIT 1))), COALESCE((SELECT MAX(COALESCE(b.until, 9223372036854775807)) FROM block b WHERE b.what = 'route' AND b.target = r.value AND b.lifted_at IS NULL AND b.since <= $2 AND (b.until IS NULL OR b.until > $2)), -9223372036854775807)) FROM json_each($1) r ORDER BY r.key";
 const WAITING: &str = "SELECT route, COUNT(*), MIN(last_safe_at) FROM delivery WHERE state IN ('queued','in_doubt') AND quarantined = 0 GROUP BY route";
 const BLOCKS: &str = "SELECT target, since, until, by_whom, reason FROM block WHERE what = 'route' AND lifted_at IS NULL AND (until IS NULL OR until > $1) ORDER BY target, since, id LIMIT +$2";
 const BLOCK_ADD: &str = "INSERT INTO block(id, what, target, since, until, by_whom, reason, note) VALUES ($1, 'route', $2, $3, $4, $5, $6, $7)";
@@ -30,7 +27,7 @@ const FACTS: &str = "SELECT COALESCE(MAX(n), 0) FROM fact WHERE stream = 'route'
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
-    SUSPENDED, NEXT_DUE, NEXT_DUES, WAITING, BLOCKS, BLOCK_ADD, OPEN, LIFT, FACTS, AWAY,
+    SUSPENDED, NEXT_DUES, WAITING, BLOCKS, BLOCK_ADD, OPEN, LIFT, FACTS, AWAY,
 ];
 
 /// Suspensions of one route that stand or are planned, at most: more is a mistake of a script.
@@ -189,28 +186,6 @@ impl Store {
     ) -> Result<Vec<Option<Timestamp>>, NotStored> {
         stored(self.readers().next_dues(routes, self.clock().now()).await)
     }
-
-    /// Whether a letter waits for this route, due or not, whose last safe moment is before an instant.
-    pub async fn a_letter_waits(
-        &self,
-        route: &RouteName,
-        safe_before: Timestamp,
-    ) -> Result<bool, NotStored> {
-        let room = Room {
-            others: 0,
-            safe_before: Some(safe_before),
-            ..Room::of(1)
-        };
-        let next = self.readers().next_due(route, room, self.clock().now());
-        Ok(stored(next.await)?.is_some())
-    }
-
-    /// Whether anything could be claimed now into this room.
-    pub async fn is_due(&self, route: &RouteName, room: Room) -> Result<bool, NotStored> {
-        let now = self.clock().now();
-        let next = stored(self.readers().next_due(route, room, now).await)?;
-        Ok(next.is_some_and(|due| due <= now))
-    }
 }
 
 impl Readers {
@@ -222,29 +197,6 @@ impl Readers {
     /// How much waits on each route, and the soonest last safe moment of it.
     pub async fn count_waiting(&self) -> Result<Vec<(String, i64, Option<Timestamp>)>, NotStored> {
         stored(self.waiting_on_routes().await)
-    }
-
-    async fn next_due(
-        &self,
-        route: &RouteName,
-        room: Room,
-        now: Timestamp,
-    ) -> Result<Option<Timestamp>, Fault> {
-        let lanes = if room.others > 0 {
-            i64::MAX
-        } else {
-            LANE_LETTERS
-        };
-        let row = sqlx::query(NEXT_DUE)
-            .bind(route.as_str())
-            .bind(now.as_microsecond())
-            .bind(lanes)
-            .bind(room.safe_before.map_or(i64::MAX, Timestamp::as_microsecond))
-            .bind(room.again != Some(0))
-            .fetch_optional(&self.pool)
-            .await?;
-        let due = row.map(|row| row.try_get(0)).transpose()?;
-        Ok(due.map(instant))
     }
 
     /// One question for all: it is asked after every commit.

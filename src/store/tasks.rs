@@ -20,12 +20,17 @@ const SETTLE_EMPTY: &str = "UPDATE task SET settled_at = $2, settled_by = 'daemo
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[OPEN, ADD, MEMBER_ADD, MEMBER_LEAVES, SETTLE_EMPTY];
 
-/// What a task of this kind about this case is about: calls are shared by a school's children.
-fn subject(case: &Case, kind: TaskKind, force: Option<&ForceName>) -> String {
+/// What the subject of a call about restricted cases ends with.
+pub(super) const RESTRICTED: &str = ":restricted";
+
+/// What a task of this kind about this case is about: calls are shared by a school's children, and its
+/// restricted cases share one that is a supervisor's.
+pub(super) fn subject(case: &Case, kind: TaskKind, force: Option<&ForceName>) -> String {
     let force = force.map_or("", ForceName::as_str);
+    let restricted = if case.restricted() { RESTRICTED } else { "" };
     match (kind, case.target) {
-        (TaskKind::RingSchool, Target::School(urn)) => format!("{force}:urn:{urn}"),
-        (TaskKind::RingSchool, Target::Authority(code)) => format!("{force}:la:{code}"),
+        (TaskKind::RingSchool, Target::School(urn)) => format!("{force}:urn:{urn}{restricted}"),
+        (TaskKind::RingSchool, Target::Authority(code)) => format!("{force}:la:{code}{restricted}"),
         _ => case.notification.to_string(),
     }
 }

@@ -62,6 +62,7 @@ fn statements() -> impl Iterator<Item = &'static str> {
     let groups = [
         accept::STATEMENTS,
         acts::STATEMENTS,
+        acts::AGAIN,
         acts::CALLS,
         acts::FIRST,
         acts::ON_CALL,
@@ -76,6 +77,7 @@ fn statements() -> impl Iterator<Item = &'static str> {
         conditions::STATEMENTS,
         directory_load::STATEMENTS,
         directory_rows::STATEMENTS,
+        due::STATEMENTS,
         failures::STATEMENTS,
         figures::STATEMENTS,
         mailboxes::STATEMENTS,
@@ -84,6 +86,7 @@ fn statements() -> impl Iterator<Item = &'static str> {
         inbound_views::STATEMENTS,
         letters::STATEMENTS,
         nudges::STATEMENTS,
+        numbers::STATEMENTS,
         open::STATEMENTS,
         opening::STATEMENTS,
         outcomes::STATEMENTS,
@@ -91,6 +94,7 @@ fn statements() -> impl Iterator<Item = &'static str> {
         refused::STATEMENTS,
         revealed::STATEMENTS,
         routes::STATEMENTS,
+        scouts::STATEMENTS,
         senders::STATEMENTS,
         superseded::STATEMENTS,
         tasks::STATEMENTS,
@@ -199,4 +203,27 @@ fn reads_through(step: &str, statement: &str, partial: &BTreeSet<String>) -> boo
             || statement.contains(&format!("JOIN {table} {name} "))
     };
     GROWING.iter().any(named) && !rest.iter().any(|word| partial.contains(*word))
+}
+
+/// What is asked after each commit, and for each scout, ends at the first row that will do, however many
+/// wait: it is found by an index, in the order of that index.
+#[tokio::test]
+async fn what_is_asked_of_the_queue_all_the_time_sorts_nothing() {
+    let mut connection = schema().await;
+    let often = [due::STATEMENTS, scouts::STATEMENTS].concat();
+    let next = routes::STATEMENTS
+        .iter()
+        .filter(|it| it.contains("json_each($1)"));
+    let often: Vec<&'static str> = often.into_iter().chain(next.copied()).collect();
+    assert_eq!(often.len(), 7);
+    for statement in often {
+        let plan = plan(&mut connection, statement).await.unwrap();
+        let by_index = plan
+            .iter()
+            .any(|step| step.starts_with("SEARCH d USING") && step.contains("(route=?"));
+        let sorts = plan.iter().filter(|step| step.contains("TEMP B-TREE"));
+        // The routes are sorted, which are few.
+        let sorts = sorts.count() > usize::from(statement.ends_with(" r ORDER BY r.key"));
+        assert!(by_index && !sorts, "{statement}\n{plan:#?}");
+    }
 }

@@ -2,15 +2,17 @@
 
 use super::tx::Fault;
 use super::{NotStored, Readers, stored};
+use crate::referral::fact::TaskKind;
 use sqlx::Row;
 
 const REFERRALS: &str = "SELECT COUNT(*) FROM referral WHERE ($1 IS NULL OR force = $1)";
 const LIVE: &str = "SELECT COUNT(*) FROM notification WHERE live = 1";
 const DELIVERIES: &str = "SELECT COUNT(*) FROM (SELECT rowid FROM delivery WHERE state IN ('queued','in_doubt') AND quarantined = 0 UNION ALL SELECT rowid FROM delivery WHERE state = 'sending' AND quarantined = 0 UNION ALL SELECT rowid FROM delivery WHERE state = 'held' OR quarantined = 1)";
+const TASKS_OF: &str = "SELECT COUNT(*) FROM task WHERE settled_at IS NULL AND kind = $1";
 const TASKS: &str = "SELECT COUNT(*) FROM task WHERE settled_at IS NULL";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[REFERRALS, LIVE, DELIVERIES, TASKS];
+pub(super) const STATEMENTS: &[&str] = &[REFERRALS, LIVE, DELIVERIES, TASKS, TASKS_OF];
 
 /// What a list shows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub enum Listed<'a> {
     Deliveries,
     /// Open tasks.
     Tasks,
+    /// Open tasks of one kind.
+    TasksOf(TaskKind),
     /// Replies that still ask for somebody, or all.
     Replies(bool),
 }
@@ -41,6 +45,7 @@ impl Readers {
             Listed::Live => sqlx::query(LIVE),
             Listed::Deliveries => sqlx::query(DELIVERIES),
             Listed::Tasks => sqlx::query(TASKS),
+            Listed::TasksOf(kind) => sqlx::query(TASKS_OF).bind(kind.word()),
         };
         Ok(query.fetch_one(&self.pool).await?.try_get(0)?)
     }

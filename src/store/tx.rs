@@ -333,6 +333,12 @@ impl<'a> Tx<'a> {
         cause: Option<&str>,
     ) {
         let body = json::canonical(&fact.write());
+        // Whoever keeps a case's facts between two batches keeps this one, not what would be read.
+        debug_assert_eq!(
+            json::parse(&body).and_then(|body| Fact::read(fact.kind(), fact.version(), &body)),
+            Some(fact.clone()),
+            "a fact that is not read back as it was written"
+        );
         let seq = self.state.fact_seq + 1;
         let at = self.now.as_microsecond();
         stream.count += 1;

@@ -143,8 +143,10 @@ pub struct Room {
     pub places: usize,
     /// So many of them that are no letters (notes, receipts).
     pub others: usize,
-    /// So many of them that were tried before, those longest due first; none: as many as there are.
+    /// So many of them that were tried before; none: as many as there are.
     pub again: Option<usize>,
+    /// Of those, these before others.
+    pub scout: Scout,
     /// Only those whose last safe moment is before this.
     pub safe_before: Option<Timestamp>,
 }
@@ -156,6 +158,7 @@ impl Room {
             places,
             others: places,
             again: None,
+            scout: Scout::LongestDue,
             safe_before: None,
         }
     }
@@ -164,6 +167,17 @@ impl Room {
     pub fn is_for_all(&self) -> bool {
         self.others > 0 && self.again.is_none() && self.safe_before.is_none()
     }
+}
+
+/// Which letters come first where only a few go of those that were tried before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scout {
+    /// Those whose last safe moment comes within the hour, of these the longest due.
+    Soon,
+    /// Those that had fewer than three attempts, of these the soonest last safe moment.
+    Few,
+    /// Whichever has been due longest.
+    LongestDue,
 }
 
 /// A delivery claimed for one attempt.

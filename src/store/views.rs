@@ -7,12 +7,13 @@ use super::lines::{
 use super::tx::Fault;
 use super::{NotificationView, Readers, ReferralView};
 use crate::referral::ahead::Ahead;
-use crate::referral::fact::Fact;
+use crate::referral::fact::{Fact, TaskKind};
 use crate::referral::fold::{Case, fold};
 use crate::referral::id::{NotificationId, ReferralId};
 use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
 use crate::referral::school::Urn;
+use crate::referral::state::Proof;
 use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
@@ -26,7 +27,13 @@ const LIST: &str = "SELECT id, referral_id, force, received_at, ended, duplicate
 const QUEUE: &str = "SELECT d.id, d.notification, n.urn, d.route, d.state, d.not_before, d.last_safe_at, d.attempts, d.quarantined FROM delivery d LEFT JOIN notification n ON n.id = d.notification WHERE d.rowid IN (SELECT rowid FROM delivery WHERE state IN ('queued','in_doubt') AND quarantined = 0 UNION ALL SELECT rowid FROM delivery WHERE state = 'sending' AND quarantined = 0 UNION ALL SELECT rowid FROM delivery WHERE state = 'held' OR quarantined = 1) ORDER BY d.last_safe_at, d.id LIMIT +$1";
 const LIVE: &str = "SELECT id, force, reference, target, urn, duty, hold, reading, proof, step, due_at, act_by, next_at, next_what FROM notification WHERE live = 1 ORDER BY act_by, id LIMIT +$1";
 const LIVE_OF: &str = "SELECT id, force, reference, target, urn, duty, hold, reading, proof, step, due_at, act_by, next_at, next_what FROM notification WHERE live = 1 AND urn = $1 ORDER BY act_by, id LIMIT +$2";
-const TASKS: &str = "SELECT t.id, t.kind, t.notification, t.subject, t.force, t.opened_at, t.wanted_by, t.claimed_by, t.claimed_at, i.id AS reply, i.received_at AS reply_at FROM task t LEFT JOIN inbound i ON t.kind IN ('read_reply','check_sender') AND i.id = COALESCE((SELECT a.id FROM inbound a WHERE a.id = t.subject AND a.read_by IS NULL), (SELECT MIN(b.id) FROM inbound b WHERE b.notification = t.notification AND b.read_by IS NULL)) WHERE t.settled_at IS NULL ORDER BY t.wanted_by, t.id LIMIT +$1";
+macro_rules! tasks {
+    ($rest:expr) => {
+        concat!("SELECT t.id, t.kind, t.notification, t.subject, t.force, t.opened_at, t.wanted_by, t.claimed_by, t.claimed_at, i.id AS reply, i.received_at AS reply_at FROM task t LEFT JOIN inbound i ON t.kind IN ('read_reply','check_sender') AND i.id = COALESCE((SELECT a.id FROM inbound a WHERE a.id = t.subject AND a.read_by IS NULL), (SELECT MIN(b.id) FROM inbound b WHERE b.notification = t.notification AND b.read_by IS NULL)) WHERE t.settled_at IS NULL ", $rest)
+    };
+}
+const TASKS: &str = tasks!("ORDER BY t.wanted_by, t.id LIMIT +$1");
+const TASKS_OF: &str = tasks!("AND t.kind = $2 ORDER BY t.wanted_by, t.id LIMIT +$1");
 const SHOW: &str = "SELECT n.id, n.reference, n.force, n.referral, n.child, c.child_ref, n.basis, n.accepted_at, n.next_at, n.next_what, r.duplicate_of FROM notification n JOIN child c ON c.id = n.child JOIN referral r ON r.id = n.referral WHERE n.id = $1";
 const TRACE: &str =
     "SELECT seq, n, kind, v, at, actor, body FROM fact WHERE stream = $1 ORDER BY n";
@@ -47,6 +54,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     LIVE,
     LIVE_OF,
     TASKS,
+    TASKS_OF,
     SHOW,
     TRACE,
     LETTERS,
@@ -137,12 +145,51 @@ pub(super) async fn case(
     fold(&facts).map_err(|_| Fault::Damaged("facts of a notification"))
 }
 
+/// What a case says for itself whose record is damaged: it is shown, and hides no other.
+pub const DAMAGED: &str = "damaged";
+
+/// None where the record is damaged; what else went wrong still is.
+pub(super) fn readable<T>(read: Result<T, Fault>) -> Result<Option<T>, Fault> {
+    match read {
+        Ok(case) => Ok(Some(case)),
+        Err(Fault::Damaged(_)) => Ok(None),
+        Err(fault @ (Fault::Sql(_) | Fault::Vault(_))) => Err(fault),
+    }
+}
+
 pub(super) fn instant(microseconds: i64) -> Timestamp {
     Timestamp::from_microsecond(microseconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 /// Lists are cut here; whoever needs more narrows the question.
 const LINES_MAX: i64 = 1_000;
+
+/// A live notification as its facts tell it, or as its row does where they do not.
+fn live_line(
+    row: &SqliteRow,
+    notification: NotificationId,
+    case: Option<&Case>,
+    now: Timestamp,
+) -> Result<LiveLine, Fault> {
+    let next_at: Option<i64> = row.try_get("next_at")?;
+    let proof: String = row.try_get("proof")?;
+    let proof = Proof::parse(&proof).unwrap_or(Proof::None);
+    let (due_at, act_by) = (row.try_get("due_at")?, instant(row.try_get("act_by")?));
+    Ok(LiveLine {
+        notification,
+        force: row.try_get("force")?,
+        reference: row.try_get("reference")?,
+        state: case.map_or(DAMAGED, |case| case.word(now).word()),
+        urn: row.try_get("urn")?,
+        hold: row.try_get("hold")?,
+        proof: case.map_or(proof, Case::proof).word(),
+        due_at: case.map_or(instant(due_at), |case| case.due_at),
+        act_by: case.map_or(act_by, |case| case.act_by),
+        ahead: case.map_or_else(|| Ahead::unknown(act_by, now), |case| Ahead::of(case, now)),
+        next_at: next_at.map(instant),
+        next_what: row.try_get("next_what")?,
+    })
+}
 
 fn task_line(row: &SqliteRow) -> Result<TaskLine, Fault> {
     let who_and_when = |who, at| -> Result<Option<(String, Timestamp)>, Fault> {
@@ -234,32 +281,19 @@ impl Readers {
             let id =
                 NotificationId::parse(&id).map_err(|_| Fault::Damaged("a notification's id"))?;
             let mut connection = self.pool.acquire().await?;
-            let case = case(&mut connection, id).await?;
-            let next_at: Option<i64> = row.try_get("next_at")?;
-            lines.push(LiveLine {
-                notification: id,
-                force: row.try_get("force")?,
-                reference: row.try_get("reference")?,
-                state: case.word(now).word(),
-                urn: row.try_get("urn")?,
-                hold: row.try_get("hold")?,
-                proof: case.proof().word(),
-                due_at: case.due_at,
-                act_by: case.act_by,
-                ahead: Ahead::of(&case, now),
-                next_at: next_at.map(instant),
-                next_what: row.try_get("next_what")?,
-            });
+            let case = readable(case(&mut connection, id).await)?;
+            lines.push(live_line(row, id, case.as_ref(), now)?);
         }
         Ok(lines)
     }
 
-    /// Open tasks, soonest wanted first.
-    pub(super) async fn tasks(&self) -> Result<Vec<TaskLine>, Fault> {
-        let rows = sqlx::query(TASKS)
-            .bind(LINES_MAX)
-            .fetch_all(&self.pool)
-            .await?;
+    /// Open tasks, or those of one kind, soonest wanted first.
+    pub(super) async fn tasks(&self, kind: Option<TaskKind>) -> Result<Vec<TaskLine>, Fault> {
+        let query = match kind {
+            Some(kind) => sqlx::query(TASKS_OF).bind(LINES_MAX).bind(kind.word()),
+            None => sqlx::query(TASKS).bind(LINES_MAX),
+        };
+        let rows = query.fetch_all(&self.pool).await?;
         rows.iter().map(task_line).collect()
     }
 

@@ -120,8 +120,9 @@ const IDLE: Duration = Duration::from_secs(1);
 
 const BEGIN: &str = "BEGIN IMMEDIATE";
 const COMMIT: &str = "COMMIT";
-const SAVEPOINT: &str = "SAVEPOINT command";
-const RELEASE: &str = "RELEASE command";
+// The first command's savepoint is set with the batch's beginning, and the last one's is released by
+// COMMIT: a turn less for each.
+const NEXT: &str = "RELEASE command;SAVEPOINT command";
 const BACK: &str = "ROLLBACK TO command";
 pub(super) const CHECKPOINT: &str = "PRAGMA wal_checkpoint(PASSIVE)";
 const CHECKPOINT_LAST: &str = "PRAGMA wal_checkpoint(TRUNCATE)";
@@ -265,7 +266,8 @@ impl Writer {
         let mut count = 0usize;
         while let Some(command) = next.take() {
             count += 1;
-            if let Some(answer) = self.execute(&mut connection, now, command).await? {
+            let answer = self.execute(&mut connection, now, command, count > 1);
+            if let Some(answer) = answer.await? {
                 pending.push(answer);
             }
             if count < self.batch_max {
@@ -299,16 +301,18 @@ impl Writer {
         connection: &mut SqliteConnection,
         now: Timestamp,
         command: Command,
+        follows: bool,
     ) -> Result<Option<Pending>, Fault> {
         let before = self.state.mark();
         let mut tx = Tx::new(&mut *connection, now, &mut self.state);
-        tx.begin(SAVEPOINT).await?;
+        if follows {
+            tx.begin(NEXT).await?;
+        }
         match whole(&mut tx, command).await {
             Ok(pending) => Ok(pending),
             Err(fault) if fault.fails_alone() => {
                 tracing::error!(fault = %fault, "command failed alone");
                 tx.roll_back_to(BACK).await?;
-                tx.later(RELEASE);
                 tx.flushed().await?;
                 self.state.back_to(before);
                 Ok(None)
@@ -366,7 +370,6 @@ impl Writer {
 /// A command with everything it kept back.
 async fn whole(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, Fault> {
     let pending = perform(tx, command).await?;
-    tx.later(RELEASE);
     tx.flushed().await?;
     Ok(pending)
 }

@@ -3,34 +3,33 @@
 
 mod daemon;
 mod ends;
+pub(crate) mod lanes;
+mod roads;
 pub(crate) mod sinks;
 
-use crate::store_rules::{Opened, document, open_with, policy, post};
+use crate::store_rules::{Opened, document, open_with, post};
 use crate::support::pki::Pki;
 use firstbell::alarms::book::Condition;
 use firstbell::alarms::looks::{Looks, Sources};
 use firstbell::alarms::runbook::Runbook;
-use firstbell::alarms::{Lane, LaneSettings, MailSettings, Pace, Stage};
+use firstbell::alarms::{Pace, Stage};
 use firstbell::cli::args::parse_from;
-use firstbell::client::peer::{HttpsUrl, PeerSettings};
 use firstbell::clock::Clock;
-use firstbell::delivery::{Limits, Roots, Route, TlsMode};
 use firstbell::directory::read_folder;
 use firstbell::referral::alarm::AlarmKind;
 use firstbell::referral::expiry::Expiry;
 use firstbell::referral::id::ContactId;
 use firstbell::referral::london;
-use firstbell::referral::school::{Address, RouteName};
+use firstbell::referral::route::RouteHealth;
 use firstbell::store::{Accepted, Act, AlarmLine, NotActed, Stuck};
-use firstbell::tls::TlsFloor;
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
+use lanes::{lane, sources};
 use serde_json::{Value, json};
 use sinks::Sink;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 use tokio::sync::watch;
 
 const TOKEN: &str = "s3cret-token";
@@ -58,7 +57,8 @@ struct Scene {
     stuck: watch::Sender<Stuck>,
     others: watch::Sender<BTreeSet<Condition>>,
     expiries: watch::Sender<Vec<Expiry>>,
-    _folder: tempfile::TempDir,
+    health: watch::Sender<Vec<RouteHealth>>,
+    folder: tempfile::TempDir,
     _pki: Pki,
 }
 
@@ -74,36 +74,18 @@ impl Scene {
         let clock = Clock::manual(wall(at));
         let opened = open_with(folder.path(), &clock, |_, _| {}).await.unwrap();
         let (mails, hooks) = (Sink::mailbox(&pki), Sink::listener(&pki));
-        let token = folder.path().join("token");
-        fs::write(&token, format!("{TOKEN}\n")).unwrap();
-        let url = format!("https://localhost:{}/oncall", hooks.port);
-        let lane = LaneSettings {
-            gateway: "gateway.test".to_owned(),
-            mail: Some(MailSettings {
-                route: route(&pki, mails.port),
-                from: Address::parse("gateway@force.test").unwrap(),
-                to: Address::parse("desk@force.test").unwrap(),
-            }),
-            webhook: Some(PeerSettings {
-                url: HttpsUrl::parse(&url).unwrap(),
-                ca: Some(pki.ca.clone()),
-                token: Some(token),
-            }),
-        };
+        let lane = lane(&pki, folder.path(), (&mails, &hooks));
         let (stuck, stuck_now) = watch::channel(Stuck::default());
         let (others, others_now) = watch::channel(BTreeSet::new());
         let (expiries, expiries_now) = watch::channel(Vec::new());
+        let (health, health_now) = watch::channel(Vec::new());
         let sources = Sources {
-            forces: vec![policy().force.clone()],
             expiries: expiries_now,
+            health: health_now,
             stuck: stuck_now,
-            others: vec![others_now],
-            beat: Duration::from_secs(3600),
-            poll: Duration::from_secs(5),
-            ntp: false,
+            ..sources(others_now)
         };
         let looks = Looks::new(opened.store.clone(), sources);
-        let lane = Lane::new(&lane).unwrap();
         Self {
             stage: Stage::new(opened.store.clone(), looks, lane, Pace::default()),
             clock,
@@ -113,7 +95,8 @@ impl Scene {
             stuck,
             others,
             expiries,
-            _folder: folder,
+            health,
+            folder,
             _pki: pki,
         }
     }
@@ -169,31 +152,6 @@ impl Scene {
             let telling = TELLING.iter().find(|telling| lower.contains(*telling));
             assert_eq!(telling, None, "{text}");
         }
-    }
-}
-
-fn route(pki: &Pki, port: u16) -> Route {
-    let long = Duration::from_secs(20);
-    Route {
-        name: RouteName::parse("alarms").unwrap(),
-        host: "localhost".to_owned(),
-        port,
-        tls: TlsMode::Implicit,
-        floor: TlsFloor::V12,
-        roots: Roots::Private(pki.ca.clone()),
-        client: None,
-        login: None,
-        connections: 1,
-        idle: long,
-        letters_per_connection: 1,
-        limits: Limits {
-            connect: long,
-            handshake: long,
-            command: long,
-            body: long,
-            whole: long,
-        },
-        plus_addressing: false,
     }
 }
 

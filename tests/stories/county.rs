@@ -8,6 +8,8 @@ mod august;
 mod holds;
 mod lines;
 mod summer;
+mod suspended;
+mod told;
 
 use crate::store_rules::{Opened, document, open_with, policy, post};
 use firstbell::clock::Clock;
@@ -124,7 +126,7 @@ struct County {
     replies: replies::stage::Stage,
     posted: u32,
     mails: u32,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl County {
@@ -166,7 +168,7 @@ impl County {
             clock,
             opened,
             relays,
-            _folder: folder,
+            folder,
         }
     }
 

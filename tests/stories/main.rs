@@ -41,6 +41,7 @@ mod orders;
 mod payload;
 mod postfix;
 mod relays;
+mod restricted;
 mod routes;
 mod scripted_peers;
 mod smtp_in;

@@ -1,9 +1,12 @@
 //! A school on the telephone, by the real command line: its word is compared and not believed, what is
 //! told stands behind the roll question, and a school that rings us is found.
 
+use super::restricted::as_role;
+use super::store_rules::database;
 use crate::support::daemon::{Daemon, SCHOOL};
 use crate::support::posts::{accepted, facts, referral, trace};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 use std::io::Write;
 use std::process::{Output, Stdio};
 
@@ -11,14 +14,14 @@ use std::process::{Output, Stdio};
 const CARD: &str = "amber otter";
 
 /// Held, and rung: the name is unlike the register's.
-fn doubted(number: u32, given_name: &str) -> Value {
+pub(crate) fn doubted(number: u32, given_name: &str) -> Value {
     let mut document = referral(number, given_name, (SCHOOL.0, "Quite Another Place"));
     document["children"][0]["schools"][0]["urn_source"] = json!("typed");
     document
 }
 
 /// A command to which this line is typed.
-fn typed(daemon: &Daemon, arguments: &[&str], line: &str) -> Output {
+pub(crate) fn typed(daemon: &Daemon, arguments: &[&str], line: &str) -> Output {
     let mut child = daemon
         .prepared(arguments)
         .stdin(Stdio::piped())
@@ -33,21 +36,21 @@ fn typed(daemon: &Daemon, arguments: &[&str], line: &str) -> Output {
 }
 
 #[track_caller]
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     let words = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{words}");
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 #[track_caller]
-fn refused(output: &Output, wanted: &str) {
+pub(crate) fn refused(output: &Output, wanted: &str) {
     let words = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{words}");
     assert!(words.contains(wanted), "{words}");
 }
 
 /// The one call there is.
-fn the_call(daemon: &Daemon) -> String {
+pub(crate) fn the_call(daemon: &Daemon) -> String {
     let tasks = daemon.json(&["task", "list", "--kind", "ring_school"]);
     let tasks = tasks["tasks"].as_array().unwrap();
     assert_eq!(tasks.len(), 1);
@@ -62,30 +65,41 @@ fn shown(daemon: &Daemon) -> (Value, String) {
 }
 
 #[test]
-fn a_word_that_does_not_match_ends_the_call_and_one_that_matches_is_recorded_as_such() {
+fn a_word_may_be_asked_for_three_times_on_a_call_and_the_last_comparison_decides() {
     let daemon = Daemon::start();
     let child = accepted(&daemon, &doubted(1, "Ermintrude"));
     let task = the_call(&daemon);
     let word = |task: &str, line: &str| typed(&daemon, &["call", "word", task], line);
     refused(&word(&task, CARD), "not claimed by you");
     daemon.json(&["call", "claim", &task]);
-    refused(&word(&task, "amber badger"), "do not match");
-    // Neither a better word nor any other way goes on with this call.
-    refused(&word(&task, CARD), "goes no further");
     let told = |task: &str| {
         let outcome = ["call", "outcome", task, "told", "--role", "deputy"];
         daemon.command(&outcome)
     };
-    refused(&told(&task), "goes no further");
     let roll = ["call", "roll", &task, "yes", "--notification", &child];
+    for typo in ["amber badger", "amber otte"] {
+        refused(&word(&task, typo), "They may be asked again");
+        refused(&told(&task), "ask for them again");
+        refused(&daemon.command(&roll), "ask for them again");
+    }
+    let (call, text) = shown(&daemon);
+    assert_eq!(call["call"]["word_tries_left"], 1);
+    assert_eq!(call["call"]["number"], "01621 000011");
+    assert!(text.contains("  ring 01621 000011\n"), "{text}");
+    assert!(text.contains("ask for them again"), "{text}");
+    refused(&word(&task, "amber"), "goes no further");
+    // Neither a better word nor any other way goes on with this call.
+    refused(&word(&task, CARD), "goes no further");
+    refused(&told(&task), "goes no further");
     refused(&daemon.command(&roll), "goes no further");
     let (_, text) = shown(&daemon);
-    assert!(text.contains("DO NOT MATCH"), "{text}");
+    assert!(text.contains("DO NOT MATCH: go no further"), "{text}");
     daemon.json(&["call", "outcome", &task, "will_not_talk"]);
 
     let again = the_call(&daemon);
     assert_ne!(again, task);
     daemon.json(&["call", "claim", &again]);
+    refused(&word(&again, "amber oter"), "They may be asked again");
     let heard = said(&word(&again, "  Amber   OTTER "));
     assert!(heard.contains("The words match."), "{heard}");
     said(&told(&again));
@@ -94,11 +108,58 @@ fn a_word_that_does_not_match_ends_the_call_and_one_that_matches_is_recorded_as_
     assert_eq!(facts(&seen, "told")[0]["word"], "matches");
     let heard: Vec<Value> = facts(&seen, "school_word_heard");
     let matches: Vec<&Value> = heard.iter().map(|fact| &fact["matches"]).collect();
-    assert_eq!(matches, [false, true]);
+    assert_eq!(matches, [false, false, false, false, true]);
     let all = seen.to_string() + &daemon.log();
     for kept in ["otter", "OTTER", "badger"] {
         assert!(!all.contains(kept), "{kept} is kept");
     }
+}
+
+#[test]
+fn a_word_that_did_not_match_is_not_talked_away() {
+    let mut daemon = Daemon::start();
+    let child = accepted(&daemon, &doubted(1, "Ermintrude"));
+    let task = the_call(&daemon);
+    daemon.json(&["call", "claim", &task]);
+    let word = ["call", "word", &task];
+    refused(&typed(&daemon, &word, "amber badger"), "do not match");
+    daemon.json(&["call", "outcome", &task, "will_not_talk"]);
+    let tell = ["notification", "tell", &child, "--role", "deputy"];
+    let close = [
+        "notification",
+        "close",
+        &child,
+        "--as",
+        "told_late",
+        "--reason",
+        "other_way",
+        "--note",
+        "they said so",
+    ];
+    let acknowledge = [
+        "notification",
+        "acknowledge",
+        &child,
+        "--reason",
+        "they said so",
+    ];
+    for talk in [tell.as_slice(), &close, &acknowledge] {
+        refused(&daemon.command(talk), "let a supervisor record");
+    }
+    let inbound = ["call", "inbound", &child];
+    refused(&daemon.command(&inbound), "ring the directory's number");
+    // Nor guessed: three times, and then a supervisor is asked.
+    let with_word = [tell.as_slice(), &["--word"]].concat();
+    for _ in 0..3 {
+        let guess = typed(&daemon, &with_word, "amber badger");
+        refused(&guess, "nobody counts as told");
+    }
+    refused(&typed(&daemon, &with_word, CARD), "let a supervisor record");
+    assert_eq!(trace(&daemon, &child)["state"], "held");
+    as_role(&mut daemon, "operator", "supervisor");
+    daemon.json(&tell);
+    let seen = trace(&daemon, &child);
+    assert_eq!(facts(&seen, "told")[0]["word"], "differs");
 }
 
 #[test]
@@ -118,11 +179,13 @@ fn without_a_word_it_is_told_unverified_and_nobody_can_say_for_themselves_that_i
         &typed(&daemon, &afterwards, "amber badger"),
         "nobody counts as told",
     );
-    assert_eq!(trace(&daemon, &child)["state"], "held");
-    daemon.json(&["notification", "tell", &child, "--role", "deputy"]);
     let seen = trace(&daemon, &child);
-    assert_eq!(facts(&seen, "told")[0]["word"], "unverified");
+    assert_eq!(seen["state"], "held");
     assert_eq!(facts(&seen, "school_word_heard").len(), 1);
+    let without = accepted(&daemon, &doubted(3, "Florence"));
+    daemon.json(&["notification", "tell", &without, "--role", "deputy"]);
+    let seen = trace(&daemon, &without);
+    assert_eq!(facts(&seen, "told")[0]["word"], "unverified");
     let other = accepted(&daemon, &doubted(2, "Dougal"));
     let afterwards = ["notification", "tell", &other, "--role", "deputy", "--word"];
     said(&typed(&daemon, &afterwards, CARD));
@@ -216,43 +279,86 @@ fn the_days_list_begins_with_who_has_no_school_and_says_which_calls_to_expect() 
     }
 }
 
-#[test]
-fn a_restricted_case_is_a_supervisors_alone() {
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn more_calls_than_a_list_holds_hide_no_child_without_a_school_from_the_days_list() {
     let mut daemon = Daemon::start();
-    let mut restricted = referral(1, "Ermintrude", SCHOOL);
-    restricted["restricted"] = json!(true);
-    let child = accepted(&daemon, &restricted);
-    let task = the_call(&daemon);
-    let release = ["notification", "release", &child, "--reason", "agreed"];
-    for refused_to in [
-        ["notification", "show", &child].as_slice(),
-        &["notification", "trace", &child],
-        &["call", "claim", &task],
-        &["call", "outcome", &task, "told", "--role", "deputy"],
-        &["notification", "tell", &child, "--role", "deputy"],
-        &release,
-    ] {
-        refused(&daemon.command(refused_to), "a supervisor's alone");
-    }
-    assert_eq!(daemon.json(&["call", "next"])["call"], Value::Null);
-    // That it waits is no secret.
-    let queue = daemon.json(&["queue"]);
-    assert_eq!(queue["notifications"][0]["hold"], "restricted");
-
+    let mut lost = referral(3, "Dougal", SCHOOL);
+    let school = lost["children"][0]["schools"][0].as_object_mut().unwrap();
+    school.remove("urn");
+    school.remove("urn_source");
+    accepted(&daemon, &lost);
     daemon.stop_and_wait();
-    let settings = daemon.folder.path().join("firstbell.toml");
-    let written = std::fs::read_to_string(&settings).unwrap();
-    let supervisor = written.replace("[\"operator\"]", "[\"supervisor\"]");
-    std::fs::write(&settings, supervisor).unwrap();
+    let mut connection = database(daemon.folder.path()).await;
+    let many = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1100) INSERT INTO task(id, kind, subject, force, opened_at, wanted_by) SELECT 'tsk_' || substr('00000000000000000000000000' || i, -26), 'ring_school', 'essex:urn:' || (100000 + i), 'essex', 0, i FROM n";
+    sqlx::query(many).execute(&mut connection).await.unwrap();
+    drop(connection);
     daemon.begin();
+    let morning = daemon.json(&["morning"]);
+    assert_eq!(morning["tasks"][0]["kind"], "choose_school");
     assert_eq!(
-        daemon.json(&["call", "next"])["call"]["task"],
-        task.as_str()
+        (&morning["calls"], &morning["more"]),
+        (&json!(1_100), &json!(0))
     );
+    let of_kind = daemon.json(&["task", "list", "--kind", "choose_school"]);
+    assert_eq!(of_kind["tasks"].as_array().unwrap().len(), 1);
+    assert_eq!(of_kind["more"], 0);
+    assert_eq!(daemon.json(&["task", "list"])["more"], 101);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 1)]
+async fn a_case_whose_record_is_damaged_is_shown_as_that_and_hides_no_other() {
+    let mut daemon = Daemon::start();
+    let damaged = accepted(&daemon, &doubted(1, "Ermintrude"));
+    let child = accepted(&daemon, &doubted(2, "Dougal"));
+    let task = the_call(&daemon);
+    daemon.stop_and_wait();
+    let mut connection = database(daemon.folder.path()).await;
+    let erase = "UPDATE fact SET body = NULL WHERE stream = $1 AND kind = 'deadline_set'";
+    let erased = sqlx::query(erase).bind(&damaged);
+    erased.execute(&mut connection).await.unwrap();
+    drop(connection);
+    daemon.begin();
+
+    let known = json!({"count": 1, "notifications": [damaged]});
+    let queue = daemon.json(&["queue"]);
+    assert_eq!(queue["damaged"], known);
+    let lines = queue["notifications"].as_array().unwrap();
+    let states = lines
+        .iter()
+        .map(|line| (line["notification"].clone(), line["state"].clone()));
+    let states: HashMap<_, _> = states.map(|(id, state)| (id.to_string(), state)).collect();
+    assert_eq!(states[&json!(damaged).to_string()], "damaged");
+    assert_eq!(states[&json!(child).to_string()], "held");
+    for asked in [["morning"].as_slice(), &["call", "forecast"]] {
+        let force = daemon.json(asked)["forces"][0].clone();
+        assert_eq!(force["damaged"], known, "{asked:?}");
+        assert_eq!(force["mornings"][0]["places"], 1, "{asked:?}");
+    }
+    for asked in [["morning"].as_slice(), &["queue"], &["call", "next"]] {
+        let text = said(&daemon.command(asked));
+        let wanted = format!("1 damaged record(s), which need an engineer: {damaged}");
+        assert!(text.contains(&wanted), "{text}");
+    }
+    let found = daemon.json(&["call", "find", SCHOOL.0]);
+    let waiting = found["schools"][0]["notifications"].as_array().unwrap();
+    assert_eq!(waiting.len(), 2);
+
+    // Its school is rung about the other one.
+    let next = daemon.json(&["call", "next"]);
+    assert_eq!(
+        (&next["damaged"], &next["call"]["damaged"]),
+        (&known, &known)
+    );
+    assert_eq!(next["call"]["children"][0]["notification"], child.as_str());
     daemon.json(&["call", "claim", &task]);
-    let released = daemon.json(&release);
-    assert_eq!(released["notifications"][0]["state"], "open");
-    assert_eq!(facts(&trace(&daemon, &child), "released").len(), 1);
+    daemon.json(&["call", "next", "--reveal"]);
+    let told = ["call", "outcome", &task, "told", "--role", "deputy"];
+    daemon.json(&told);
+    assert_eq!(trace(&daemon, &child)["state"], "told");
+    // What is left of the call nobody can make.
+    let left = daemon.json(&["call", "next"]);
+    assert_eq!((&left["call"], &left["damaged"]), (&Value::Null, &known));
+    refused(&daemon.command(&["call", "claim", &task]), "is damaged");
 }
 
 #[test]

@@ -9,6 +9,7 @@ use firstbell::clock::Clock;
 use firstbell::referral::london;
 use jiff::{SignedDuration, Span};
 use serde_json::{Value, json};
+use std::fs;
 use std::process::Output;
 
 const NAME: &str = "Ermintrude";
@@ -230,6 +231,14 @@ fn what_is_about_to_end_is_warned_of_at_start() {
     daemon.stop_and_wait();
     let in_twenty_days = london::civil(Clock::system().now()).date() + Span::new().days(20);
     daemon.pki.renew_by(in_twenty_days);
+    // What a password does not say of itself the settings do.
+    let settings = daemon.folder.path().join("firstbell.toml");
+    let login = format!(
+        "[route.cjsm]\nuser = \"gateway\"\npassword_file = \"credential\"\npassword_expires = \"{in_twenty_days}\"\n"
+    );
+    let text = fs::read_to_string(&settings).unwrap();
+    assert!(text.contains("[route.cjsm]\n"), "{text}");
+    fs::write(&settings, text.replace("[route.cjsm]\n", &login)).unwrap();
     daemon.begin();
     until(|| daemon.log().contains("expires").then_some(())).expect("a warning");
     let log = daemon.log();
@@ -242,6 +251,14 @@ fn what_is_about_to_end_is_warned_of_at_start() {
     let mut list = ends.filter(|expiry| expiry["what"] == "revocation_list");
     let days = list.next().unwrap()["days_left"].as_i64().unwrap();
     assert!((18..=20).contains(&days), "{days}");
+    let ends = listed["expiries"].as_array().unwrap().iter();
+    let mut password = ends.filter(|expiry| expiry["what"] == "route_password");
+    let password = password.next().unwrap();
+    assert_eq!(password["route"], "cjsm");
+    let days = password["days_left"].as_i64().unwrap();
+    assert!((18..=20).contains(&days), "{days}");
+    let warned = |line: &str| line.contains("expires") && line.contains("route_password");
+    assert!(daemon.log().lines().any(warned), "{}", daemon.log());
 }
 
 /// The facts about routes: kind, actor and body.

@@ -231,6 +231,7 @@ impl Case {
             route.login = Some(Login {
                 user,
                 password_file,
+                expires: None,
             });
         }
         if self.phase == "quit" {

@@ -174,6 +174,7 @@ fn heard(word: SchoolWord) -> &'static str {
     match word {
         SchoolWord::Matches => "the school word matches",
         SchoolWord::Unverified => "voice, unverified",
+        SchoolWord::Differs => "the school word does not match",
     }
 }
 

@@ -2,13 +2,14 @@
 
 use crate::client::peer::HttpsUrl;
 use crate::config::kind::Kind::{
-    Address as MailAddress, Count, File, Flag, Host, Line, Listen, Roots as RootsKind, Secret, Url,
-    Word,
+    Address as MailAddress, Count, Day, File, Flag, Host, Line, Listen, Roots as RootsKind, Secret,
+    Url, Word,
 };
 use crate::config::table::Presence::{Optional, Preset};
 use crate::config::table::{Shape, section};
 use crate::delivery::{Roots, TlsMode};
 use crate::referral::school::Address;
+use jiff::civil::Date;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -33,12 +34,16 @@ section! {
     mail_user: Option<String> = Line(254), Optional(r#""firstbell@example.police.uk""#);
     /// Its password, on the first line of the file.
     mail_password_file: Option<PathBuf> = Secret, Optional(r#""credential:alarms-password""#);
+    /// The day on which it expires, if it does: warned of like a certificate's end.
+    mail_password_expires: Option<Date> = Day, Optional(r#""2027-03-31""#);
     /// Where the second person's alarms are posted, in the JSON of Alertmanager's webhook receivers.
     webhook_url: Option<HttpsUrl> = Url, Optional(r#""https://oncall.example.police.uk/firstbell""#);
     /// Whom it trusts to name that host: the system's roots, or one private authority.
     webhook_roots: Roots = RootsKind, Preset(r#""system""#);
     /// The bearer token to send, on the first line of the file.
     webhook_token_file: Option<PathBuf> = Secret, Optional(r#""credential:alarms-token""#);
+    /// The day on which it expires, if it does: warned of like a certificate's end.
+    webhook_token_expires: Option<Date> = Day, Optional(r#""2027-03-31""#);
     /// An alarm that nobody has taken on for so long goes to the second person.
     unclaimed_s: Duration = Count("seconds", 60, 86_400), Preset("900");
     /// Between two messages by one channel; what comes meanwhile is told together.

@@ -1,13 +1,14 @@
 //! Keys of delivery and its routes.
 
 use crate::config::kind::Kind::{
-    Count, File, Flag, Host, Line, Roots as RootsKind, Route as RouteKind, Secret, Word,
+    Count, Day, File, Flag, Host, Line, Roots as RootsKind, Route as RouteKind, Secret, Word,
 };
 use crate::config::table::Presence::{Optional, Preset, Required};
 use crate::config::table::{Shape, section};
 use crate::delivery::{Roots, TlsMode};
 use crate::referral::school::RouteName;
 use crate::tls::TlsFloor;
+use jiff::civil::Date;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -59,6 +60,8 @@ section! {
     user: Option<String> = Line(254), Optional(r#""desk@gateway.example.police.uk""#);
     /// Its password, on the first line of the file.
     password_file: Option<PathBuf> = Secret, Optional(r#""credential:cjsm-password""#);
+    /// The day on which it expires, if it does: warned of like a certificate's end.
+    password_expires: Option<Date> = Day, Optional(r#""2027-03-31""#);
     /// Connections at once. Of two or more, notes and receipts never have the last one; with one alone a
     /// letter may wait fifteen seconds for a note to end.
     connections: usize = Count("connections", 1, 256), Preset("4");

@@ -73,10 +73,22 @@ impl Hour {
         let new = waiting().find(|(_, letter)| letter.attempts == 0);
         let again = || match self.scouts.may(Duration::from_millis(now)) {
             Again::All => waiting().next(),
-            Again::Scout => waiting().min_by_key(|(_, letter)| letter.due),
+            Again::Scout => self.scout(waiting()),
             Again::Wait(_) => None,
         };
         new.or_else(again).map(|(nth, _)| nth)
+    }
+
+    /// All are urgent here.
+    fn scout<'a>(
+        &self,
+        waiting: impl Iterator<Item = (usize, &'a Letter)>,
+    ) -> Option<(usize, &'a Letter)> {
+        let few = match self.scouts.turn() {
+            Scout::Few => 1..3,
+            Scout::Soon | Scout::LongestDue => 0..0,
+        };
+        waiting.min_by_key(|(_, letter)| (!few.contains(&letter.attempts), letter.due))
     }
 
     fn begin(&mut self, nth: usize, now: u64) {

@@ -78,7 +78,7 @@ fn rings(decision: &Decision) -> bool {
 /// answered: it stands again.
 fn call_again(case: &Case, now: Timestamp) -> Option<Decision> {
     let mut tasks = case.people.tasks.values();
-    let was_due = tasks.any(|task| task.kind == TaskKind::RingSchool);
+    let was_due = tasks.any(|task| task.kind == TaskKind::RingSchool && task.wanted_by <= now);
     let nobody_answered = case.duty() == Duty::Open && !case.people.reading();
     if was_due && nobody_answered {
         task(case, TaskKind::RingSchool, now)

@@ -105,6 +105,21 @@ pub(super) fn late_nudge(case: &Case, contact: ContactId, now: Timestamp) -> Opt
     })
 }
 
+/// When the ladder rings by itself, as things stand.
+pub(super) fn rings_at(case: &Case, now: Timestamp) -> Option<Timestamp> {
+    let first = comes_first(case, case.hold.is_some());
+    let rings = |rung: &Rung| match rung.what {
+        RungWhat::CallFirst => first && !rung.lost,
+        RungWhat::Call => !rung.lost,
+        RungWhat::Deputies
+        | RungWhat::Nudge
+        | RungWhat::Supervisor
+        | RungWhat::Hour
+        | RungWhat::Choose => false,
+    };
+    case.ahead(now).find(rings).map(|rung| rung.at)
+}
+
 /// P1 (`design.md`, the ladder): no proof of delivery, no working contact, conflict or another hold,
 /// the police ask for a call, or a school with a single contact. That a relay took the letter is no
 /// proof: only a report is.

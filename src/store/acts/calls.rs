@@ -2,18 +2,17 @@
 
 use super::super::cases::{Observed, apply, case_of};
 use super::super::rows::notification_ids;
-use super::super::tasks::can_be_done_from;
 use super::super::tx::{Fault, Tx};
-use super::super::views::instant;
-use super::notifications::{not_told, record, told};
-use super::on_call::{on_call, stopped};
-use super::{Acted, NotActed};
+use super::super::views::{instant, readable};
+use super::again::{Ended, nobody_told};
+use super::notifications::{not_told, record};
+use super::on_call::heard_on;
+use super::{Acted, NotActed, notifications};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::decide::Observation;
 use crate::referral::fact::{Fact, Settlement, TaskKind};
 use crate::referral::fold::Case;
 use crate::referral::id::{NotificationId, TaskId};
-use crate::referral::ladder::call_again_after;
 use crate::referral::post::ForceName;
 use crate::referral::school::Role;
 use jiff::{SignedDuration, Timestamp};
@@ -22,28 +21,18 @@ use sqlx::Row;
 const TASK: &str = "SELECT kind, subject, force, claimed_by, claimed_at, settled_by, settled_at, settlement FROM task WHERE id = $1";
 const MEMBERS: &str = "SELECT notification FROM task_member WHERE task = $1 ORDER BY notification";
 const CLAIM: &str = "UPDATE task SET claimed_by = $2, claimed_at = $3 WHERE id = $1";
-const SETTLE: &str = "UPDATE task SET settled_at = $2, settled_by = $3, settlement = $4 WHERE id = $1 AND settled_at IS NULL";
-const COMES_BACK: &str = "INSERT INTO task(id, kind, notification, subject, force, opened_at, wanted_by) SELECT $2, kind, notification, subject, force, $3, $4 FROM task WHERE id = $1";
 const MEMBER_LEAVES: &str = "DELETE FROM task_member WHERE task = $1 AND notification = $2";
 const DONE: &str = "UPDATE task SET settled_at = $2, settled_by = $3, settlement = $4 WHERE id = $1 AND settled_at IS NULL AND NOT EXISTS (SELECT 1 FROM task_member m WHERE m.task = task.id)";
-const MEMBERS_MOVE: &str = "UPDATE task_member SET task = $2 WHERE task = $1";
 
 #[cfg(test)]
-pub(crate) const STATEMENTS: &[&str] = &[
-    TASK,
-    MEMBERS,
-    CLAIM,
-    SETTLE,
-    COMES_BACK,
-    MEMBER_LEAVES,
-    DONE,
-    MEMBERS_MOVE,
-];
+pub(crate) const STATEMENTS: &[&str] = &[TASK, MEMBERS, CLAIM, MEMBER_LEAVES, DONE];
 
 /// Who takes a task on has it to themselves for so long: a call takes four minutes, and one whose
 /// caller was called away must not wait for them until it is too late.
 const CLAIM_HOLDS: SignedDuration = SignedDuration::from_mins(15);
 
+const DAMAGED: &str =
+    "the record of what this task is about is damaged: nothing can be recorded of it";
 const NOT_SPOKEN_OF: &str =
     "the call is not claimed: claim the call first, for whoever joins it later was not spoken of";
 
@@ -78,7 +67,18 @@ pub(super) async fn open_task(
         .bind(task.to_string())
         .fetch_all(tx.flushed().await?)
         .await?;
-    Ok(Ok((row, notification_ids(&members)?)))
+    let all = notification_ids(&members)?;
+    let mut members = Vec::new();
+    for member in &all {
+        // One whose record is damaged must not keep its school's other children from being told.
+        if readable(case_of(tx, *member).await)?.is_some() {
+            members.push(*member);
+        }
+    }
+    if members.is_empty() && !all.is_empty() {
+        return Ok(Err(NotActed::NotNow(DAMAGED)));
+    }
+    Ok(Ok((row, members)))
 }
 
 /// The other operator who has this task to themselves.
@@ -103,6 +103,23 @@ pub(super) fn claim_holds(at: Timestamp, now: Timestamp) -> bool {
     now.duration_since(at) < CLAIM_HOLDS
 }
 
+/// Claims made after this keep others out at `now`.
+pub(super) fn claims_since(now: Timestamp) -> Timestamp {
+    now.saturating_sub(CLAIM_HOLDS).unwrap_or(Timestamp::MIN)
+}
+
+/// Whoever works on a task has it to themselves for the whole span again: a long call is not taken away in
+/// its middle.
+pub(super) async fn renew(tx: &mut Tx<'_>, task: TaskId, operator: &str) -> Result<(), Fault> {
+    sqlx::query(CLAIM)
+        .bind(task.to_string())
+        .bind(operator)
+        .bind(tx.now.as_microsecond())
+        .execute(tx.flushed().await?)
+        .await?;
+    Ok(())
+}
+
 pub(super) async fn claim(
     tx: &mut Tx<'_>,
     task: TaskId,
@@ -120,14 +137,7 @@ pub(super) async fn claim(
     let who: Option<String> = row.try_get("claimed_by")?;
     let mine = who.is_some_and(|who| who == operator);
     let holds = mine && at.is_some_and(|at| claim_holds(instant(at), tx.now));
-    if !holds {
-        sqlx::query(CLAIM)
-            .bind(task.to_string())
-            .bind(operator)
-            .bind(tx.now.as_microsecond())
-            .execute(tx.flushed().await?)
-            .await?;
-    }
+    renew(tx, task, operator).await?;
     for member in &members {
         // Said again, it takes on those who have joined since.
         if !(holds && is_claimed(&case_of(tx, *member).await?, task)) {
@@ -165,16 +175,14 @@ pub(super) async fn call_outcome(
     if let Some(refused) = claimed_by_another(&row, operator, tx.now)? {
         return Ok(Err(refused));
     }
-    let about: Vec<NotificationId> = members
-        .iter()
-        .copied()
-        .filter(|member| call.only.is_none_or(|only| only == *member))
-        .collect();
+    let named = |member: &&NotificationId| call.only.is_none_or(|only| only == **member);
+    let about: Vec<NotificationId> = members.iter().filter(named).copied().collect();
     if about.is_empty() {
         return Ok(Err(NotActed::NotThere("notification in this call")));
     }
+    let heard = heard_on(tx, call.task, &members).await?;
     if matches!(call.outcome, CallOutcome::Told | CallOutcome::NotOnRoll)
-        && let Some(refused) = stopped(tx, call.task, &about).await?
+        && let Some(refused) = heard.stopped()
     {
         return Ok(Err(refused));
     }
@@ -187,26 +195,15 @@ pub(super) async fn call_outcome(
             if about.is_empty() {
                 return Ok(Err(NotActed::NotNow(NOT_SPOKEN_OF)));
             }
+            let told = (call.role, heard.word(call.word));
             for member in &about {
-                told_on_call(tx, call, *member, operator, actor).await?;
+                done(tx, call, *member, operator, actor).await?;
+                let case = case_of(tx, *member).await?;
+                notifications::told(tx, &case, Some(call.task), told, actor).await?;
             }
             Ok(Ok(about))
         }
-        CallOutcome::NotOnRoll => {
-            let &[member] = about.as_slice() else {
-                return Ok(Err(NotActed::NotNow("say which child is not on the roll")));
-            };
-            if spoken_of(tx, call, about.clone(), was_claimed)
-                .await?
-                .is_empty()
-            {
-                return Ok(Err(NotActed::NotNow(NOT_SPOKEN_OF)));
-            }
-            done(tx, call, member, operator, actor).await?;
-            not_on_roll(tx, member, actor).await?;
-            let successor = case_of(tx, member).await?.rerouted_to;
-            Ok(Ok(about.into_iter().chain(successor).collect()))
-        }
+        CallOutcome::NotOnRoll => off_roll(tx, call, (about, was_claimed), operator, actor).await,
         CallOutcome::NoAnswer
         | CallOutcome::Engaged
         | CallOutcome::Voicemail
@@ -215,26 +212,39 @@ pub(super) async fn call_outcome(
         | CallOutcome::WrongNumber
         | CallOutcome::WillNotTalk => {
             let force: Option<String> = row.try_get("force")?;
-            let force = force.as_deref().and_then(ForceName::parse);
-            let known = (was_claimed, force.as_ref());
-            comes_back(tx, call, &members, known, operator, actor).await?;
+            let ended = Ended {
+                call,
+                members: &members,
+                was_claimed,
+                force: force.as_deref().and_then(ForceName::parse),
+                operator,
+                actor,
+            };
+            nobody_told(tx, &ended).await?;
             Ok(Ok(members))
         }
     }
 }
 
-/// A person at the school was told about one of its children. The word counts as it was compared.
-async fn told_on_call(
+/// The child is not on the roll: the call is over for it, and somebody else finds its school.
+async fn off_roll(
     tx: &mut Tx<'_>,
     call: &Call,
-    member: NotificationId,
+    (about, was_claimed): (Vec<NotificationId>, bool),
     operator: &str,
     actor: &str,
-) -> Result<(), Fault> {
-    let word = on_call(tx, member, call.task).await?.word(call.word);
+) -> Result<Acted, Fault> {
+    if about.len() > 1 {
+        return Ok(Err(NotActed::NotNow("say which child is not on the roll")));
+    }
+    let mut about = spoken_of(tx, call, about, was_claimed).await?;
+    let Some(&member) = about.first() else {
+        return Ok(Err(NotActed::NotNow(NOT_SPOKEN_OF)));
+    };
     done(tx, call, member, operator, actor).await?;
-    let case = case_of(tx, member).await?;
-    told(tx, &case, Some(call.task), (call.role, word), actor).await
+    not_on_roll(tx, member, actor).await?;
+    about.extend(case_of(tx, member).await?.rerouted_to);
+    Ok(Ok(about))
 }
 
 /// The notifications that were on the call when it was claimed, or the one that is named: a child who
@@ -259,7 +269,7 @@ async fn spoken_of(
 }
 
 /// Whether somebody took this task on while the case was on it.
-fn is_claimed(case: &Case, task: TaskId) -> bool {
+pub(super) fn is_claimed(case: &Case, task: TaskId) -> bool {
     case.people
         .tasks
         .get(&task)
@@ -300,66 +310,4 @@ async fn not_on_roll(tx: &mut Tx<'_>, member: NotificationId, actor: &str) -> Re
     let case = case_of(tx, member).await?;
     let observation = Observation::NotOnRoll;
     record(tx, &case, Verdict::NotOurs, None, actor, observation).await
-}
-
-/// Nobody was told: the call is closed as what it was and stands again some minutes later, or sooner for
-/// who joined it meanwhile.
-async fn comes_back(
-    tx: &mut Tx<'_>,
-    call: &Call,
-    members: &[NotificationId],
-    (was_claimed, force): (bool, Option<&ForceName>),
-    operator: &str,
-    actor: &str,
-) -> Result<(), Fault> {
-    let again = tx.new_id(TaskId::from_parts)?;
-    let mut wanted_by = Timestamp::MAX;
-    for member in members {
-        let case = case_of(tx, *member).await?;
-        let after = call_again_after(case.late_on_arrival, case.act_by, case.due_at);
-        let again = tx.now.checked_add(after).unwrap_or(tx.now);
-        // Who joined while somebody rang was not rung for, and waits no longer than without that call.
-        let joined = was_claimed && !is_claimed(&case, call.task);
-        let own = case.people.tasks.get(&call.task).filter(|_| joined);
-        wanted_by = wanted_by.min(own.map_or(again, |own| own.wanted_by.clamp(tx.now, again)));
-    }
-    if let Some(member) = members.first() {
-        let case = case_of(tx, *member).await?;
-        let asked = (TaskKind::RingSchool, wanted_by);
-        wanted_by = can_be_done_from(tx, &case, asked, force);
-    }
-    sqlx::query(SETTLE)
-        .bind(call.task.to_string())
-        .bind(tx.now.as_microsecond())
-        .bind(operator)
-        .bind(call.outcome.word())
-        .execute(tx.flushed().await?)
-        .await?;
-    sqlx::query(COMES_BACK)
-        .bind(call.task.to_string())
-        .bind(again.to_string())
-        .bind(tx.now.as_microsecond())
-        .bind(wanted_by.as_microsecond())
-        .execute(tx.flushed().await?)
-        .await?;
-    sqlx::query(MEMBERS_MOVE)
-        .bind(call.task.to_string())
-        .bind(again.to_string())
-        .execute(tx.flushed().await?)
-        .await?;
-    for member in members {
-        let settled = Fact::TaskSettled {
-            task: call.task,
-            settlement: Settlement::Done,
-            outcome: Some(call.outcome),
-        };
-        apply(tx, *member, Observed::by(actor, settled), None).await?;
-        let opened = Fact::TaskOpened {
-            task: again,
-            task_kind: TaskKind::RingSchool,
-            wanted_by,
-        };
-        apply(tx, *member, Observed::plain(opened), None).await?;
-    }
-    Ok(())
 }

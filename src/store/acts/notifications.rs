@@ -2,7 +2,7 @@
 
 use super::super::cases::{Observed, apply, case_of};
 use super::super::tx::{Fault, Tx};
-use super::on_call::{Compared, compared, contacts_of};
+use super::on_call::{Compared, compared, contacts_of, heard_of};
 use super::{Acted, NotActed, first};
 use crate::referral::answer::{SchoolWord, Verdict};
 use crate::referral::decide::Observation;
@@ -146,6 +146,12 @@ pub(super) async fn tell(
         }
         Duty::Open | Duty::Contradicted => {}
     }
+    // What was heard last stands, whoever says that they were told: a mismatch is not talked away.
+    let heard = heard_of(tx, notification, |_| true).await?;
+    let word = match (word, heard.word(word)) {
+        (SchoolWord::Unverified, SchoolWord::Differs) => SchoolWord::Differs,
+        (said, _) => said,
+    };
     told(tx, &case, None, (role, word), actor).await?;
     Ok(Ok(vec![notification]))
 }

@@ -4,11 +4,13 @@
 use super::super::cases::{Observed, apply, case_of, load};
 use super::super::rows::notification_ids;
 use super::super::tasks::{self, can_be_done_from};
-use super::super::tx::{Fault, Tx, sha256};
-use super::calls::{Call, call_outcome, claim, open_task};
+use super::super::tx::{By, Fault, Tx, sha256};
+use super::super::views::readable;
+use super::calls::{Call, call_outcome, claim, claimed_by_another, open_task, renew};
 use super::tasks::is_own;
 use super::{Acted, NotActed, first, notifications};
-use crate::referral::answer::{CallOutcome, SchoolWord};
+use crate::referral::answer::{CallOutcome, SCHOOL_WORD_TRIES, SchoolWord};
+use crate::referral::decide::call_ahead;
 use crate::referral::directory::ContactOf;
 use crate::referral::fact::{Fact, TaskKind};
 use crate::referral::fold::Case;
@@ -27,8 +29,12 @@ pub(crate) const STATEMENTS: &[&str] = &[OF_PLACE];
 
 const NOT_YOURS: &str = "the call is not claimed by you: claim it first";
 const NO_CALL: &str = "this task is no call";
+const ASK_AGAIN: &str = "the words do not match: ask for them again with firstbell call word, or end the \
+     call as will_not_talk";
 const NO_FURTHER: &str = "the words did not match: this call goes no further. End it as \
      will_not_talk, and ring the directory's number";
+const RING_THEM: &str = "the last word that was heard of this school does not match: tell whoever rings \
+     nothing, and ring the directory's number";
 const NONE_KEPT: &str = "no word of this school is kept: go on without, recorded as unverified";
 
 /// What came of comparing what the school said.
@@ -65,55 +71,73 @@ pub(super) fn contacts_of<'t>(tx: &'t Tx<'_>, case: &Case) -> &'t [Contact] {
     }
 }
 
-/// What was said on one call about one of its notifications.
+/// What was heard of the school's word, in order: each comparison, and whether it matched.
 #[derive(Debug, Default)]
-pub(super) struct OnCall {
-    matched: bool,
-    differed: bool,
-    rolled: bool,
+pub(super) struct Heard(Vec<bool>);
+
+impl Heard {
+    /// The word as it counts: the last comparison decides, else what was said of it.
+    pub(super) fn word(&self, said: SchoolWord) -> SchoolWord {
+        match self.0.last() {
+            Some(true) => SchoolWord::Matches,
+            Some(false) => SchoolWord::Differs,
+            None => said,
+        }
+    }
+
+    /// Whether the school may be asked for its word once more.
+    fn may_ask(&self) -> bool {
+        self.0.iter().filter(|matches| !**matches).count() < SCHOOL_WORD_TRIES
+    }
+
+    /// Why nobody may be told as things stand.
+    pub(super) fn stopped(&self) -> Option<NotActed> {
+        (self.0.last() == Some(&false)).then_some(NotActed::NotNow(if self.may_ask() {
+            ASK_AGAIN
+        } else {
+            NO_FURTHER
+        }))
+    }
 }
 
-pub(super) async fn on_call(
+/// What was heard on a call: of whoever was on it the longest.
+pub(super) async fn heard_on(
     tx: &mut Tx<'_>,
-    member: NotificationId,
-    of: TaskId,
-) -> Result<OnCall, Fault> {
-    let mut heard = OnCall::default();
-    for fact in &load(tx, member).await?.0 {
-        if let Fact::SchoolWordHeard { task, matches } = fact
-            && *task == Some(of)
-        {
-            heard.matched |= *matches;
-            heard.differed |= !*matches;
+    call: TaskId,
+    members: &[NotificationId],
+) -> Result<Heard, Fault> {
+    let mut heard = Heard::default();
+    for member in members {
+        let of_member = heard_of(tx, *member, |task| task == Some(call)).await?;
+        if of_member.0.len() > heard.0.len() {
+            heard = of_member;
         }
-        heard.rolled |= matches!(fact, Fact::RollAnswered { task, .. } if *task == of);
     }
     Ok(heard)
 }
 
-impl OnCall {
-    /// The word as it counts: what was compared on this call, else what was said of it.
-    pub(super) fn word(&self, said: SchoolWord) -> SchoolWord {
-        if self.matched {
-            SchoolWord::Matches
-        } else {
-            said
+/// What was heard of one notification, on the calls that are meant.
+pub(super) async fn heard_of(
+    tx: &mut Tx<'_>,
+    member: NotificationId,
+    meant: impl Fn(Option<TaskId>) -> bool,
+) -> Result<Heard, Fault> {
+    let mut heard = Heard::default();
+    for fact in &load(tx, member).await?.0 {
+        if let Fact::SchoolWordHeard { task, matches } = fact
+            && meant(*task)
+        {
+            heard.0.push(*matches);
         }
     }
+    Ok(heard)
 }
 
-/// Why nobody may be told on a call any more.
-pub(super) async fn stopped(
-    tx: &mut Tx<'_>,
-    task: TaskId,
-    about: &[NotificationId],
-) -> Result<Option<NotActed>, Fault> {
-    for member in about {
-        if on_call(tx, *member, task).await?.differed {
-            return Ok(Some(NotActed::NotNow(NO_FURTHER)));
-        }
-    }
-    Ok(None)
+/// Whether the roll question was answered on a call.
+async fn rolled(tx: &mut Tx<'_>, member: NotificationId, of: TaskId) -> Result<bool, Fault> {
+    let facts = load(tx, member).await?.0;
+    let answered = |fact: &Fact| matches!(fact, Fact::RollAnswered { task, .. } if *task == of);
+    Ok(facts.iter().any(answered))
 }
 
 /// An operator's own call, and whom it is about.
@@ -133,10 +157,7 @@ async fn own_call(
     if !is_own(&row, operator, tx)? {
         return Ok(Err(NotActed::NotNow(NOT_YOURS)));
     }
-    Ok(match stopped(tx, task, &members).await? {
-        Some(refused) => Err(refused),
-        None => Ok(members),
-    })
+    Ok(Ok(members))
 }
 
 /// Compares what the school said with its card. What was said is kept nowhere.
@@ -153,6 +174,9 @@ pub(super) async fn word(
     let Some(first_of) = members.first() else {
         return Ok(Err(NotActed::NotThere("notification in this call")));
     };
+    if !heard_on(tx, task, &members).await?.may_ask() {
+        return Ok(Err(NotActed::NotNow(NO_FURTHER)));
+    }
     let case = case_of(tx, *first_of).await?;
     let matches = match compared(said, contacts_of(tx, &case)) {
         Compared::Matches => true,
@@ -167,6 +191,7 @@ pub(super) async fn word(
         };
         apply(tx, *member, Observed::by(&actor, heard), None).await?;
     }
+    renew(tx, task, operator).await?;
     Ok(Ok(members))
 }
 
@@ -182,6 +207,9 @@ pub(super) async fn roll(
         Ok(members) => members,
         Err(refused) => return Ok(Err(refused)),
     };
+    if let Some(refused) = heard_on(tx, task, &members).await?.stopped() {
+        return Ok(Err(refused));
+    }
     if !members.contains(&about) {
         return Ok(Err(NotActed::NotThere("notification in this call")));
     }
@@ -197,15 +225,17 @@ pub(super) async fn roll(
         return call_outcome(tx, &call, operator, &actor).await;
     }
     // Asked again, it is the same code.
-    if !on_call(tx, about, task).await?.rolled {
+    if !rolled(tx, about, task).await? {
         let code = format!("{:04}", tx.random_u64()? % 10_000);
         let answered = Fact::RollAnswered { task, code };
         apply(tx, about, Observed::by(&actor, answered), None).await?;
     }
+    renew(tx, task, operator).await?;
     Ok(Ok(vec![about]))
 }
 
-/// The school rings us: everything that waits for it is one call, which the operator has taken on.
+/// The school rings us: everything that waits for it is one call, which the operator has taken on. What is
+/// restricted is on a call of its own: on it if this one is, and not otherwise.
 pub(super) async fn inbound(
     tx: &mut Tx<'_>,
     notification: NotificationId,
@@ -234,24 +264,55 @@ pub(super) async fn inbound(
         .bind(la_code)
         .fetch_all(tx.flushed().await?)
         .await?;
-    let kind = TaskKind::RingSchool;
-    let task = tasks::open_or_new(tx, &case, kind, &by).await?;
-    let wanted_by = can_be_done_from(tx, &case, (kind, tx.now), by.force.as_ref());
+    let task = tasks::open_or_new(tx, &case, TaskKind::RingSchool, &by).await?;
+    match open_task(tx, task).await? {
+        Ok((row, _)) => {
+            if let Some(refused) = claimed_by_another(&row, operator, tx.now)? {
+                return Ok(Err(refused));
+            }
+        }
+        // There is none yet: this call opens it.
+        Err(NotActed::NotThere(_)) => {}
+        Err(refused) => return Ok(Err(refused)),
+    }
+    // Who did not know the word may ring again as well.
+    let heard = heard_of(tx, notification, |of| of != Some(task)).await?;
+    if heard.0.last() == Some(&false) {
+        return Ok(Err(NotActed::NotNow(RING_THEM)));
+    }
     let actor = first::actor(operator);
     for member in notification_ids(&rows)? {
-        let case = case_of(tx, member).await?;
-        if is_conflict(&case) || case.people.has_open(kind) {
-            continue;
-        }
-        tasks::write(tx, &case, task, kind, wanted_by, &by).await?;
-        let opened = Fact::TaskOpened {
-            task,
-            task_kind: kind,
-            wanted_by,
-        };
-        apply(tx, member, Observed::by(&actor, opened), None).await?;
+        joins(tx, member, (task, &case), (&by, &actor)).await?;
     }
     claim(tx, task, operator, &actor).await
+}
+
+/// A notification of the school joins the call that it makes itself. Whoever is not told on it is rung when
+/// their own ladder does, and not before.
+async fn joins(
+    tx: &mut Tx<'_>,
+    member: NotificationId,
+    (task, call): (TaskId, &Case),
+    (by, actor): (&By, &str),
+) -> Result<(), Fault> {
+    let kind = TaskKind::RingSchool;
+    let Some(case) = readable(case_of(tx, member).await)? else {
+        return Ok(());
+    };
+    let has_one = case.people.has_open(kind);
+    if has_one || is_conflict(&case) || case.restricted() != call.restricted() {
+        return Ok(());
+    }
+    let ahead = call_ahead(&case, tx.now).unwrap_or_else(|| case.act_by.max(tx.now));
+    let wanted_by = can_be_done_from(tx, &case, (kind, ahead), by.force.as_ref());
+    tasks::write(tx, &case, task, kind, wanted_by, by).await?;
+    let opened = Fact::TaskOpened {
+        task,
+        task_kind: kind,
+        wanted_by,
+    };
+    apply(tx, member, Observed::by(actor, opened), None).await?;
+    Ok(())
 }
 
 fn is_conflict(case: &Case) -> bool {

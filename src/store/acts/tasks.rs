@@ -3,7 +3,7 @@
 use super::super::cases::{Observed, apply};
 use super::super::tx::{By, Fault, Stream, Tx};
 use super::super::views::instant;
-use super::calls::{claim_holds, claimed_by_another, open_task};
+use super::calls::{claim_holds, claimed_by_another, open_task, renew};
 use super::notifications::sealed_reason;
 use super::{Acted, NotActed, first};
 use crate::referral::ending::TaskReason;
@@ -157,6 +157,7 @@ pub(super) async fn reveal(
             apply(tx, *member, Observed::by(actor, fact.clone()), None).await?;
         }
     }
+    renew(tx, task, operator).await?;
     Ok(Ok(members))
 }
 

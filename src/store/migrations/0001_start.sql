@@ -157,7 +157,8 @@ CREATE TABLE fact(
   UNIQUE(stream, n)
 ) STRICT;
 CREATE INDEX fact_feed ON fact(force, seq) WHERE force IS NOT NULL;
--- A body may be erased (a fact about erased content keeps its leaf); nothing else ever changes.
+-- A body may be erased (a fact about erased content keeps its leaf); nothing else ever changes. Whoever
+-- erases it takes the case out of what the writer keeps in memory, too: src/store/kept.rs.
 CREATE TRIGGER fact_fixed BEFORE UPDATE ON fact
 WHEN NOT (NEW.body IS NULL AND NEW.seq = OLD.seq AND NEW.leaf = OLD.leaf AND NEW.stream = OLD.stream
   AND NEW.n = OLD.n AND NEW.kind = OLD.kind AND NEW.v = OLD.v AND NEW.at = OLD.at AND NEW.actor = OLD.actor
@@ -207,7 +208,11 @@ CREATE TABLE delivery(
 -- With the id, the whole order in which deliveries are claimed: many share their last safe moment, and a
 -- claim must not sort them all.
 CREATE INDEX delivery_next ON delivery(route, lane, last_safe_at, id) WHERE state IN ('queued','in_doubt') AND quarantined = 0;
-CREATE INDEX delivery_due ON delivery(route, not_before) WHERE state IN ('queued','in_doubt') AND quarantined = 0;
+-- What is new and what was tried before are apart: where only scouts go, whoever looks for the one must not
+-- walk through all of the other.
+CREATE INDEX delivery_due ON delivery(route, not_before, lane) WHERE state IN ('queued','in_doubt') AND quarantined = 0 AND attempts = 0;
+CREATE INDEX delivery_again ON delivery(route, not_before, lane, last_safe_at) WHERE state IN ('queued','in_doubt') AND quarantined = 0 AND attempts > 0;
+CREATE INDEX delivery_few ON delivery(route, lane, last_safe_at, id) WHERE state IN ('queued','in_doubt') AND quarantined = 0 AND attempts IN (1,2);
 CREATE INDEX delivery_sending ON delivery(incarnation) WHERE state = 'sending';
 CREATE INDEX delivery_notification ON delivery(notification);
 CREATE INDEX delivery_letter ON delivery(letter);
@@ -294,7 +299,9 @@ CREATE TABLE task(
   claimed_at INTEGER,
   settled_at INTEGER,
   settled_by TEXT,
-  settlement TEXT
+  settlement TEXT,
+  -- a call's, keyed digest: the number that was wrong
+  number BLOB
 ) STRICT;
 CREATE UNIQUE INDEX task_open ON task(kind, subject) WHERE settled_at IS NULL;
 CREATE INDEX task_board ON task(wanted_by) WHERE settled_at IS NULL;

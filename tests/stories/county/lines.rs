@@ -29,7 +29,7 @@ async fn found(county: &mut County, times: &[&str]) -> Vec<Vec<String>> {
 }
 
 /// A county of which every school has one child, all posted now.
-async fn posted(at: &str, schools: usize) -> County {
+pub(super) async fn posted(at: &str, schools: usize) -> County {
     let mut county = County::begin(at, schools).await;
     for school in 0..schools {
         let referral = county.referral(school);

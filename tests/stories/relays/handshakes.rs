@@ -247,6 +247,7 @@ async fn the_password_is_said_after_tls_only_and_a_wrong_one_keeps_the_letter_qu
     let login = Login {
         user: "user".to_owned(),
         password_file: password_file.clone(),
+        expires: None,
     };
     let script = OFFERS_TLS.into_iter().chain([
         Act::Say("220 ready\r\n"),

@@ -60,6 +60,7 @@ fn a_route_that_cannot_work_is_a_fault_at_start() {
                 route.login = Some(Login {
                     user,
                     password_file,
+                    expires: None,
                 });
             },
             RouteFaultWhy::Login,

@@ -1,5 +1,7 @@
 //! What the desk hears on the telephone, against what came by mail and who joined the call meanwhile.
 
+mod desk;
+
 use super::replies::KEY_ADULT;
 use super::{EVENING, Opened, document, one_accepted, open, open_with, policy, post};
 use firstbell::clock::Clock;

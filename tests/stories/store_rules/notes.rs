@@ -14,7 +14,7 @@ const KEY_ADULT: &str = "dsl@marshend.test.cjsm.net";
 /// Listed nowhere.
 const STRANGER: &str = "office@elsewhere.test";
 
-async fn comes(opened: &Opened, claim: &Claim, from: &str, came: Came) {
+pub(super) async fn comes(opened: &Opened, claim: &Claim, from: &str, came: Came) {
     let mail = InboundMail {
         source: "smtp".to_owned(),
         mail_from: Some(from.to_owned()),
@@ -45,7 +45,7 @@ fn received() -> Came {
     }
 }
 
-fn report(action: Action) -> Came {
+pub(super) fn report(action: Action) -> Came {
     Came::Report {
         action,
         status: None,

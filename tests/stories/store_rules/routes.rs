@@ -237,3 +237,57 @@ async fn attempts_that_met_no_relay_or_were_cut_short_push_no_letter_away() {
     let due = not_before(&opened).await;
     assert!(due <= ended_at + SignedDuration::from_secs(30), "{due}");
 }
+
+/// What is asked before a claim says the same as the claim.
+#[tokio::test]
+async fn what_is_due_is_asked_for_by_what_there_is_room_for() {
+    let (_folder, clock, opened) = one_accepted().await;
+    let (hour, store) = (SignedDuration::from_hours(1), &opened.store);
+    let none_again = Room {
+        again: Some(0),
+        ..Room::of(4)
+    };
+    let near = |hours: i64, again| Room {
+        again,
+        others: 0,
+        safe_before: Some(clock.now() + hour * i32::try_from(hours).unwrap()),
+        ..Room::of(4)
+    };
+    let asked = async || {
+        let rooms = [
+            Room::of(4),
+            none_again,
+            near(1, None),
+            near(24, None),
+            near(24, Some(0)),
+        ];
+        let mut due = Vec::new();
+        for room in rooms {
+            due.push(store.is_due(&cjsm(), room).await.unwrap());
+        }
+        due
+    };
+    let waits = async |hours: i64| {
+        let before = clock.now() + hour * i32::try_from(hours).unwrap();
+        store.a_letter_waits(&cjsm(), before).await.unwrap()
+    };
+    assert_eq!(asked().await, [true, true, false, true, true], "new");
+    let claim = opened.claim().await.unwrap();
+    assert_eq!(asked().await, [false; 5], "under way");
+    opened.sign(&claim, b"a letter").await;
+    opened.end(&claim, AttemptResult::Later).await;
+    let due = not_before(&opened).await;
+    if due > clock.now() {
+        assert_eq!(asked().await, [false; 5], "it waits for its next attempt");
+    }
+    assert_eq!(
+        (waits(1).await, waits(24).await),
+        (false, true),
+        "due or not"
+    );
+    clock.advance_to(due);
+    assert_eq!(asked().await, [true, false, false, true, false], "tried");
+    act(&opened, suspend(None, None)).await.unwrap();
+    assert_eq!(asked().await, [false; 5]);
+    assert!(!waits(24).await);
+}
