@@ -1,8 +1,10 @@
 //! The mailboxes that answers come to.
 
+use super::alarms::begin;
 use super::assemble::Sources;
 use super::fault::ConfigWarning;
 use super::keys::Mailbox;
+use crate::referral::school::RouteName;
 use crate::replies::mailbox::{After, Limits, Protocol, Settings};
 
 /// RFC 8314 3.2 and 3.3.
@@ -27,7 +29,8 @@ impl Sources<'_> {
             };
             if let Some(other) = good.iter().take(nth).find(same) {
                 let what = format!("is the mailbox of [mailbox.{}] again", other.name);
-                self.view(&["mailbox", &one.name]).fault("user", &what);
+                self.view(&["mailbox", one.name.as_str()])
+                    .fault("user", &what);
             }
         }
         read.into_iter().collect()
@@ -55,7 +58,7 @@ impl Sources<'_> {
             view.fault("folder", "is there by IMAP only");
         }
         Some(Settings {
-            name: name.to_owned(),
+            name: RouteName::parse(name)?,
             protocol: mailbox.protocol,
             host: mailbox.host,
             port: mailbox.port.unwrap_or(match mailbox.protocol {
@@ -66,6 +69,7 @@ impl Sources<'_> {
             roots: mailbox.roots,
             user: mailbox.user,
             password_file: mailbox.password_file,
+            password_expires: mailbox.password_expires.map(begin),
             folder: mailbox.folder,
             after: mailbox.after,
             poll: mailbox.poll_s,

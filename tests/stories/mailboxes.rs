@@ -11,6 +11,7 @@ use crate::store_rules::{Opened, open};
 use crate::support::pki::Pki;
 use firstbell::clock::Clock;
 use firstbell::referral::id::InboundId;
+use firstbell::referral::school::RouteName;
 use firstbell::replies::mailbox::{After, Fault, Limits, Poller, Protocol, Settings};
 use firstbell::tls::{Roots, TlsFloor};
 use std::fs;
@@ -43,7 +44,7 @@ impl Desk {
 
     fn settings(&self, protocol: Protocol, port: u16) -> Settings {
         Settings {
-            name: "desk".to_owned(),
+            name: RouteName::parse("desk").unwrap(),
             protocol,
             host: "localhost".to_owned(),
             port,
@@ -51,6 +52,7 @@ impl Desk {
             roots: Roots::Private(self.pki.ca.clone()),
             user: USER.to_owned(),
             password_file: secret(self.folder.path(), PASSWORD),
+            password_expires: None,
             folder: "INBOX".to_owned(),
             after: After::Keep,
             poll: Duration::from_secs(1),

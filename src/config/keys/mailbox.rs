@@ -1,11 +1,12 @@
 //! Keys of mailboxes that answers come to.
 
-use crate::config::kind::Kind::{Count, Host, Line, Roots as RootsKind, Secret, Word};
+use crate::config::kind::Kind::{Count, Day, Host, Line, Roots as RootsKind, Secret, Word};
 use crate::config::table::Presence::{Optional, Preset, Required};
 use crate::config::table::{Shape, section};
 use crate::referral::school::RouteName;
 use crate::replies::mailbox::{After, Protocol};
 use crate::tls::{Roots, TlsFloor};
+use jiff::civil::Date;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ section! {
     /// Its password, in ASCII, on the only line of the file. Read at each look: a new one takes effect
     /// without a restart.
     password_file: PathBuf = Secret, Required(r#""credential:mailbox-password""#);
+    /// The day on which it expires, if it does: warned of like a certificate's end.
+    password_expires: Option<Date> = Day, Optional(r#""2027-03-31""#);
     /// The folder, by IMAP. It is opened to be read only: nothing in it is changed.
     folder: String = Line(254), Preset(r#""INBOX""#);
     /// What becomes of a mail once it is on our disk. By POP3 each look lists every mail there is, so a

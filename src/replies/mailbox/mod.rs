@@ -19,7 +19,9 @@ mod wire;
 
 pub use poller::{Age, Mailboxes, Poller};
 
+use crate::referral::school::RouteName;
 use crate::tls::{Roots, RootsFault, SecretFault, TlsFloor};
+use jiff::Timestamp;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -44,8 +46,8 @@ pub enum After {
 /// One mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Its name in settings, logs and alarms.
-    pub name: String,
+    /// Its name in settings, logs and alarms, spelled as routes' are.
+    pub name: RouteName,
     /// How it is read.
     pub protocol: Protocol,
     /// Host name, which the server's certificate must carry.
@@ -60,6 +62,8 @@ pub struct Settings {
     pub user: String,
     /// File that holds the password; read at each look, so that a new one takes effect.
     pub password_file: PathBuf,
+    /// When the password stops counting, if the settings say.
+    pub password_expires: Option<Timestamp>,
     /// The folder, by IMAP.
     pub folder: String,
     /// What becomes of mails.
@@ -143,7 +147,7 @@ pub enum Fault {
 #[error("mailbox {name}: {fault}")]
 pub struct Unusable {
     /// Its name.
-    pub name: String,
+    pub name: RouteName,
     /// What is wrong.
     pub fault: Fault,
 }

@@ -7,7 +7,7 @@ use crate::store::{Fetched, FetchedMail, MailPlace, NotStored, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tokio::sync::watch;
-use tokio::task::JoinSet;
+use tokio::task::{JoinSet, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 
 /// After a fault a mailbox is looked into again after so long, doubled each time.
@@ -127,7 +127,7 @@ impl Poller {
 
     fn age(&self) -> Age {
         Age {
-            name: self.settings.name.clone(),
+            name: self.settings.name.to_string(),
             read: self.read.subscribe(),
         }
     }
@@ -163,7 +163,10 @@ impl Poller {
 
     /// Looks once: one session, every mail that is new.
     pub async fn look(&mut self) -> Result<(), Fault> {
-        let door = Door::new(&self.settings)?;
+        let settings = self.settings.clone();
+        // The system's roots are many files.
+        let door = spawn_blocking(move || Door::new(&settings)).await;
+        let door = door.map_err(|_| Fault::Tls)??;
         match self.settings.protocol {
             Protocol::Imap => self.look_by_imap(&door).await?,
             Protocol::Pop3 => self.look_by_pop3(&door).await?,
@@ -175,7 +178,7 @@ impl Poller {
     async fn look_by_imap(&mut self, door: &Door) -> Result<(), Fault> {
         let mut session = imap::Session::open(door, &self.settings).await?;
         let readers = self.store.readers();
-        let place = readers.mailbox_place(&self.settings.name).await?;
+        let place = readers.mailbox_place(self.settings.name.as_str()).await?;
         let validity = session.validity;
         let behind = match place {
             Some((known, uid)) if known == validity => uid,
@@ -212,7 +215,7 @@ impl Poller {
         let mut session = pop3::Session::open(door, &self.settings).await?;
         let listed = session.list().await?;
         let readers = self.store.readers();
-        let mut known = readers.mailbox_known(&self.settings.name).await?;
+        let mut known = readers.mailbox_known(self.settings.name.as_str()).await?;
         let mut shared: BTreeMap<&str, u32> = BTreeMap::new();
         for mail in &listed {
             let count = shared.entry(&mail.uidl).or_default();
@@ -248,7 +251,8 @@ impl Poller {
             .filter(|uidl| !present.contains(uidl.as_str()));
         let gone: Vec<String> = gone.collect();
         if !gone.is_empty() {
-            self.store.forget_mails(&self.settings.name, gone).await?;
+            let mailbox = self.settings.name.as_str();
+            self.store.forget_mails(mailbox, gone).await?;
         }
         if refused {
             return Err(Fault::Refused("a mail"));
@@ -315,7 +319,7 @@ impl Poller {
     }
 
     async fn keep(&self, place: MailPlace, mail: Fetched) -> Result<(), Fault> {
-        let mailbox = self.settings.name.clone();
+        let mailbox = self.settings.name.to_string();
         let kept = self.store.keep_fetched(FetchedMail {
             mailbox,
             place,

@@ -10,6 +10,7 @@ use crate::support::daemon::{Daemon, Recipe, SCHOOL};
 use crate::support::pki::Pki;
 use crate::support::posts::{accepted, referral, trace};
 use crate::support::waiting::until;
+use serde_json::Value;
 use std::net::SocketAddr;
 
 /// A daemon that reads one mailbox by POP3 through this port, and knows of one that nobody serves.
@@ -27,6 +28,7 @@ fn daemon(pki: &Pki, folder: &tempfile::TempDir, port: u16, metrics: SocketAddr)
             ("user", quoted(USER)),
             ("password_file", quoted(&password)),
             ("after", quoted("delete")),
+            ("password_expires", quoted("2091-03-31")),
             ("poll_s", "1".to_owned()),
         ];
         let keyed = values.map(|(key, value)| (format!("mailbox.{name}.{key}"), value));
@@ -109,11 +111,22 @@ async fn killed_between_fetch_and_commit_and_before_dele_a_mail_is_counted_once(
     assert_eq!(replies.as_array().unwrap().len(), 1, "{replies:#}");
     assert_eq!(replies[0]["notification"], id);
     assert_eq!(replies[0]["kind"], "human_reply");
+    assert_mailboxes_are_watched(&daemon, metrics);
+}
 
+/// Both are measured, what ends is known, and the one that cannot be read is told of without a word that
+/// names anybody.
+fn assert_mailboxes_are_watched(daemon: &Daemon, metrics: SocketAddr) {
     let (_, page) = get(metrics, "/metrics");
     for mailbox in ["desk", "dead"] {
         let sample = format!("firstbell_mailbox_read_age_seconds{{mailbox=\"{mailbox}\"}} ");
         assert!(page.contains(&sample), "{page}");
+    }
+    let routes = daemon.json(&["route", "list"]);
+    let expiries = routes["expiries"].as_array().unwrap();
+    for what in ["mailbox_password", "mailbox_authority"] {
+        let is_ours = |known: &&Value| known["what"] == what && known["route"] == "desk";
+        assert_eq!(expiries.iter().filter(is_ours).count(), 1, "{routes:#}");
     }
     let log = daemon.log();
     assert!(
