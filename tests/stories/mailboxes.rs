@@ -12,8 +12,8 @@ use crate::support::pki::Pki;
 use firstbell::clock::Clock;
 use firstbell::referral::id::InboundId;
 use firstbell::referral::school::RouteName;
-use firstbell::replies::mailbox::{After, Fault, Limits, Poller, Protocol, Settings};
-use firstbell::tls::{Roots, TlsFloor};
+use firstbell::replies::mailbox::{After, Fault, Limits, Poller, Protocol, Settings, check};
+use firstbell::tls::{Roots, SecretFault, TlsFloor};
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -229,4 +229,27 @@ async fn a_wrong_password_and_a_stranger_s_certificate_are_told_apart() {
         secret(desk.folder.path(), PASSWORD);
         assert_eq!(poller.look().await, Ok(()), "a new password takes effect");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_no_server_could_be_told_is_refused_before_it_is_tried() {
+    let desk = Desk::new().await;
+    let good = desk.settings(Protocol::Imap, 993);
+    let why = |settings: &Settings| {
+        let checked = check(std::slice::from_ref(settings));
+        checked.map_err(|unusable| unusable.fault)
+    };
+    assert_eq!(why(&good), Ok(()));
+    for bad in ["", "two\nlines", "a\rb", "pässword"] {
+        secret(desk.folder.path(), bad);
+        assert_eq!(why(&good), Err(Fault::Login), "{bad:?}");
+    }
+    let path = secret(desk.folder.path(), PASSWORD);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
+    let open = SecretFault::Open(path.clone());
+    assert_eq!(why(&good), Err(Fault::Secret(open)));
+    secret(desk.folder.path(), PASSWORD);
+    let mut nameless = good.clone();
+    nameless.host = "no host".to_owned();
+    assert_eq!(why(&nameless), Err(Fault::Host));
 }

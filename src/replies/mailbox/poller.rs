@@ -221,7 +221,7 @@ impl Poller {
             let count = shared.entry(&mail.uidl).or_default();
             *count = count.saturating_add(1);
         }
-        let mut refused = false;
+        let (mut refused, mut deleted) = (false, Vec::new());
         for mail in &listed {
             // Some servers give two mails one id. Such are fetched each time, and known by content.
             let is_shared = shared
@@ -239,17 +239,22 @@ impl Poller {
             };
             if whole && !is_shared && self.settings.after == After::Delete {
                 // Refused, it stays, and is known; the next look asks again.
-                session.delete(mail.number).await?;
+                if session.delete(mail.number).await? {
+                    deleted.push(mail.uidl.clone());
+                }
             }
         }
-        session.quit().await?;
+        if !session.quit().await? {
+            deleted.clear();
+        }
         let present: BTreeSet<&str> = shared.keys().copied().collect();
         self.refusals
             .retain(|uidl, _| present.contains(uidl.as_str()));
         let gone = known
             .into_keys()
             .filter(|uidl| !present.contains(uidl.as_str()));
-        let gone: Vec<String> = gone.collect();
+        // The id of a mail that is deleted may be given to another one (RFC 1939 7).
+        let gone: Vec<String> = gone.chain(deleted).collect();
         if !gone.is_empty() {
             let mailbox = self.settings.name.as_str();
             self.store.forget_mails(mailbox, gone).await?;

@@ -107,11 +107,10 @@ impl Session {
         self.status().await
     }
 
-    /// Ends it; what was marked is deleted.
-    pub(super) async fn quit(mut self) -> Result<(), Fault> {
+    /// Ends it. True: what was marked is deleted.
+    pub(super) async fn quit(mut self) -> Result<bool, Fault> {
         self.wire.say("QUIT").await?;
-        self.status().await?;
-        Ok(())
+        self.status().await
     }
 
     /// Whether a reply begins with `+OK`.

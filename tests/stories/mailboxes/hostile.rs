@@ -2,7 +2,7 @@
 
 use super::Desk;
 use crate::relays::relay::{Act, Relay};
-use firstbell::replies::mailbox::{Fault, Protocol, Settings};
+use firstbell::replies::mailbox::{After, Fault, Protocol, Settings};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -186,4 +186,36 @@ async fn garbage_is_garbage() {
     assert_eq!(met(Protocol::Pop3, no_ids, |_| {}).await, Fault::NoIds);
     let unnumbered = [&IMAP_READY[..5], &[Act::Say("a2 OK open\r\n")]].concat();
     assert_eq!(met(Protocol::Imap, unnumbered, |_| {}).await, Fault::NoIds);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_id_of_a_deleted_mail_may_be_another_s_next() {
+    let session = |mail: &'static str| {
+        let acts = [
+            Act::Say("+OK\r\n1 a\r\n.\r\n"),
+            Act::Hear,
+            Act::Say("+OK\r\n1 90\r\n.\r\n"),
+            Act::Hear,
+            Act::Say(mail),
+            Act::Hear,
+            Act::Say("+OK deleted\r\n"),
+            Act::Hear,
+            Act::Say("+OK bye\r\n"),
+        ];
+        after(POP3_READY, &acts)
+    };
+    let first = session("+OK\r\nSubject: 1\r\n\r\nReceived\r\n.\r\n");
+    let second = session("+OK\r\nSubject: 2\r\n\r\nCall\r\n.\r\n");
+    let desk = Desk::new().await;
+    let relay = Relay::start(desk.pki.serves(), vec![first, second]).await;
+    let mut settings = desk.settings(Protocol::Pop3, relay.port);
+    settings.after = After::Delete;
+    let mut poller = desk.poller(settings);
+    for kept in 1..=2 {
+        assert_eq!(poller.look().await, Ok(()));
+        assert_eq!(desk.kept().await.len(), kept);
+    }
+    for heard in relay.heard().await {
+        assert_eq!(heard[5..], ["RETR 1", "DELE 1", "QUIT"]);
+    }
 }
