@@ -17,7 +17,7 @@ use crate::delivery::making::Maker;
 use crate::intake;
 use crate::letter::{Signer, Templates};
 use crate::referral::directory::Directory;
-use crate::replies::smtp;
+use crate::replies::{mailbox, smtp};
 use crate::seal::epoch::read_credential;
 use crate::store::{Basis, Footing, OpenFault, Options, Store, VaultFault};
 use crate::watch::Watch;
@@ -68,6 +68,7 @@ pub async fn parts(config: &Config) -> Result<Parts, ServiceFault> {
     if let Some(replies) = &config.replies {
         smtp::check(replies).await?;
     }
+    mailbox::check(&config.mailboxes)?;
     read_credential(&config.store.credential)
         .map_err(|fault| OpenFault::Vault(VaultFault::from(fault)))?;
     let templates = Templates::load(config.letter.templates.as_deref())?;
@@ -126,11 +127,13 @@ pub async fn run(
     let beside = routes::start_delivery(&config, &store, (carrier, maker), halting, &mut stages);
     start_watch(&config, &store, &halt, &mut stages);
     start_replies(&config, &store, sockets.replies, &halt, &mut stages);
-    let others = start_capacity(&config, &store, &halt, &mut stages);
+    let calls = start_capacity(&config, &store, &halt, &mut stages);
+    let mailboxes = start_mailboxes(&config, &store, &halt, &mut stages);
     let means = Means {
         lane,
         socket: sockets.operators,
-        others,
+        others: vec![calls, mailboxes.0],
+        mailboxes: mailboxes.1,
         metrics: sockets.metrics,
         beside,
     };
@@ -210,6 +213,23 @@ fn start_replies(
         replies.run(until).await;
         ("replies", Ok(()))
     });
+}
+
+/// Starts what fetches mails from mailboxes; the alarms and the metrics tell of those that are not read.
+fn start_mailboxes(
+    config: &Config,
+    store: &Store,
+    halt: &watch::Sender<bool>,
+    stages: &mut JoinSet<End>,
+) -> (watch::Receiver<Found>, Vec<mailbox::Age>) {
+    let mailboxes = mailbox::Mailboxes::new(&config.mailboxes, store);
+    let known = (mailboxes.found(), mailboxes.ages());
+    let until = halt.subscribe();
+    stages.spawn(async move {
+        mailboxes.run(until).await;
+        ("mailboxes", Ok(()))
+    });
+    known
 }
 
 /// The writer has a thread and a scheduler of its own. Everything waits for it, and each of its

@@ -49,7 +49,7 @@ pub struct Sources {
     /// What the sweeper found last.
     pub stuck: watch::Receiver<Stuck>,
     /// What other stages know of, such as calls over capacity.
-    pub others: watch::Receiver<BTreeSet<Condition>>,
+    pub others: Vec<watch::Receiver<BTreeSet<Condition>>>,
     /// How often the heartbeat goes through the writer.
     pub beat: Duration,
     /// How often stages look without a hint.
@@ -99,8 +99,9 @@ impl Looks {
     /// Looks once.
     pub async fn look(&mut self, now: Timestamp) -> Seen {
         let mut seen = Seen::default();
-        let others = self.sources.others.borrow().clone();
-        seen.conditions.extend(others);
+        for others in &self.sources.others {
+            seen.conditions.extend(others.borrow().iter().cloned());
+        }
         self.look_at_the_store(&mut seen.conditions);
         self.look_at_stages(&mut seen.conditions);
         for expiry in self.sources.expiries.borrow().iter() {

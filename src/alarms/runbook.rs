@@ -51,6 +51,7 @@ fn file(kind: AlarmKind) -> &'static str {
         AlarmKind::StuckDelivery => include_str!("runbooks/stuck_delivery.txt"),
         AlarmKind::StuckLease => include_str!("runbooks/stuck_lease.txt"),
         AlarmKind::StuckInbound => include_str!("runbooks/stuck_inbound.txt"),
+        AlarmKind::MailboxUnread => include_str!("runbooks/mailbox_unread.txt"),
         AlarmKind::StageStalled => include_str!("runbooks/stage_stalled.txt"),
         AlarmKind::NobodyToNotify => include_str!("runbooks/nobody_to_notify.txt"),
         AlarmKind::CalendarWithoutPupilDays => {

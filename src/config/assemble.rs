@@ -37,6 +37,7 @@ pub(super) fn assemble(
     let routes = sources.routes(&mut warnings);
     let delivery = sources.delivery(routes.as_deref().unwrap_or_default());
     let replies = sources.replies();
+    let mailboxes = sources.mailboxes(&mut warnings);
     let alarms = sources.alarms(
         gateway.as_ref(),
         routes.as_deref().unwrap_or_default(),
@@ -71,6 +72,7 @@ pub(super) fn assemble(
         nudge_route: retries.nudge_route.clone(),
         delivery: delivery_settings(retries, routes?, &gateway),
         replies,
+        mailboxes: mailboxes?,
         policies,
         directory: DirectorySettings {
             bank_holiday_division: directory?.bank_holiday_division,

@@ -17,6 +17,7 @@ mod files;
 mod keys;
 mod kind;
 mod layers;
+mod mailboxes;
 mod people;
 mod replies;
 mod routes;
@@ -37,7 +38,7 @@ use crate::client::peer::PeerSettings;
 use crate::referral::policy::Policy;
 use crate::referral::post::{ForceName, words};
 use crate::referral::school::RouteName;
-use crate::replies::smtp;
+use crate::replies::{mailbox, smtp};
 use crate::{delivery, intake, letter, store};
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
@@ -62,6 +63,8 @@ pub struct Config {
     pub nudge_route: Option<RouteName>,
     /// SMTP in, if it listens.
     pub replies: Option<smtp::Settings>,
+    /// Mailboxes that answers come to.
+    pub mailboxes: Vec<mailbox::Settings>,
     /// How people are told of alarms.
     pub alarms: AlarmSettings,
     /// The external heartbeat, if there is one.

@@ -9,6 +9,7 @@ use crate::letter::SignatureProfile;
 use crate::referral::policy::{DutyEndsOn, ParentLine, Profile};
 use crate::referral::post::{Connection, RiskGrade};
 use crate::referral::school::{Address, LaCode, RouteName};
+use crate::replies::mailbox::{After, Protocol};
 use crate::replies::smtp::Network;
 use crate::tls::TlsFloor;
 use jiff::SignedDuration;
@@ -74,6 +75,16 @@ from_text! {
     TlsMode = |text| match text.as_str() {
         "implicit" => Some(Self::Implicit),
         "starttls" => Some(Self::StartTls),
+        _ => None,
+    };
+    Protocol = |text| match text.as_str() {
+        "imap" => Some(Self::Imap),
+        "pop3" => Some(Self::Pop3),
+        _ => None,
+    };
+    After = |text| match text.as_str() {
+        "keep" => Some(Self::Keep),
+        "delete" => Some(Self::Delete),
         _ => None,
     };
     SignatureProfile = |text| match text.as_str() {

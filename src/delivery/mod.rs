@@ -13,6 +13,8 @@ pub mod dialogue;
 pub mod relay;
 mod tls;
 
+pub use crate::tls::Roots;
+
 use crate::referral::retry::RetrySettings;
 use crate::referral::school::{Address, RouteName};
 use crate::tls::TlsFloor;
@@ -27,15 +29,6 @@ pub enum TlsMode {
     Implicit,
     /// STARTTLS, required (RFC 3207).
     StartTls,
-}
-
-/// Whom a route trusts to name the relay.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Roots {
-    /// The operating system's roots.
-    System,
-    /// One private authority: a PEM file.
-    Private(PathBuf),
 }
 
 /// A client certificate with its chain, leaf first, and its key.

@@ -4,10 +4,9 @@ use super::Route;
 use super::dialogue::Credentials;
 use super::tls;
 use crate::referral::school::RouteName;
+use crate::tls::{SecretFault, without_line_end};
 use rustls::pki_types::ServerName;
 use std::fmt;
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio_rustls::TlsConnector;
@@ -106,12 +105,10 @@ impl fmt::Debug for Relay {
 
 /// Reads a file that others must not be able to read.
 pub(super) fn read_secret(path: &Path) -> Result<Vec<u8>, RouteFaultWhy> {
-    let unreadable = |_| RouteFaultWhy::Secret(path.to_owned());
-    let mode = fs::metadata(path).map_err(unreadable)?.permissions().mode();
-    if mode & 0o007 != 0 {
-        return Err(RouteFaultWhy::SecretReadable(path.to_owned()));
-    }
-    fs::read(path).map_err(unreadable)
+    crate::tls::read_secret(path).map_err(|fault| match fault {
+        SecretFault::Unread(path) => RouteFaultWhy::Secret(path),
+        SecretFault::Open(path) => RouteFaultWhy::SecretReadable(path),
+    })
 }
 
 fn credentials(route: &Route) -> Result<Option<Credentials>, RouteFaultWhy> {
@@ -119,9 +116,8 @@ fn credentials(route: &Route) -> Result<Option<Credentials>, RouteFaultWhy> {
         return Ok(None);
     };
     let bytes = read_secret(&login.password_file)?;
-    let text = String::from_utf8(bytes).map_err(|_| RouteFaultWhy::Login)?;
-    let password = text.strip_suffix('\n').unwrap_or(&text);
-    let password = password.strip_suffix('\r').unwrap_or(password);
+    let password = without_line_end(&bytes);
+    let password = std::str::from_utf8(password).map_err(|_| RouteFaultWhy::Login)?;
     let good = |word: &str| !word.is_empty() && !word.contains(char::is_control);
     if !good(&login.user) || !good(password) {
         return Err(RouteFaultWhy::Login);

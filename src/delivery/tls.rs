@@ -1,39 +1,30 @@
 //! TLS towards a relay: what is asked of it, what the handshake proved, why it failed.
 
 use super::relay::RouteFaultWhy;
-use super::{ClientCertificate, Roots, Route, TlsFloor};
+use super::{ClientCertificate, Route};
 use crate::referral::attempt::{AttemptWhy, TlsFacts};
+use crate::tls::{self, RootsFault, certificates};
 use aws_lc_rs::digest;
 use jiff::Timestamp;
 use rustls::client::Resumption;
-use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::version::{TLS12, TLS13};
 use rustls::{
     AlertDescription, CertificateError, ClientConfig, ClientConnection, PeerIncompatible,
-    RootCertStore, SupportedProtocolVersion,
 };
 use std::io;
-use std::path::Path;
-use std::sync::Arc;
 use x509_parser::prelude::{FromDer, X509Certificate};
-
-/// The versions a floor allows. rustls offers 1.2 with AEAD and forward secrecy only.
-const FROM_12: &[&SupportedProtocolVersion] = &[&TLS13, &TLS12];
-const FROM_13: &[&SupportedProtocolVersion] = &[&TLS13];
 
 /// The configuration of one route. No ALPN. No resumption: a resumed session does not show the
 /// chain that every attempt records.
 pub(super) fn client_config(route: &Route) -> Result<ClientConfig, RouteFaultWhy> {
-    let versions = match route.floor {
-        TlsFloor::V12 => FROM_12,
-        TlsFloor::V13 => FROM_13,
-    };
-    let builder = ClientConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_protocol_versions(versions)
+    let roots = route.roots.store().map_err(|fault| match fault {
+        RootsFault::System => RouteFaultWhy::SystemRoots,
+        RootsFault::File(path) => RouteFaultWhy::Roots(path),
+    })?;
+    let builder = tls::client_from(route.floor)
         .map_err(|_| RouteFaultWhy::Tls)?
-        .with_root_certificates(root_store(&route.roots)?);
+        .with_root_certificates(roots);
     let mut config = match &route.client {
         None => builder.with_no_client_auth(),
         Some(client) => {
@@ -131,26 +122,6 @@ fn alert_why(alert: AlertDescription) -> AttemptWhy {
     }
 }
 
-fn root_store(roots: &Roots) -> Result<RootCertStore, RouteFaultWhy> {
-    let mut store = RootCertStore::empty();
-    match roots {
-        // Systems carry the odd root that cannot be read; the others stand.
-        Roots::System => {
-            store.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-            if store.is_empty() {
-                return Err(RouteFaultWhy::SystemRoots);
-            }
-        }
-        Roots::Private(path) => {
-            let fault = || RouteFaultWhy::Roots(path.clone());
-            for certificate in certificates(path).ok_or_else(fault)? {
-                store.add(certificate).map_err(|_| fault())?;
-            }
-        }
-    }
-    Ok(store)
-}
-
 type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
 fn identity(client: &ClientCertificate) -> Result<Identity, RouteFaultWhy> {
@@ -160,13 +131,4 @@ fn identity(client: &ClientCertificate) -> Result<Identity, RouteFaultWhy> {
     let key = PrivateKeyDer::from_pem_slice(&pem)
         .map_err(|_| RouteFaultWhy::ClientKey(client.key.clone()))?;
     Ok((chain, key))
-}
-
-/// The certificates of a PEM file, at least one.
-fn certificates(path: &Path) -> Option<Vec<CertificateDer<'static>>> {
-    let all: Vec<_> = CertificateDer::pem_file_iter(path)
-        .ok()?
-        .collect::<Result<_, _>>()
-        .ok()?;
-    (!all.is_empty()).then_some(all)
 }

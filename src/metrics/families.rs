@@ -65,6 +65,7 @@ families! {
     "firstbell_route_oldest_waiting_seconds" Gauge ["route"] "For how long the first of them has been due.";
     "firstbell_route_slack_seconds" Gauge ["route"] "Until the soonest last safe moment for mail among them; below nought it is past.";
     "firstbell_certificate_days_left" Gauge ["certificate"] "Until a certificate, list, key, password or token of ours ends.";
+    "firstbell_mailbox_read_age_seconds" Gauge ["mailbox"] "Since a mailbox that answers come to was read, or the start.";
     "firstbell_referrals_accepted_total" Counter [] "Referrals accepted.";
     "firstbell_posts_refused_total" Counter ["status"] "Posts of known forces that were refused and kept.";
     "firstbell_attempts_total" Counter ["route", "result", "enhanced"] "Attempts by their outcome and enhanced status code.";

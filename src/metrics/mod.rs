@@ -13,6 +13,7 @@ use crate::store::{NotStored, Round, Store, file_sizes};
 use jiff::Timestamp;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use text::Page;
 use tokio::net::TcpListener;
 use tokio::sync::{Mutex, watch};
@@ -61,6 +62,8 @@ pub struct Snapshot {
     pub routes: Vec<RouteSnapshot>,
     /// Certificates by name, and when they end.
     pub certificates: Vec<(String, Timestamp)>,
+    /// Mailboxes by name, and for how long they have not been read.
+    pub mailboxes: Vec<(String, Duration)>,
 }
 
 /// Gives the snapshot of this moment.
@@ -148,6 +151,14 @@ impl Exporter {
             let days = ends_at.duration_since(now).as_secs_f64() / 86_400.0;
             let labels = [("certificate", certificate.as_str())];
             page.put("firstbell_certificate_days_left", &labels, days);
+        }
+        for (mailbox, age) in &snapshot.mailboxes {
+            let labels = [("mailbox", mailbox.as_str())];
+            page.put(
+                "firstbell_mailbox_read_age_seconds",
+                &labels,
+                age.as_secs_f64(),
+            );
         }
         totals.put(&mut page);
         page.put_histogram("firstbell_commit_seconds", &store.pulses().commits());

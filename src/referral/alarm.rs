@@ -34,6 +34,8 @@ words! {
         StuckLease = "stuck_lease",
         /// A mail that came back was never read.
         StuckInbound = "stuck_inbound",
+        /// A mailbox that answers come to could not be read for half an hour.
+        MailboxUnread = "mailbox_unread",
         /// A stage has not stepped for far longer than it ever takes.
         StageStalled = "stage_stalled",
         /// A notification has nobody to be sent to.
@@ -89,6 +91,7 @@ impl AlarmKind {
         Self::StuckDelivery,
         Self::StuckLease,
         Self::StuckInbound,
+        Self::MailboxUnread,
         Self::StageStalled,
         Self::NobodyToNotify,
         Self::CalendarWithoutPupilDays,
@@ -113,6 +116,7 @@ impl AlarmKind {
             | Self::StuckInbound
             | Self::StageStalled => AlarmHours::Any,
             Self::RouteDown
+            | Self::MailboxUnread
             | Self::CertificateExpiring
             | Self::NobodyToNotify
             | Self::CalendarWithoutPupilDays

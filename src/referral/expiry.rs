@@ -24,6 +24,10 @@ words! {
         RelayCertificate = "relay_certificate",
         /// Our password at a route's relay, as far as the settings say when it ends.
         RoutePassword = "route_password",
+        /// The private authority that a mailbox's server is checked against.
+        MailboxAuthority = "mailbox_authority",
+        /// Our password at a mailbox, as far as the settings say when it ends.
+        MailboxPassword = "mailbox_password",
         /// Our password at the alarms' relay, likewise.
         AlarmsPassword = "alarms_password",
         /// The token that the webhook takes alarms by, likewise.
@@ -46,7 +50,7 @@ const EXPIRING: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub struct Expiry {
     /// What.
     pub what: ExpiryWhat,
-    /// Whose, where it is a route's.
+    /// Whose, where it is a route's, or a mailbox's.
     pub route: Option<RouteName>,
     /// It counts up to this instant.
     pub not_after: Timestamp,
@@ -85,6 +89,8 @@ impl Expiry {
             | ExpiryWhat::RouteCertificate
             | ExpiryWhat::RouteAuthority
             | ExpiryWhat::RoutePassword
+            | ExpiryWhat::MailboxAuthority
+            | ExpiryWhat::MailboxPassword
             | ExpiryWhat::AlarmsPassword
             | ExpiryWhat::WebhookToken
             | ExpiryWhat::SigningKey => expired.or(last_days).or(expiring),

@@ -51,6 +51,10 @@ fn secrets(config: &Config) -> Vec<Expiry> {
         let login = route.login.as_ref()?;
         expiry(ExpiryWhat::RoutePassword, Some(&route.name), login.expires)
     });
+    let mailboxes = config.mailboxes.iter().filter_map(|mailbox| {
+        let (what, expires) = (ExpiryWhat::MailboxPassword, mailbox.password_expires);
+        expiry(what, Some(&mailbox.name), expires)
+    });
     let lane = &config.alarms.lane;
     let mail = lane.mail.as_ref().and_then(|mail| {
         let login = mail.route.login.as_ref()?;
@@ -59,7 +63,8 @@ fn secrets(config: &Config) -> Vec<Expiry> {
     let webhook = lane.webhook.as_ref();
     let webhook =
         webhook.and_then(|webhook| expiry(ExpiryWhat::WebhookToken, None, webhook.token_expires));
-    routes.chain(mail).chain(webhook).collect()
+    let ours = routes.chain(mailboxes);
+    ours.chain(mail).chain(webhook).collect()
 }
 
 /// What relays showed of themselves.
@@ -102,6 +107,11 @@ fn files(config: &Config) -> Vec<(ExpiryWhat, Option<&RouteName>, &Path)> {
             Roots::Private(roots) => files.push((ExpiryWhat::RouteAuthority, name, roots)),
             // The operating system looks after its own.
             Roots::System => {}
+        }
+    }
+    for mailbox in &config.mailboxes {
+        if let Roots::Private(roots) = &mailbox.roots {
+            files.push((ExpiryWhat::MailboxAuthority, Some(&mailbox.name), roots));
         }
     }
     files

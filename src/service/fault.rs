@@ -6,7 +6,7 @@ use crate::delivery::stage::AttemptPanicked;
 use crate::intake::CannotServe;
 use crate::letter::{SignerFault, TemplateFault};
 use crate::referral::school::RouteName;
-use crate::replies::smtp;
+use crate::replies::{mailbox, smtp};
 use crate::store::OpenFault;
 use std::io;
 
@@ -34,6 +34,9 @@ pub enum ServiceFault {
     /// SMTP in.
     #[error(transparent)]
     Replies(#[from] smtp::Unusable),
+    /// A mailbox.
+    #[error(transparent)]
+    Mailbox(#[from] mailbox::Unusable),
     /// A socket.
     #[error("{0}: {1}")]
     Socket(String, io::Error),
@@ -70,6 +73,7 @@ impl ServiceFault {
             | Self::Lane(_)
             | Self::Intake(_)
             | Self::Replies(_)
+            | Self::Mailbox(_)
             | Self::NoDirectory
             | Self::UnknownRoute(_)
             | Self::Store(OpenFault::Vault(_) | OpenFault::Nothing(_)) => Blame::Settings,

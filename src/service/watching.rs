@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::metrics;
 use crate::referral::expiry::Expiry;
 use crate::referral::route::{BreakerState, RouteHealth};
+use crate::replies::mailbox::Age;
 use crate::store::{Store, Stuck};
 use crate::watch::sweeper;
 use sd_notify::NotifyState;
@@ -36,7 +37,9 @@ pub(super) struct Means {
     /// The operators' socket.
     pub(super) socket: UnixListener,
     /// What stages know of that is an alarm.
-    pub(super) others: watch::Receiver<BTreeSet<Condition>>,
+    pub(super) others: Vec<watch::Receiver<BTreeSet<Condition>>>,
+    /// When each mailbox was read last.
+    pub(super) mailboxes: Vec<Age>,
     /// Where metrics are asked for, if they are.
     pub(super) metrics: Option<TcpListener>,
     /// What runs beside delivery.
@@ -94,7 +97,7 @@ pub(super) async fn start(
         let source = metrics::Source {
             store: store.clone(),
             state_dir: config.store.state_dir.clone(),
-            snapshots: snapshots(health, expiries),
+            snapshots: snapshots(health, expiries, means.mailboxes),
             version: env!("CARGO_PKG_VERSION"),
         };
         let until = late.clone();
@@ -136,6 +139,7 @@ fn start_heartbeat(
 fn snapshots(
     health: watch::Receiver<Vec<RouteHealth>>,
     expiries: watch::Receiver<Vec<Expiry>>,
+    mailboxes: Vec<Age>,
 ) -> metrics::Snapshots {
     Arc::new(move || {
         let mut certificates = BTreeMap::new();
@@ -147,6 +151,10 @@ fn snapshots(
         metrics::Snapshot {
             routes: health.borrow().iter().map(snapshot).collect(),
             certificates: certificates.into_iter().collect(),
+            mailboxes: mailboxes
+                .iter()
+                .map(|mailbox| (mailbox.name().to_owned(), mailbox.age()))
+                .collect(),
         }
     })
 }

@@ -78,6 +78,7 @@ impl Readers {
             | AlarmKind::StuckDelivery
             | AlarmKind::StuckLease
             | AlarmKind::StuckInbound
+            | AlarmKind::MailboxUnread
             | AlarmKind::StageStalled
             | AlarmKind::CallsOverCapacity
             | AlarmKind::CallsExpected => return Ok(Vec::new()),

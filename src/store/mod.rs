@@ -28,6 +28,7 @@ pub mod json;
 mod kept;
 mod letters;
 mod lines;
+mod mailboxes;
 mod nudges;
 mod numbers;
 mod open;
@@ -62,6 +63,7 @@ pub use footing::{Decides, Footing};
 pub use forecasts::Forecast;
 pub use inbound_views::ReplyLine;
 pub use lines::{LetterLine, LiveLine, QueueLine, ReferralLine, Stuck, TaskLine, Trace, TraceLine};
+pub use mailboxes::{Fetched, FetchedMail, MailPlace};
 pub use numbers::WrongNumbers;
 pub use open::{OpenFault, Options};
 pub use pulse::{Pulses, Round, Times};
@@ -178,6 +180,21 @@ impl Store {
     pub async fn keep_inbound(&self, mail: InboundMail) -> Result<InboundId, NotStored> {
         let mail = Box::new(mail);
         ask(&self.first, |reply| Command::Keep(mail, reply)).await
+    }
+
+    /// Keeps a mail from a mailbox with its place there, once: both are on disk when this answers.
+    pub async fn keep_fetched(&self, mail: FetchedMail) -> Result<InboundId, NotStored> {
+        let mail = Box::new(mail);
+        ask(&self.first, |reply| Command::KeepFetched(mail, reply)).await
+    }
+
+    /// Forgets the unique ids of mails that are no longer in a mailbox.
+    pub async fn forget_mails(&self, mailbox: &str, gone: Vec<String>) -> Result<(), NotStored> {
+        let mailbox = mailbox.to_owned();
+        ask(&self.first, |reply| {
+            Command::ForgetMails(mailbox, gone, reply)
+        })
+        .await
     }
 
     /// Counts that a mail is read, before it is. False: it is settled, or was tried too often and is

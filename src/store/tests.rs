@@ -80,6 +80,7 @@ fn statements() -> impl Iterator<Item = &'static str> {
         due::STATEMENTS,
         failures::STATEMENTS,
         figures::STATEMENTS,
+        mailboxes::STATEMENTS,
         forecasts::STATEMENTS,
         inbound::STATEMENTS,
         inbound_views::STATEMENTS,

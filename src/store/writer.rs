@@ -17,11 +17,13 @@
 use super::disk::Disk;
 use super::tx::{Fault, State, Tx};
 use super::{
-    Accepted, Act, AlarmNote, Claim, Ended, InboundMail, NotAccepted, NotActed, Post, RefusedPost,
+    Accepted, Act, AlarmNote, Claim, Ended, FetchedMail, InboundMail, NotAccepted, NotActed, Post,
+    RefusedPost,
 };
 use super::{Pulses, QuietSender, Room, Settled, SignedLetter};
 use super::{
-    accept, acts, alarms, directory_rows, inbound, open, outcomes, refuse, routes, senders, timers,
+    accept, acts, alarms, directory_rows, inbound, mailboxes, open, outcomes, refuse, routes,
+    senders, timers,
 };
 use crate::clock::Clock;
 use crate::referral::directory::Directory;
@@ -47,6 +49,8 @@ pub(super) enum Command {
     Signed(Box<SignedLetter>, Reply<Vec<u8>>),
     Ended(Box<Ended>, Reply<()>),
     Keep(Box<InboundMail>, Reply<InboundId>),
+    KeepFetched(Box<FetchedMail>, Reply<InboundId>),
+    ForgetMails(String, Vec<String>, Reply<()>),
     TryInbound(InboundId, Reply<bool>),
     Settle(Box<Settled>, Reply<()>),
     Timers(usize, Reply<usize>),
@@ -399,6 +403,11 @@ async fn perform(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, F
             answer(reply, ())
         }
         Command::Keep(mail, reply) => answer(reply, inbound::keep(tx, &mail).await?),
+        Command::KeepFetched(mail, reply) => answer(reply, mailboxes::keep(tx, &mail).await?),
+        Command::ForgetMails(mailbox, gone, reply) => {
+            mailboxes::forget(tx, &mailbox, &gone).await?;
+            answer(reply, ())
+        }
         Command::TryInbound(id, reply) => answer(reply, inbound::try_inbound(tx, id).await?),
         Command::Settle(settled, reply) => {
             inbound::settle(tx, &settled).await?;

@@ -5,7 +5,7 @@
 //! By default every write of a batch fails in one of three ways by turns, so that the story ends
 //! within its time; `FIRSTBELL_FAULTS=all` tries each way at every write.
 
-mod beside;
+pub(crate) mod beside;
 pub(crate) mod disk;
 mod lot;
 mod outcomes;

@@ -32,6 +32,7 @@ mod intake_rows;
 mod kills;
 mod ladder_rows;
 mod letter;
+mod mailboxes;
 mod mailers;
 mod metrics;
 mod on_call;

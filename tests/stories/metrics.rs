@@ -20,7 +20,7 @@ const CANARY: &str = "Ermintrude";
 /// Every sample: name, labels, value.
 type Samples = Vec<(String, BTreeMap<String, String>, f64)>;
 
-fn get(at: SocketAddr, path: &str) -> (String, String) {
+pub(crate) fn get(at: SocketAddr, path: &str) -> (String, String) {
     let mut tcp = TcpStream::connect(at).unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     tcp.write_all(request.as_bytes()).unwrap();

@@ -4,6 +4,7 @@ mod alarms;
 mod delivery;
 mod gateway;
 mod intake;
+mod mailbox;
 mod people;
 mod policy;
 mod replies;
@@ -12,6 +13,7 @@ pub(super) use alarms::{Alarms, Heartbeat, Metrics};
 pub(super) use delivery::{Delivery, Route};
 pub(super) use gateway::{Directory, Gateway, Letters, Log, Signing, Store};
 pub(super) use intake::Intake;
+pub(super) use mailbox::Mailbox;
 pub(super) use people::{Force, OperatorRow, Operators};
 pub(super) use policy::PolicyRow;
 pub(super) use replies::Replies;
@@ -30,6 +32,7 @@ pub(super) static SECTIONS: &[&Section] = &[
     &Delivery::SECTION,
     &Route::SECTION,
     &Replies::SECTION,
+    &Mailbox::SECTION,
     &Alarms::SECTION,
     &Heartbeat::SECTION,
     &Metrics::SECTION,

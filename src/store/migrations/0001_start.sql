@@ -272,11 +272,19 @@ CREATE TABLE inbound(
 ) STRICT;
 CREATE INDEX inbound_open ON inbound(received_at) WHERE settled_at IS NULL;
 CREATE INDEX inbound_unread ON inbound(notification, id) WHERE read_by IS NULL;
+-- how far a mailbox is read: by IMAP its last UID, by POP3 the unique ids of the mails that are in it
 CREATE TABLE mailbox(
   name TEXT PRIMARY KEY,
-  uidvalidity INTEGER,
-  last_uid INTEGER
+  uidvalidity INTEGER NOT NULL,
+  last_uid INTEGER NOT NULL
 ) STRICT;
+CREATE TABLE mailbox_mail(
+  mailbox TEXT NOT NULL,
+  uidl TEXT NOT NULL,
+  -- Not whole: the mail was left there, and a note kept in its stead. It is never deleted.
+  whole INTEGER NOT NULL,
+  PRIMARY KEY(mailbox, uidl)
+) STRICT, WITHOUT ROWID;
 
 -- people
 CREATE TABLE task(

@@ -47,7 +47,7 @@ pub(crate) fn sources(others: watch::Receiver<BTreeSet<Condition>>) -> Sources {
         expiries: watch::channel(Vec::new()).1,
         health: watch::channel(Vec::new()).1,
         stuck: watch::channel(Stuck::default()).1,
-        others,
+        others: vec![others],
         beat: Duration::from_secs(3600),
         poll: Duration::from_secs(5),
         ntp: false,

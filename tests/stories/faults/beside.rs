@@ -6,7 +6,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-pub(super) struct Beside {
+pub(crate) struct Beside {
     child: Child,
     to: ChildStdin,
     from: BufReader<ChildStdout>,
@@ -23,7 +23,7 @@ pub(super) struct Stored {
 const END: &str = "-- end --";
 
 impl Beside {
-    pub(super) fn open(state_dir: &Path) -> Self {
+    pub(crate) fn open(state_dir: &Path) -> Self {
         let mut child = Command::new("sqlite3")
             .args(["-batch", "-noheader", "-list"])
             .arg(state_dir.join("firstbell.db"))
@@ -39,11 +39,11 @@ impl Beside {
     }
 
     /// Takes the write lock. The daemon's next batch waits for it.
-    pub(super) fn lock(&mut self) {
+    pub(crate) fn lock(&mut self) {
         assert_eq!(self.ask("BEGIN IMMEDIATE; SELECT 'locked';"), ["locked"]);
     }
 
-    pub(super) fn unlock(&mut self) {
+    pub(crate) fn unlock(&mut self) {
         assert_eq!(self.ask("ROLLBACK; SELECT 'free';"), ["free"]);
     }
 
