@@ -6,9 +6,10 @@ use super::{damaged, restricted, telephone};
 use crate::referral::decide::call_comes_first;
 use crate::referral::directory::{ContactOf, Directory};
 use crate::referral::fact::TaskKind;
-use crate::referral::plan::{HoldReason, Target};
-use crate::referral::school::{Contact, Role};
-use crate::referral::telephone::numbers;
+use crate::referral::fold::Case;
+use crate::referral::plan::Target;
+use crate::referral::school::Contact;
+use crate::referral::telephone::{must_not_be_told, numbers};
 use crate::store::totals::Listed;
 use crate::store::{CallMember, NotStored, OpenCall, Readers, TaskLine};
 use jiff::Timestamp;
@@ -31,9 +32,9 @@ pub(super) async fn next(
     calls.retain(|call| supervises || !restricted::is_call(call));
     let damaged = calls.iter().flat_map(|call| &call.damaged);
     let damaged = damaged::shown(damaged.map(ToString::to_string));
-    let free = calls.into_iter().filter(|call| {
-        call.claimed.is_none() && (call.damaged.is_empty() || !call.members.is_empty())
-    });
+    let free = calls
+        .into_iter()
+        .filter(|call| call.claimed.is_none() && !call.members.is_empty());
     let next = free.min_by_key(|call| {
         let opens = telephone::opens_at(directory, target(call), now);
         let from = opens.into_iter().fold(call.wanted_by.max(now), Ord::max);
@@ -100,8 +101,8 @@ pub(super) fn shown(call: &OpenCall, directory: &Directory, now: Timestamp, reve
         asked_for(known, call, suspended, reveal)
     });
     let opens_at = telephone::opens_at(directory, target(call), now);
-    let known = target(call).map(|target| numbers(directory, target));
-    let mut known = known.into_iter().flatten();
+    let cases: Vec<&Case> = call.members.iter().map(|member| &member.case).collect();
+    let mut known = numbers(directory, &cases).into_iter();
     json!({
         "number": known.find(|number| !call.wrong.holds(number)),
         "task": call.task,
@@ -168,26 +169,17 @@ fn place(directory: &Directory, target: Option<Target>) -> (Value, &[Contact]) {
 fn asked_for(known: &Contact, call: &OpenCall, suspended: bool, reveal: bool) -> Value {
     let mut shown = contact(known, reveal);
     if let Some(members) = shown.as_object_mut() {
-        let not = suspended || call.members.iter().any(|member| not_to(known, member));
+        let not = suspended
+            || call
+                .members
+                .iter()
+                .any(|member| must_not_be_told(&member.case, known));
         members.insert("do_not_speak_to".to_owned(), Value::Bool(not));
         let number = known.phone.as_deref();
         let wrong = number.is_some_and(|number| call.wrong.holds(number));
         members.insert("number_is_wrong".to_owned(), Value::Bool(wrong));
     }
     shown
-}
-
-/// Whether this contact must not be told of this child: whoever was passed over when its letter was
-/// planned, whose address is suspended since, and under a conflict everybody at the school. An office is
-/// told of nobody, and may be asked who is in.
-fn not_to(known: &Contact, member: &CallMember) -> bool {
-    let case = &member.case;
-    let conflict = case
-        .hold
-        .is_some_and(|hold| hold.reason == HoldReason::Conflict);
-    let named = case.contacts.iter().any(|(id, ..)| *id == known.id);
-    let blocked = case.people.blocked.contains(&known.id);
-    conflict || (known.role != Role::Office && (!named || blocked))
 }
 
 /// A contact.

@@ -111,7 +111,7 @@ async fn is_restricted(store: &Store, id: NotificationId) -> Result<bool, NotSto
     Ok(trace.is_some_and(|trace| trace.case.restricted()))
 }
 
-/// Whether what was posted and refused asks to be restricted. Where it cannot be read, the word suffices.
+/// Whether what was posted and refused asks to be restricted. What cannot be read may have asked for it.
 fn says_restricted(body: &[u8]) -> bool {
     match serde_json::from_slice::<Value>(body) {
         Ok(Value::Object(members)) => match members.get("restricted") {
@@ -124,10 +124,7 @@ fn says_restricted(body: &[u8]) -> bool {
                 | Value::Object(_),
             ) => true,
         },
-        Ok(_) | Err(_) => {
-            let text = String::from_utf8_lossy(body).to_lowercase();
-            text.contains("restricted")
-        }
+        Ok(_) | Err(_) => true,
     }
 }
 
@@ -175,7 +172,8 @@ mod tests {
             ),
             (r#"{"restricted": null}"#, false),
             (r#"{"children": []}"#, false),
-            ("no document", false),
+            ("no document", true),
+            ("{\0", true),
         ] {
             assert_eq!(says_restricted(body.as_bytes()), restricted, "{body}");
         }

@@ -40,11 +40,15 @@ impl Roads {
     /// more than one mailbox wait. A suspended route has no alarm of its own, an operator has it in hand,
     /// and it is no way out either.
     pub(super) fn conditions(
-        &self,
+        &mut self,
         waiting: &[Waiting],
         health: &[RouteHealth],
         now: Timestamp,
     ) -> Vec<Condition> {
+        for of in waiting.iter().filter(|of| of.suspended) {
+            // Nothing is tried meanwhile: once that ends it is down only if it is found so anew.
+            self.down_since.remove(&of.route);
+        }
         let long = |since: Timestamp| now.duration_since(since) >= DOWN_AFTER;
         let away = |of: &Waiting| self.down_since.get(&of.route).is_some_and(|at| long(*at));
         let takes_nothing = |of: &Waiting| {
@@ -112,12 +116,12 @@ mod tests {
         waiting.collect()
     }
 
-    fn words(roads: &Roads, routes: &[&str], minute: i64) -> Vec<&'static str> {
+    fn words(roads: &mut Roads, routes: &[&str], minute: i64) -> Vec<&'static str> {
         words_of(roads, &waiting(routes), minute)
     }
 
     /// The relay of `school` takes nothing from minute 50 on.
-    fn words_of(roads: &Roads, waiting: &[Waiting], minute: i64) -> Vec<&'static str> {
+    fn words_of(roads: &mut Roads, waiting: &[Waiting], minute: i64) -> Vec<&'static str> {
         let mut school = RouteHealth::new(RouteName::parse("school").unwrap(), 4);
         school.scouts_since = (minute >= 50).then(|| at(50));
         let conditions = roads.conditions(waiting, &[school], at(minute));
@@ -129,41 +133,41 @@ mod tests {
         let mut roads = Roads::default();
         roads.take(&ended("cjsm", 0, Phase::Connect, AttemptResult::Later));
         roads.take(&ended("cjsm", 20, Phase::Handshake, AttemptResult::Later));
-        assert_eq!(words(&roads, &["cjsm"], 29), [""; 0]);
+        assert_eq!(words(&mut roads, &["cjsm"], 29), [""; 0]);
         assert_eq!(
-            words(&roads, &["cjsm"], 30),
+            words(&mut roads, &["cjsm"], 30),
             ["route_down", "every_route_down"]
         );
-        assert_eq!(words(&roads, &[], 30), [""; 0], "nothing waits");
-        assert_eq!(words(&roads, &["cjsm", "school"], 30), ["route_down"]);
+        assert_eq!(words(&mut roads, &[], 30), [""; 0], "nothing waits");
+        assert_eq!(words(&mut roads, &["cjsm", "school"], 30), ["route_down"]);
         roads.take(&ended("school", 10, Phase::Auth, AttemptResult::Later));
         let both = ["route_down", "route_down", "every_route_down"];
-        assert_eq!(words(&roads, &["cjsm", "school"], 40), both);
+        assert_eq!(words(&mut roads, &["cjsm", "school"], 40), both);
         // A refused letter is a relay that can be used.
         roads.take(&ended("cjsm", 41, Phase::Rcpt, AttemptResult::Never));
-        assert_eq!(words(&roads, &["cjsm", "school"], 42), ["route_down"]);
+        assert_eq!(words(&mut roads, &["cjsm", "school"], 42), ["route_down"]);
         roads.take(&ended("school", 43, Phase::Daemon, AttemptResult::Later));
         assert_eq!(
-            words(&roads, &["school"], 44).len(),
+            words(&mut roads, &["school"], 44).len(),
             2,
             "our own fault says nothing"
         );
     }
     #[test]
     fn a_relay_that_takes_nothing_is_down_and_wakes_nobody_for_one_mailbox() {
-        let roads = Roads::default();
-        assert_eq!(words(&roads, &["school"], 79), [""; 0]);
+        let mut roads = Roads::default();
+        assert_eq!(words(&mut roads, &["school"], 79), [""; 0]);
         let both = ["route_down", "every_route_down"];
-        assert_eq!(words(&roads, &["school"], 80), both);
-        assert_eq!(words(&roads, &["school", "cjsm"], 80), ["route_down"]);
+        assert_eq!(words(&mut roads, &["school"], 80), both);
+        assert_eq!(words(&mut roads, &["school", "cjsm"], 80), ["route_down"]);
         assert_eq!(
-            words(&roads, &["cjsm"], 80),
+            words(&mut roads, &["cjsm"], 80),
             [""; 0],
             "nothing waits for it"
         );
         let mut one = waiting(&["school"]);
         one[0].many = false;
-        assert_eq!(words_of(&roads, &one, 80), ["route_down"]);
+        assert_eq!(words_of(&mut roads, &one, 80), ["route_down"]);
     }
 
     #[test]
@@ -171,11 +175,15 @@ mod tests {
         let mut roads = Roads::default();
         roads.take(&ended("cjsm", 0, Phase::Connect, AttemptResult::Later));
         let mut both = waiting(&["cjsm", "hub"]);
-        assert_eq!(words_of(&roads, &both, 30), ["route_down"], "a way is left");
+        assert_eq!(
+            words_of(&mut roads, &both, 30),
+            ["route_down"],
+            "a way is left"
+        );
         both[1].suspended = true;
         let every = ["route_down", "every_route_down"];
-        assert_eq!(words_of(&roads, &both, 30), every);
+        assert_eq!(words_of(&mut roads, &both, 30), every);
         both[0].suspended = true;
-        assert_eq!(words_of(&roads, &both, 30), [""; 0], "in hand");
+        assert_eq!(words_of(&mut roads, &both, 30), [""; 0], "in hand");
     }
 }

@@ -18,8 +18,9 @@ use std::time::Duration;
 const SPREAD: Duration = Duration::from_secs(2);
 /// A letter whose last safe moment is nearer than this is not made to wait for that.
 const LITTLE_SLACK: SignedDuration = SignedDuration::from_hours(1);
-/// That a relay is away is written down this often: whoever reads it believes it for many times as long.
+/// That a relay is away is written down this often: it is believed for two minutes longer than a lease.
 const TELLS_AGAIN: Duration = Duration::from_mins(5);
+const TELLS_AGAIN_MIN: Duration = Duration::from_mins(1);
 /// A note has a route's only connection for so long at most, and is then ended: so long, and
 /// no longer, may a letter that comes meanwhile have to wait for it. It takes a second where all is well.
 const ALONE_WITHIN: Duration = Duration::from_secs(15);
@@ -184,11 +185,12 @@ impl Gate {
     }
 
     /// A knock begins. Says whether it is to be written down when it meets nobody.
-    pub(super) fn knocking(&mut self, now: Duration) -> bool {
+    pub(super) fn knocking(&mut self, now: Duration, lease: Duration) -> bool {
         self.breaker.knocking(now);
+        let again = TELLS_AGAIN.min(lease.saturating_add(TELLS_AGAIN_MIN));
         let tells = self
             .told
-            .is_none_or(|told| now.saturating_sub(told) >= TELLS_AGAIN);
+            .is_none_or(|told| now.saturating_sub(told) >= again);
         if tells {
             self.told = Some(now);
         }
@@ -475,10 +477,10 @@ mod tests {
         assert_eq!((health.open_since, health.busy), (Some(evening()), 0));
         assert_eq!(health.last_failure.unwrap().why, AttemptWhy::Unreachable);
         assert_eq!(gate.next(at(1), evening()), Do::Knock);
-        assert!(gate.knocking(at(1)), "it is written down");
+        assert!(gate.knocking(at(1), at(600)), "it is written down");
         assert_eq!(gate.next(at(1), evening()), Do::Wait(Some(at(10))));
         assert_eq!(gate.next(at(11), evening()), Do::Knock, "the first hangs");
-        let tells = [300, 301].map(|second| gate.knocking(at(second)));
+        let tells = [300, 301].map(|second| gate.knocking(at(second), at(600)));
         assert_eq!(tells, [false, true], "once in five minutes");
         gate.knocked(None, (at(1), evening()), 0);
         let Do::Claim { room, alone } = gate.next(at(1), evening()) else {

@@ -201,7 +201,7 @@ impl<C: Carrier> Stage<C> {
         match gate.next(ticks, now) {
             Do::Wait(left) => (0, left.and_then(later)),
             Do::Knock => {
-                let tells = gate.knocking(ticks);
+                let tells = gate.knocking(ticks, self.world.lease);
                 let (world, route) = (Arc::clone(&self.world), gate.route.name.clone());
                 self.running.spawn(async move {
                     let outcome = world.carrier.knock(&route).await;

@@ -1,12 +1,18 @@
 //! The numbers at which a school is rung, and when two of them are one.
 
 use super::directory::{ContactOf, Directory};
-use super::plan::Target;
+use super::fold::Case;
+use super::plan::{HoldReason, Target};
+use super::school::{Contact, Role};
 
-/// The numbers of whom a case is for, in the order in which they are rung: the directory's, and the
-/// register's where that is another one. No other is dialled (`letters.md`, the call).
-pub fn numbers(directory: &Directory, target: Target) -> Vec<&str> {
-    let (whose, register) = match target {
+/// The numbers of whom cases of one place are for, each once, in the order in which they are rung: those of
+/// the directory's contacts who may be told of all of them, and the register's. No other is dialled
+/// (`letters.md`, the call).
+pub fn numbers<'d>(directory: &'d Directory, cases: &[&Case]) -> Vec<&'d str> {
+    let Some(first) = cases.first() else {
+        return Vec::new();
+    };
+    let (whose, register) = match first.target {
         Target::School(urn) => {
             let school = directory.schools.get(&urn);
             let register = school.and_then(|school| school.telephone.as_deref());
@@ -15,13 +21,32 @@ pub fn numbers(directory: &Directory, target: Target) -> Vec<&str> {
         Target::Authority(code) => (ContactOf::Authority(code), None),
         Target::Unrouted => return Vec::new(),
     };
-    let mut contacts = directory.contacts_of(whose).iter();
-    let own = contacts.find_map(|contact| contact.phone.as_deref());
-    let register = register.filter(|register| {
-        let same = |own: &str| digits(own) == digits(register);
-        !own.is_some_and(same)
-    });
-    own.into_iter().chain(register).collect()
+    let may_be_rung = |contact: &&Contact| {
+        !directory.suspended.contains(&contact.id)
+            && !cases.iter().any(|case| must_not_be_told(case, contact))
+    };
+    let contacts = directory.contacts_of(whose).iter().filter(may_be_rung);
+    let own = contacts.filter_map(|contact| contact.phone.as_deref());
+    let mut numbers: Vec<&str> = Vec::new();
+    for number in own.chain(register) {
+        if !numbers.iter().any(|known| digits(known) == digits(number)) {
+            numbers.push(number);
+        }
+    }
+    numbers
+}
+
+/// Whether this contact must not be told of this child: whoever was passed over when its letter was
+/// planned, whose address is suspended since, and under a conflict everybody at the school. An office is
+/// told of nobody, and may be asked who is in.
+pub fn must_not_be_told(case: &Case, contact: &Contact) -> bool {
+    let conflict = case
+        .hold
+        .as_ref()
+        .is_some_and(|hold| hold.reason == HoldReason::Conflict);
+    let named = case.contacts.iter().any(|(id, ..)| *id == contact.id);
+    let blocked = case.people.blocked.contains(&contact.id);
+    conflict || (contact.role != Role::Office && (!named || blocked))
 }
 
 /// The digits that are dialled in this country: `+44 1621 000011` is `01621 000011`.

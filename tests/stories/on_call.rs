@@ -148,6 +148,14 @@ fn a_word_that_did_not_match_is_not_talked_away() {
     }
     let inbound = ["call", "inbound", &child];
     refused(&daemon.command(&inbound), "ring the directory's number");
+    // Nor on another call, unless the word is asked for on that one.
+    let next = the_call(&daemon);
+    assert_ne!(next, task);
+    daemon.json(&["call", "claim", &next]);
+    let told = ["call", "outcome", &next, "told", "--role", "deputy"];
+    refused(&daemon.command(&told), "ask for it on this call");
+    let roll = ["call", "roll", &next, "yes", "--notification", &child];
+    refused(&daemon.command(&roll), "ask for it on this call");
     // Nor guessed: three times, and then a supervisor is asked.
     let with_word = [tell.as_slice(), &["--word"]].concat();
     for _ in 0..3 {

@@ -41,15 +41,23 @@ pub(super) struct Ended<'a> {
     pub(super) actor: &'a str,
 }
 
-/// Nobody was told. A wrong number is not rung again: the register's is, where that is another, and after
-/// it a person chooses.
+/// Nobody was told. A wrong number is not rung again: the next that is known is, the register's last, and
+/// after it a person chooses.
 pub(super) async fn nobody_told(tx: &mut Tx<'_>, ended: &Ended<'_>) -> Result<(), Fault> {
     let Some(first) = ended.members.first() else {
         return Ok(());
     };
     let case = case_of(tx, *first).await?;
     let wrong = earlier(tx, &case, ended.force.as_ref()).await?.wrong;
-    let known = numbers(&tx.state.directory, case.target);
+    let mut cases = Vec::new();
+    for member in ended.members {
+        cases.push(case_of(tx, *member).await?);
+    }
+    let cases: Vec<&Case> = cases.iter().collect();
+    let known: Vec<String> = numbers(&tx.state.directory, &cases)
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     let mut left = known.iter().filter(|number| !wrong.holds(number));
     let was_wrong = ended.call.outcome == CallOutcome::WrongNumber;
     let dialled = left.next().filter(|_| was_wrong);
@@ -85,6 +93,18 @@ async fn comes_back(tx: &mut Tx<'_>, ended: &Ended<'_>) -> Result<(), Fault> {
     let (call, members) = (ended.call, ended.members);
     let again = tx.new_id(TaskId::from_parts)?;
     let wanted_by = wanted_again(tx, ended).await?;
+    let mut leaving = Vec::new();
+    for member in members {
+        let case = case_of(tx, *member).await?;
+        let later = own_time(&case, call.task).is_some_and(|own| own > wanted_by);
+        if later && call_ahead(&case, tx.now).is_some() {
+            leaving.push(*member);
+        }
+    }
+    if leaving.len() == members.len() {
+        // All were on a call that the school made: there is nobody to ring it for now.
+        return leave(tx, ended, call.task, &leaving).await;
+    }
     sqlx::query(COMES_BACK)
         .bind(call.task.to_string())
         .bind(again.to_string())
@@ -97,19 +117,10 @@ async fn comes_back(tx: &mut Tx<'_>, ended: &Ended<'_>) -> Result<(), Fault> {
         .bind(again.to_string())
         .execute(tx.flushed().await?)
         .await?;
-    for member in members {
+    leave(tx, ended, again, &leaving).await?;
+    for member in members.iter().filter(|member| !leaving.contains(member)) {
         let case = case_of(tx, *member).await?;
         apply(tx, *member, Observed::by(ended.actor, done(call)), None).await?;
-        let later = own_time(&case, call.task).is_some_and(|own| own > wanted_by);
-        if later && call_ahead(&case, tx.now).is_some() {
-            // It was on a call that the school made: its own ladder rings when its time comes.
-            sqlx::query(MEMBER_LEAVES)
-                .bind(again.to_string())
-                .bind(member.to_string())
-                .execute(tx.flushed().await?)
-                .await?;
-            continue;
-        }
         let opened = Fact::TaskOpened {
             task: again,
             task_kind: TaskKind::RingSchool,
@@ -119,6 +130,25 @@ async fn comes_back(tx: &mut Tx<'_>, ended: &Ended<'_>) -> Result<(), Fault> {
         if call.outcome == CallOutcome::Closed && case.act_by < wanted_by {
             choose(tx, *member).await?;
         }
+    }
+    Ok(())
+}
+
+/// They were on a call that the school made: their own ladder rings when its time comes.
+async fn leave(
+    tx: &mut Tx<'_>,
+    ended: &Ended<'_>,
+    from: TaskId,
+    leaving: &[NotificationId],
+) -> Result<(), Fault> {
+    for member in leaving {
+        let observed = Observed::by(ended.actor, done(ended.call));
+        apply(tx, *member, observed, None).await?;
+        sqlx::query(MEMBER_LEAVES)
+            .bind(from.to_string())
+            .bind(member.to_string())
+            .execute(tx.flushed().await?)
+            .await?;
     }
     Ok(())
 }

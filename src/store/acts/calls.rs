@@ -6,7 +6,7 @@ use super::super::tx::{Fault, Tx};
 use super::super::views::{instant, readable};
 use super::again::{Ended, nobody_told};
 use super::notifications::{not_told, record};
-use super::on_call::heard_on;
+use super::on_call::{differs, heard_on};
 use super::{Acted, NotActed, notifications};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::decide::Observation;
@@ -194,6 +194,11 @@ pub(super) async fn call_outcome(
             let about = spoken_of(tx, call, about, was_claimed).await?;
             if about.is_empty() {
                 return Ok(Err(NotActed::NotNow(NOT_SPOKEN_OF)));
+            }
+            for member in &about {
+                if let Some(refused) = differs(tx, *member).await? {
+                    return Ok(Err(refused));
+                }
             }
             let told = (call.role, heard.word(call.word));
             for member in &about {

@@ -33,6 +33,8 @@ const ASK_AGAIN: &str = "the words do not match: ask for them again with firstbe
      call as will_not_talk";
 const NO_FURTHER: &str = "the words did not match: this call goes no further. End it as \
      will_not_talk, and ring the directory's number";
+const DIFFERED: &str = "the last word that was heard of this school does not match: ask for it on this call \
+    with firstbell call word, or a supervisor records it with firstbell notification tell";
 const RING_THEM: &str = "the last word that was heard of this school does not match: tell whoever rings \
      nothing, and ring the directory's number";
 const NONE_KEPT: &str = "no word of this school is kept: go on without, recorded as unverified";
@@ -133,6 +135,17 @@ pub(super) async fn heard_of(
     Ok(heard)
 }
 
+/// Why nobody is told of a notification now, on whatever call: the last word that was heard of its school
+/// does not match. A word that matches lets it go on, or a supervisor, who records it.
+pub(super) async fn differs(
+    tx: &mut Tx<'_>,
+    member: NotificationId,
+) -> Result<Option<NotActed>, Fault> {
+    let heard = heard_of(tx, member, |_| true).await?;
+    let differs = heard.0.last() == Some(&false);
+    Ok(differs.then_some(NotActed::NotNow(DIFFERED)))
+}
+
 /// Whether the roll question was answered on a call.
 async fn rolled(tx: &mut Tx<'_>, member: NotificationId, of: TaskId) -> Result<bool, Fault> {
     let facts = load(tx, member).await?.0;
@@ -212,6 +225,9 @@ pub(super) async fn roll(
     }
     if !members.contains(&about) {
         return Ok(Err(NotActed::NotThere("notification in this call")));
+    }
+    if on_roll && let Some(refused) = differs(tx, about).await? {
+        return Ok(Err(refused));
     }
     let actor = first::actor(operator);
     if !on_roll {
