@@ -5,10 +5,12 @@ use super::super::{database, directory};
 use super::{EVENING, MORNING, Opened, an_evening, document, open, outcome, post};
 use firstbell::clock::Clock;
 use firstbell::referral::answer::{CallOutcome, SchoolWord};
+use firstbell::referral::directory::ContactOf;
 use firstbell::referral::fact::TaskKind;
 use firstbell::referral::id::{NotificationId, TaskId};
 use firstbell::referral::report::Action;
 use firstbell::referral::school::{Role, Urn};
+use firstbell::referral::telephone::numbers;
 use firstbell::store::{Accepted, Act, NotActed};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
@@ -202,6 +204,39 @@ async fn a_wrong_number_is_not_rung_again_but_the_registers_once_and_then_a_pers
             assert_eq!(choices.count(), 1, "{register}, {minutes}");
         }
     }
+}
+
+/// Each number once, the contacts' before the register's, and none of somebody who must not be told of one of
+/// the children.
+#[tokio::test]
+async fn no_number_of_whom_a_child_is_kept_from_is_offered() {
+    let (_folder, _clock, opened) = an_evening().await;
+    let child = opened.to_be_rung(1).await;
+    let case = opened.case(child).await;
+    let urn = Urn::parse("990011").unwrap();
+    let mut known = (*opened.store.directory()).clone();
+    let school = known.schools.get_mut(&urn).unwrap();
+    school.telephone = Some("01621 000099".to_owned());
+    let contacts = known.contacts.get_mut(&ContactOf::School(urn)).unwrap();
+    let mut ids = Vec::new();
+    for (nth, contact) in contacts.iter_mut().enumerate() {
+        contact.phone = Some(format!("01621 00000{nth}"));
+        ids.push((contact.id, contact.role));
+    }
+    let [(key_adult, Role::KeyAdult), (deputy, Role::Deputy), ..] = ids[..] else {
+        panic!("{ids:?}");
+    };
+    let all = numbers(&known, &[&case]);
+    assert_eq!(all.len(), ids.len() + 1);
+    assert_eq!(all.last(), Some(&"01621 000099"));
+    assert_eq!(all[..2], ["01621 000000", "01621 000001"]);
+    let mut withheld = case.clone();
+    withheld.contacts.retain(|(id, ..)| *id != key_adult);
+    assert_eq!(numbers(&known, &[&case, &withheld]), all[1..]);
+    known.suspended.insert(deputy);
+    let left = numbers(&known, &[&case, &withheld]);
+    assert!(!left.contains(&"01621 000000") && !left.contains(&"01621 000001"));
+    assert_eq!(left.last(), Some(&"01621 000099"));
 }
 
 /// A summer's calls fall due at one instant, and the last of them by id is the first by need.
