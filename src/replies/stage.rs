@@ -1,6 +1,6 @@
 //! The stage: takes kept mails in the order they came, reads each, finds the letter it belongs to and
 //! settles it with what it brings. A try is counted before a mail is read, so that one which stops the
-//! daemon is set aside after three, and the next goes on.
+//! daemon comes after all others the next time, and is set aside after three.
 
 use super::classify::{Classified, classify};
 use super::correlate::correlate;

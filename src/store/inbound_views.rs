@@ -13,8 +13,9 @@ use jiff::Timestamp;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-const OPEN: &str =
-    "SELECT id FROM inbound WHERE settled_at IS NULL ORDER BY received_at, id LIMIT +$1";
+// A mail that a death interrupted is read after all others: it keeps nobody waiting, and is not counted
+// again as long as the daemon dies for another reason.
+const OPEN: &str = "SELECT id FROM inbound WHERE settled_at IS NULL ORDER BY parse_tries, received_at, id LIMIT +$1";
 const MAIL: &str = "SELECT i.source, i.received_at, r.id AS raw_id, r.content_key, r.sealed AS raw, e.id AS envelope_id, e.sealed AS envelope FROM inbound i JOIN item r ON r.id = i.raw JOIN item e ON e.id = i.envelope WHERE i.id = $1";
 const BY_TOKEN: &str =
     "SELECT id, notification FROM letter WHERE token = $1 AND notification IS NOT NULL";

@@ -26,7 +26,8 @@ const LETTER: &str = "SELECT l.item, l.notification, l.contact, c.content_key, k
 const SIGNED: &str = "UPDATE letter SET item = ?, bytes_digest = ?, signer = ?, signed_at = ?, profile = ? WHERE id = ?";
 const DELIVERY: &str = "SELECT d.notification, c.content_key, k.epoch, k.wrapped, a.ended_at, a.result FROM delivery d JOIN notification n ON n.id = d.notification JOIN child c ON c.id = n.child JOIN content_key k ON k.id = c.content_key JOIN attempt a ON a.delivery = d.id AND a.n = ? WHERE d.id = ?";
 const ATTEMPT_SAVE: &str = "UPDATE attempt SET ended_at = ?, result = ?, phase = ?, code = ?, enhanced = ?, tls = ?, chain_digest = ?, words = ? WHERE delivery = ? AND n = ?";
-const SENDING: &str = "SELECT d.id, d.attempts, l.item IS NULL AS unsigned FROM delivery d JOIN letter l ON l.id = d.letter WHERE d.state = 'sending' AND d.incarnation < $1 ORDER BY +d.id";
+// By its attempt, and not by its state: a report may have said meanwhile that the relay has it.
+const UNENDED: &str = "SELECT d.id, a.n AS attempts, l.item IS NULL AS unsigned FROM attempt a CROSS JOIN delivery d ON d.id = a.delivery CROSS JOIN letter l ON l.id = d.letter WHERE a.ended_at IS NULL AND d.quarantined = 0 AND d.incarnation < $1 ORDER BY a.delivery";
 
 const SET_ASIDE: &str = "UPDATE delivery SET state = 'held', quarantined = 1 WHERE id = $1";
 const SAVEPOINT: &str = "SAVEPOINT delivery";
@@ -43,7 +44,7 @@ pub(super) const STATEMENTS: &[&str] = &[
     SIGNED,
     DELIVERY,
     ATTEMPT_SAVE,
-    SENDING,
+    UNENDED,
     SET_ASIDE,
 ];
 
@@ -339,10 +340,10 @@ fn save_attempt(tx: &mut Tx<'_>, ended: &Ended, words: Option<String>) {
         .bind(i64::from(ended.attempt));
 }
 
-/// At start, before anything is claimed: what an earlier run was sending is in doubt. A letter that
-/// was not yet signed cannot have left, and is simply queued.
+/// At start, before anything is claimed: what an earlier run was sending is in doubt, and each of its
+/// attempts has an outcome. A letter that was not yet signed cannot have left, and is simply queued.
 pub(super) async fn recover(tx: &mut Tx<'_>) -> Result<usize, Fault> {
-    let rows = sqlx::query(SENDING)
+    let rows = sqlx::query(UNENDED)
         .bind(tx.state.incarnation)
         .fetch_all(tx.flushed().await?)
         .await?;

@@ -232,6 +232,7 @@ CREATE TABLE attempt(
   words TEXT REFERENCES item(id),
   PRIMARY KEY(delivery, n)
 ) STRICT;
+CREATE INDEX attempt_open ON attempt(delivery) WHERE ended_at IS NULL;
 
 -- A mailbox is nudged once a day; the digest is keyed. Several cases share one nudge.
 CREATE TABLE nudge(
@@ -270,7 +271,7 @@ CREATE TABLE inbound(
   read_as TEXT,
   UNIQUE(source, source_key)
 ) STRICT;
-CREATE INDEX inbound_open ON inbound(received_at) WHERE settled_at IS NULL;
+CREATE INDEX inbound_open ON inbound(parse_tries, received_at, id) WHERE settled_at IS NULL;
 CREATE INDEX inbound_unread ON inbound(notification, id) WHERE read_by IS NULL;
 -- how far a mailbox is read: by IMAP its last UID, by POP3 the unique ids of the mails that are in it
 CREATE TABLE mailbox(

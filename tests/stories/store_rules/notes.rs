@@ -1,13 +1,14 @@
 //! Notes beside letters: they are made without anything that was posted, and neither prove that a
 //! letter arrived nor that it failed.
 
-use super::{Opened, database, one_accepted};
+use super::{Opened, database, one_accepted, open};
 use firstbell::referral::answer::{SchoolWord, Strength, Verdict};
 use firstbell::referral::attempt::AttemptResult;
 use firstbell::referral::fact::Message;
 use firstbell::referral::report::{Action, Kind};
 use firstbell::referral::school::{Address, Role};
 use firstbell::store::{Act, Came, Claim, InboundMail, Job, Matched, NoteSays, Settled, Trace};
+use jiff::SignedDuration;
 
 /// Listed: the Key Adult of the directory of stories.
 const KEY_ADULT: &str = "dsl@marshend.test.cjsm.net";
@@ -175,4 +176,35 @@ async fn a_note_that_arrives_is_no_proof_that_the_letter_did() {
     assert_eq!(opened.delivery_state(&claim).await, "delivered");
     assert_eq!(opened.delivery_state(&letter).await, "cancelled");
     assert_eq!(trace(&opened, &letter).await.case.proof().word(), "none");
+}
+
+/// Whichever mail the daemon was reading when it died is read last the next time: one that stops it keeps
+/// no answer waiting.
+#[tokio::test]
+async fn a_mail_over_which_the_daemon_died_is_read_after_the_others() {
+    let (folder, clock, mut opened) = one_accepted().await;
+    let mut kept = Vec::new();
+    for words in ["the first", "the second", "the third"] {
+        let mail = InboundMail {
+            source: "smtp".to_owned(),
+            mail_from: None,
+            rcpt_to: vec!["replies@gateway.test".to_owned()],
+            bytes: words.as_bytes().to_vec(),
+        };
+        kept.push(opened.store.keep_inbound(mail).await.unwrap());
+        clock.advance_to(clock.now() + SignedDuration::from_secs(1));
+    }
+    let [first, second, third] = kept[..] else {
+        unreachable!()
+    };
+    for (tried, order) in [
+        (first, [second, third, first]),
+        (second, [third, first, second]),
+    ] {
+        assert!(opened.store.try_inbound(tried).await.unwrap());
+        opened.kill().await;
+        opened = open(folder.path(), &clock).await;
+        let waiting = opened.store.readers().list_inbound(9).await.unwrap();
+        assert_eq!(waiting, order);
+    }
 }

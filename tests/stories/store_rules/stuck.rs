@@ -1,7 +1,10 @@
 //! What the sweeper takes for stuck: whatever is due and not claimed, first tries and others.
 
-use super::{Opened, one_accepted};
+use super::notes::{comes, report};
+use super::{Opened, one_accepted, open};
 use firstbell::referral::attempt::AttemptResult;
+use firstbell::referral::fact::Fact;
+use firstbell::referral::report::Action;
 use firstbell::store::Act;
 use jiff::{SignedDuration, Timestamp};
 
@@ -51,4 +54,41 @@ async fn a_held_letter_waits_and_a_note_about_a_held_case_does_not() {
         .await;
     clock.advance_to(late + SignedDuration::from_mins(5));
     assert_eq!(opened.stuck().await, 1);
+}
+
+/// The mailbox's report was read, and the daemon died before the relay's answer was: the record says of every
+/// attempt how it ended, and the letter is not sent again.
+#[tokio::test]
+async fn an_attempt_that_a_death_cut_short_has_an_outcome_whatever_was_reported_meanwhile() {
+    let (folder, clock, opened) = one_accepted().await;
+    let letter = opened.claim().await.unwrap();
+    opened.sign(&letter, b"a letter").await;
+    comes(
+        &opened,
+        &letter,
+        "postmaster@marshend.test",
+        report(Action::Delivered),
+    )
+    .await;
+    assert_eq!(opened.delivery_state(&letter).await, "delivered");
+    let mut opened = opened;
+    for _ in 0..2 {
+        opened.kill().await;
+        opened = open(folder.path(), &clock).await;
+        let trace = opened
+            .store
+            .readers()
+            .show_trace(letter.notification, clock.now());
+        let trace = trace.await.unwrap().unwrap();
+        let ends = trace.facts.iter().filter_map(|line| match &line.fact {
+            Fact::AttemptEnded {
+                attempt, result, ..
+            } => Some((*attempt, *result)),
+            _ => None,
+        });
+        assert_eq!(ends.collect::<Vec<_>>(), [(1, AttemptResult::Unknown)]);
+        assert_eq!(opened.delivery_state(&letter).await, "delivered");
+        clock.advance_to(clock.now() + SignedDuration::from_mins(3));
+        assert!(opened.claim().await.is_none());
+    }
 }
