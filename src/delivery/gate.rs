@@ -3,7 +3,7 @@
 
 use super::Route;
 use super::asked::Asked;
-use super::breaker::{Breaker, May, part};
+use super::breaker::{Breaker, May, Met, part};
 use super::scouts::{Again, Scouts};
 use crate::referral::attempt::{AttemptResult, Attempted, Phase};
 use crate::referral::fact::Message;
@@ -172,9 +172,9 @@ impl Gate {
     }
 
     /// Whoever it is for has taken its place.
-    pub(super) fn claimed(&mut self, is_letter: bool, alone: bool) {
+    pub(super) fn claimed(&mut self, is_letter: bool, alone: bool, now: Duration) {
         if alone {
-            self.breaker.tried();
+            self.breaker.tried(now);
         }
         *self.count(is_letter) += 1;
     }
@@ -203,7 +203,7 @@ impl Gate {
         (now, civil): (Duration, Timestamp),
         random: u64,
     ) {
-        let met = failure.is_none_or(Attempted::met_a_relay);
+        let met = failure.map_or(Met::Relay, Met::of);
         self.breaker.knocked(met, now, random);
         match failure {
             None => self.health.last_success = Some(civil),
@@ -222,8 +222,7 @@ impl Gate {
     ) {
         let count = self.count(is_letter);
         *count = count.saturating_sub(1);
-        self.breaker
-            .ended(alone, attempted.met_a_relay(), now, random);
+        self.breaker.ended(alone, Met::of(attempted), now, random);
         self.scouts.ended(attempted, now, random);
         self.note(attempted, civil);
         self.look(civil);
@@ -361,12 +360,12 @@ mod tests {
             gate.begin(false, at(0), || 0);
             for taken in 0..most {
                 assert_eq!(room(&mut gate, 0).others, most - taken);
-                gate.claimed(false, false);
+                gate.claimed(false, false, Duration::ZERO);
             }
             if connections > most {
                 let left = room(&mut gate, 0);
                 assert_eq!((left.places, left.others), (1, 0));
-                gate.claimed(true, false);
+                gate.claimed(true, false, Duration::ZERO);
             }
             assert_eq!(gate.next(at(0), evening()), Do::Wait(None), "all are busy");
         }
@@ -404,7 +403,7 @@ mod tests {
         };
         for _ in 0..3 {
             assert_eq!(room(&mut gate, 100).again, None);
-            gate.claimed(true, false);
+            gate.claimed(true, false, Duration::ZERO);
             gate.ended((true, false), &refused, (at(100), evening()), 0);
         }
         let waits = room(&mut gate, 100);
@@ -413,7 +412,7 @@ mod tests {
         assert_eq!(gate.health().scouts_since, Some(evening()));
         assert_eq!(room(&mut gate, 105).again, Some(1));
         assert_eq!(gate.opens_after(at(105)), None, "it is due, or nothing is");
-        gate.claimed(true, false);
+        gate.claimed(true, false, Duration::ZERO);
         gate.sent_again(at(105), 0);
         assert_eq!(room(&mut gate, 105).again, Some(0));
         let taken = Attempted {
@@ -433,7 +432,7 @@ mod tests {
         let mut gate = gate(3);
         gate.begin(true, at(10), || draws.next().unwrap());
         assert_eq!(room(&mut gate, 10).places, 1, "one at once");
-        gate.claimed(true, false);
+        gate.claimed(true, false, Duration::ZERO);
         let hurried = room(&mut gate, 10);
         let within = Some(evening() + LITTLE_SLACK);
         assert_eq!((hurried.places, hurried.others), (2, 0));
@@ -469,7 +468,7 @@ mod tests {
             words: Vec::new(),
         };
         for _ in 0..3 {
-            gate.claimed(true, false);
+            gate.claimed(true, false, Duration::ZERO);
             gate.ended((true, false), &attempted, (at(0), evening()), 0);
         }
         let health = gate.health();
@@ -487,7 +486,7 @@ mod tests {
             panic!("one letter");
         };
         assert_eq!((room.places, alone), (1, true));
-        gate.claimed(true, true);
+        gate.claimed(true, true, Duration::ZERO);
         let answered = Attempted {
             phase: Phase::Rcpt,
             why: AttemptWhy::Reply,

@@ -40,6 +40,26 @@ pub(super) enum NotMade {
     Letter(#[from] LetterFault),
 }
 
+impl NotMade {
+    /// Whether no letter can be made at present, this one or another: that sets none of them aside.
+    pub(super) fn concerns_all(&self) -> bool {
+        match self {
+            Self::NoPolicy | Self::NoRandom => true,
+            Self::NoChild => false,
+            Self::Letter(fault) => match fault {
+                LetterFault::Zone(_) | LetterFault::Sign(_) => true,
+                LetterFault::Office
+                | LetterFault::Date
+                | LetterFault::MessageId
+                | LetterFault::ReplyTo
+                | LetterFault::Template(_)
+                | LetterFault::NotCanonical(_)
+                | LetterFault::TooLarge => false,
+            },
+        }
+    }
+}
+
 impl Maker {
     /// Renders and signs. Takes some milliseconds of processor time.
     pub(super) fn make(

@@ -277,7 +277,7 @@ impl<C: Carrier> Stage<C> {
         let begun = claims.len();
         for claim in claims {
             let is_letter = claim.is_letter;
-            gate.claimed(is_letter, alone);
+            gate.claimed(is_letter, alone, ticks);
             if claim.attempt > 1 {
                 gate.sent_again(ticks, chance(&self.randomness));
             }
@@ -417,10 +417,20 @@ impl<C: Carrier> World<C> {
                 let now = self.store.clock().now();
                 let plus = route.plus_addressing;
                 let made = self.maker.make(claim, &work, job, plus, now);
-                let letter = made.map_err(|fault| {
-                    tracing::error!(letter = %claim.letter, fault = %fault, "letter not made");
-                    ours(AttemptResult::Later, AttemptWhy::LetterNotMade)
-                })?;
+                let letter = match made {
+                    Ok(letter) => letter,
+                    Err(fault) => {
+                        tracing::error!(letter = %claim.letter, fault = %fault, "letter not made");
+                        if alone.is_some() && fault.concerns_all() {
+                            // Said again with the next try, should it not be kept.
+                            self.store
+                                .not_to_blame(claim.letter)
+                                .await
+                                .unwrap_or_default();
+                        }
+                        return Err(ours(AttemptResult::Later, AttemptWhy::LetterNotMade));
+                    }
+                };
                 let bytes = self.store.signed(letter).await.map_err(not_made)?;
                 drop(alone);
                 bytes

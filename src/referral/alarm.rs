@@ -28,7 +28,7 @@ words! {
         CertificateExpiring = "certificate_expiring",
         /// A live notification has no timer, or one that is long past.
         StuckTimer = "stuck_timer",
-        /// A letter is due and was never tried.
+        /// A letter is due, and its route does not get to it.
         StuckDelivery = "stuck_delivery",
         /// An attempt outlasts its lease.
         StuckLease = "stuck_lease",

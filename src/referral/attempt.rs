@@ -170,6 +170,12 @@ pub struct Attempted {
 }
 
 impl Attempted {
+    /// Whether the relay refused the login for good: the password is wrong, for every letter.
+    pub fn login_refused(&self) -> bool {
+        let for_good = self.code.is_some_and(|code| (500..600).contains(&code));
+        self.phase == Phase::Auth && self.why == AttemptWhy::Reply && for_good
+    }
+
     /// Whether the relay was there: it answered, or the attempt never came to ask.
     pub fn met_a_relay(&self) -> bool {
         !met_no_relay(self.phase, self.why)

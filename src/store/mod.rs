@@ -161,7 +161,13 @@ impl Store {
 
     /// Counts that a letter is made again, before it is; three times, and it is set aside.
     pub async fn making_again(&self, letter: LetterId) -> Result<(), NotStored> {
-        ask(&self.first, |reply| Command::MakingAgain(letter, reply)).await
+        ask(&self.first, |reply| Command::MakingAgain(letter, 1, reply)).await
+    }
+
+    /// Takes that back: it was not made for a reason that concerns all letters, and none of them is set aside
+    /// for it.
+    pub async fn not_to_blame(&self, letter: LetterId) -> Result<(), NotStored> {
+        ask(&self.first, |reply| Command::MakingAgain(letter, -1, reply)).await
     }
 
     /// Keeps a letter's bytes, once; gives back those that are kept.

@@ -262,6 +262,7 @@ fn to_read(path: &Path) -> SqliteConnectOptions {
         .read_only(true)
         .busy_timeout(BUSY)
         .pragma("mmap_size", "0")
+        .pragma("temp_store", "MEMORY")
         .disable_statement_logging()
 }
 
@@ -282,6 +283,8 @@ impl Opening {
             .statement_cache_capacity(STATEMENTS_KEPT)
             .page_size(u32::try_from(PAGE_BYTES).unwrap_or(4096))
             .pragma("mmap_size", "0")
+            // What a statement sorts or may take back never goes to a file outside the state folder.
+            .pragma("temp_store", "MEMORY")
             .pragma("wal_autocheckpoint", "0")
             .pragma("cache_size", CACHE_KIB)
             .pragma("secure_delete", "ON")

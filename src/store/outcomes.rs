@@ -21,7 +21,7 @@ const NEXT: &str = "SELECT d.id, d.letter, d.notification, d.attempts, d.lease, 
 const CLAIM: &str =
     "UPDATE delivery SET state = 'sending', attempts = ?, lease = ?, incarnation = ? WHERE id = ?";
 const ATTEMPT_ADD: &str = "INSERT INTO attempt(delivery, n, lease, started_at) VALUES (?, ?, ?, ?)";
-const TRY_RENDER: &str = "UPDATE letter SET render_tries = render_tries + 1 WHERE id = $1";
+const TRY_RENDER: &str = "UPDATE letter SET render_tries = MAX(0, render_tries + $2) WHERE id = $1";
 const LETTER: &str = "SELECT l.item, l.notification, l.contact, c.content_key, k.epoch, k.wrapped, i.sealed FROM letter l JOIN notification n ON n.id = l.notification JOIN child c ON c.id = n.child JOIN content_key k ON k.id = c.content_key LEFT JOIN item i ON i.id = l.item WHERE l.id = ?";
 const SIGNED: &str = "UPDATE letter SET item = ?, bytes_digest = ?, signer = ?, signed_at = ?, profile = ? WHERE id = ?";
 const DELIVERY: &str = "SELECT d.notification, c.content_key, k.epoch, k.wrapped, a.ended_at, a.result FROM delivery d JOIN notification n ON n.id = d.notification JOIN child c ON c.id = n.child JOIN content_key k ON k.id = c.content_key JOIN attempt a ON a.delivery = d.id AND a.n = ? WHERE d.id = ?";
@@ -218,11 +218,16 @@ async fn quarantine(tx: &mut Tx<'_>, row: &SqliteRow, tries: i64) -> Result<(), 
     Ok(())
 }
 
-/// Counts, before it begins, that a letter is made again. Letters are first made side by side, and a
+/// Counts, before it begins, that a letter is made again; or takes that back. Letters are first made side by side, and a
 /// death of the daemon then tells nothing about any one of them; a second time each is made alone.
-pub(super) async fn making_again(tx: &mut Tx<'_>, letter: LetterId) -> Result<(), Fault> {
+pub(super) async fn making_again(
+    tx: &mut Tx<'_>,
+    letter: LetterId,
+    more: i64,
+) -> Result<(), Fault> {
     sqlx::query(TRY_RENDER)
         .bind(letter.to_string())
+        .bind(more)
         .execute(tx.flushed().await?)
         .await?;
     Ok(())

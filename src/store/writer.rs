@@ -45,7 +45,7 @@ pub(super) enum Command {
     Refuse(Box<RefusedPost>, Reply<()>),
     Claim(RouteName, Room, Reply<Vec<Claim>>),
     RouteAway(RouteName, Reply<()>),
-    MakingAgain(LetterId, Reply<()>),
+    MakingAgain(LetterId, i64, Reply<()>),
     Signed(Box<SignedLetter>, Reply<Vec<u8>>),
     Ended(Box<Ended>, Reply<()>),
     Keep(Box<InboundMail>, Reply<InboundId>),
@@ -393,8 +393,8 @@ async fn perform(tx: &mut Tx<'_>, command: Command) -> Result<Option<Pending>, F
             routes::away(tx, &route).await?;
             answer(reply, ())
         }
-        Command::MakingAgain(letter, reply) => {
-            outcomes::making_again(tx, letter).await?;
+        Command::MakingAgain(letter, more, reply) => {
+            outcomes::making_again(tx, letter, more).await?;
             answer(reply, ())
         }
         Command::Signed(letter, reply) => answer(reply, outcomes::signed(tx, &letter).await?),

@@ -233,6 +233,7 @@ CREATE TABLE attempt(
   PRIMARY KEY(delivery, n)
 ) STRICT;
 CREATE INDEX attempt_open ON attempt(delivery) WHERE ended_at IS NULL;
+CREATE INDEX attempt_started ON attempt(started_at);
 
 -- A mailbox is nudged once a day; the digest is keyed. Several cases share one nudge.
 CREATE TABLE nudge(

@@ -1,7 +1,7 @@
 //! What the sweeper takes for stuck: whatever is due and not claimed, first tries and others.
 
 use super::notes::{comes, report};
-use super::{Opened, one_accepted, open};
+use super::{Opened, database, document, one_accepted, open, post};
 use firstbell::referral::attempt::AttemptResult;
 use firstbell::referral::fact::Fact;
 use firstbell::referral::report::Action;
@@ -52,8 +52,43 @@ async fn a_held_letter_waits_and_a_note_about_a_held_case_does_not() {
     opened
         .says(1, "somebody@example.test", &letter, verdict)
         .await;
-    clock.advance_to(late + SignedDuration::from_mins(5));
+    // It gives way to letters for an hour.
+    clock.advance_to(late + SignedDuration::from_mins(60));
+    assert_eq!(opened.stuck().await, 0);
+    clock.advance_to(late + SignedDuration::from_mins(70));
     assert_eq!(opened.stuck().await, 1);
+}
+
+/// Nobody is woken for letters that wait in good order: behind an attempt that takes long, behind others.
+#[tokio::test]
+async fn who_waits_for_a_turn_is_not_stuck_and_who_is_overtaken_is() {
+    let (folder, clock, opened) = one_accepted().await;
+    let another = document(2, clock.now());
+    let accepted = opened.store.accept(post(&another, "key-2", clock.now()));
+    accepted.await.unwrap();
+    clock.advance_to(clock.now() + SignedDuration::from_mins(5));
+    assert_eq!(opened.stuck().await, 2, "nothing goes over the route");
+    let letter = opened.claim().await.unwrap();
+    opened.sign(&letter, b"a letter").await;
+    assert_eq!(opened.stuck().await, 0, "it is being sent");
+    let mut connection = database(folder.path()).await;
+    let mut safe_at = async |statement: &'static str| {
+        sqlx::query(statement)
+            .execute(&mut connection)
+            .await
+            .unwrap();
+    };
+    safe_at("UPDATE delivery SET last_safe_at = last_safe_at - 1 WHERE attempts = 0").await;
+    assert_eq!(opened.stuck().await, 1, "it was the more urgent of the two");
+    safe_at("UPDATE delivery SET last_safe_at = last_safe_at + 1 WHERE attempts = 0").await;
+    clock.advance_to(clock.now() + SignedDuration::from_mins(7));
+    assert_eq!(opened.stuck().await, 0, "it is still being sent");
+    opened.end(&letter, AttemptResult::Done).await;
+    assert_eq!(
+        opened.stuck().await,
+        1,
+        "the route is free, and nobody goes"
+    );
 }
 
 /// The mailbox's report was read, and the daemon died before the relay's answer was: the record says of every
