@@ -250,8 +250,7 @@ fn check_directory(directory: &Directory, config: &Config) -> Result<(), Service
     if directory.version == 0 {
         return Err(ServiceFault::NoDirectory);
     }
-    let routes = &config.delivery.routes;
-    match directory.unknown_route(|name| routes.iter().any(|route| route.name == *name)) {
+    match directory.unknown_route(|name| config.carries_letters(name)) {
         Some(name) => Err(ServiceFault::UnknownRoute(name)),
         None => Ok(()),
     }

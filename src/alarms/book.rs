@@ -354,6 +354,11 @@ impl Book {
         due.chain(over).filter(|at| *at > now).min()
     }
 
+    /// Whether anything is open.
+    pub fn has_open(&self) -> bool {
+        !self.open.is_empty()
+    }
+
     /// What is open, longest open first.
     pub fn lines(&self) -> Vec<AlarmLine> {
         let mut lines: Vec<AlarmLine> = self.open.values().map(|open| open.line.clone()).collect();

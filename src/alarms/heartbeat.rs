@@ -11,6 +11,9 @@ use tokio::time::{MissedTickBehavior, interval};
 
 /// A commit may be so late beyond three heartbeats of the writer.
 const COMMIT_GRACE: Duration = Duration::from_secs(5);
+/// An alarm that no channel takes may be tried again for so long. After that whoever waits for the call is the
+/// only one who can hear.
+const UNTOLD_GRACE: Duration = Duration::from_mins(5);
 
 /// The heartbeat.
 #[derive(Debug)]
@@ -71,6 +74,7 @@ impl Heartbeat {
         let max = |round| match round {
             Round::Commit => self.beat.saturating_mul(3) + COMMIT_GRACE,
             Round::Sweep | Round::Delivery | Round::Watch => stalled_after(self.poll),
+            Round::Alarms => stalled_after(self.poll) + UNTOLD_GRACE,
         };
         let mut rounds = Round::ALL.into_iter();
         rounds.find(|round| self.pulses.since(*round) > max(*round))

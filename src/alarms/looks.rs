@@ -8,7 +8,6 @@ use super::senders::Senders;
 use crate::referral::alarm::AlarmKind;
 use crate::referral::expiry::Expiry;
 use crate::referral::post::ForceName;
-use crate::referral::route::RouteHealth;
 use crate::store::{NotStored, Round, Store, Stuck};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -44,8 +43,6 @@ pub struct Sources {
     pub forces: Vec<ForceName>,
     /// Certificates, lists and keys, as they were last found.
     pub expiries: watch::Receiver<Vec<Expiry>>,
-    /// What delivery knows of its routes.
-    pub health: watch::Receiver<Vec<RouteHealth>>,
     /// What the sweeper found last.
     pub stuck: watch::Receiver<Stuck>,
     /// What other stages know of, such as calls over capacity.
@@ -159,7 +156,14 @@ impl Looks {
         conditions.extend(found.map(|(kind, _)| (kind, "gateway".to_owned())));
         for round in Round::ALL {
             let silent = self.store.pulses().since(round);
-            if round != Round::Commit && silent > stalled_after(self.sources.poll) {
+            let is_stage = match round {
+                // Told by its own alarm.
+                Round::Commit => false,
+                // Who looks is not stalled.
+                Round::Alarms => false,
+                Round::Sweep | Round::Delivery | Round::Watch => true,
+            };
+            if is_stage && silent > stalled_after(self.sources.poll) {
                 conditions.insert((AlarmKind::StageStalled, round.word().to_owned()));
             }
         }
@@ -201,8 +205,7 @@ impl Looks {
             seq = next;
         }
         let waiting = readers.letters_waiting(now).await?;
-        let health = self.sources.health.borrow();
-        Ok(self.roads.conditions(&waiting, &health, now))
+        Ok(self.roads.conditions(&waiting, now))
     }
 
     async fn look_at_cases(&mut self, now: Timestamp) -> Seen {

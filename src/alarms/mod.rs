@@ -22,7 +22,7 @@ mod webhook;
 pub use lane::{Lane, LaneFault, LaneSettings, MailSettings};
 
 use crate::referral::alarm::AlarmChannel;
-use crate::store::{AlarmClaim, AlarmLine, AlarmNote, Store};
+use crate::store::{AlarmClaim, AlarmLine, AlarmNote, Round, Store};
 use book::{Book, Say};
 use jiff::{SignedDuration, Timestamp};
 use looks::Looks;
@@ -67,6 +67,8 @@ pub struct Stage {
     /// What is open, for the operators' socket: also what could not be recorded.
     shown: watch::Sender<Vec<AlarmLine>>,
     loaded: bool,
+    /// The last message went to nobody.
+    untold: bool,
     memory: Option<Memory>,
     /// Claims that the store could not take.
     claims: Option<mpsc::Receiver<AlarmClaim>>,
@@ -79,6 +81,7 @@ impl Stage {
             book: Book::new(pace, lane.channels()),
             shown: watch::channel(Vec::new()).0,
             loaded: false,
+            untold: false,
             memory: None,
             claims: None,
             store,
@@ -161,6 +164,10 @@ impl Stage {
         self.record().await;
         self.remember().await;
         self.show();
+        self.untold &= self.book.has_open();
+        if !self.untold {
+            self.store.pulses().note(Round::Alarms);
+        }
         self.book.next(now, &holiday)
     }
 
@@ -218,6 +225,7 @@ impl Stage {
                 tracing::error!(channel = channel.word(), alarms, %fault, "alarm not told");
             }
         }
+        self.untold = told.is_err();
         self.book.told(channel, say, told.is_ok(), now);
     }
 

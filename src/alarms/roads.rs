@@ -1,9 +1,8 @@
 //! Whether relays can be reached and take letters: since when each route has been down, from how attempts
-//! ended, and since when only scouts go. Pure.
+//! ended. That is on record, and a restart in the middle of a night begins no new half hour. Pure.
 
 use crate::referral::alarm::AlarmKind;
 use crate::referral::attempt::{AttemptResult, Phase};
-use crate::referral::route::RouteHealth;
 use crate::store::{AttemptSeen, Waiting};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
@@ -13,15 +12,22 @@ use super::book::Condition;
 /// A route that could not be used for so long is down (`design.md`, "Alarms have hours").
 const DOWN_AFTER: SignedDuration = SignedDuration::from_mins(30);
 
-/// Since when each route's relay could not be used; routes that could are not in it.
+/// So many attempts in a row that a relay answered and did not take are the relay's, not a letter's: as many
+/// as leave it to scouts ([`crate::delivery`]).
+const REFUSALS: u32 = 3;
+
+/// Since when each route's relay could not be used, or took nothing; routes that are well are not in it.
 #[derive(Debug, Default)]
 pub(super) struct Roads {
     down_since: BTreeMap<String, Timestamp>,
+    /// Refusals in a row, and when there were enough of them.
+    refusing: BTreeMap<String, (u32, Timestamp)>,
 }
 
 impl Roads {
     /// Takes how an attempt ended.
     pub(super) fn take(&mut self, attempt: &AttemptSeen) {
+        self.take_refusal(attempt);
         let Some(is_usable) = is_usable(attempt) else {
             return;
         };
@@ -33,28 +39,49 @@ impl Roads {
         }
     }
 
-    /// What is wrong, given what waits and what delivery knows of its routes.
+    fn take_refusal(&mut self, attempt: &AttemptSeen) {
+        let of_the_relay = match attempt.phase {
+            Phase::Auth | Phase::Mail | Phase::Rcpt | Phase::Data | Phase::Body => true,
+            Phase::Connect
+            | Phase::Greeting
+            | Phase::Ehlo
+            | Phase::StartTls
+            | Phase::Handshake
+            | Phase::Daemon => false,
+        };
+        match attempt.result {
+            AttemptResult::Done => {
+                self.refusing.remove(&attempt.route);
+            }
+            AttemptResult::Later | AttemptResult::Unknown if of_the_relay => {
+                let begun = (0, attempt.at);
+                let (count, since) = self.refusing.entry(attempt.route.clone()).or_insert(begun);
+                *count = count.saturating_add(1);
+                if *count <= REFUSALS {
+                    *since = attempt.at;
+                }
+            }
+            AttemptResult::Later | AttemptResult::Unknown | AttemptResult::Never => {}
+        }
+    }
+
+    /// What is wrong, given what waits.
     ///
     /// A route is down whose relay cannot be reached, or answers and takes nothing, so that only scouts go.
     /// For one full mailbox nobody is woken: the second kind is among *every* route only while letters for
     /// more than one mailbox wait. A suspended route has no alarm of its own, an operator has it in hand,
     /// and it is no way out either.
-    pub(super) fn conditions(
-        &mut self,
-        waiting: &[Waiting],
-        health: &[RouteHealth],
-        now: Timestamp,
-    ) -> Vec<Condition> {
+    pub(super) fn conditions(&mut self, waiting: &[Waiting], now: Timestamp) -> Vec<Condition> {
         for of in waiting.iter().filter(|of| of.suspended) {
             // Nothing is tried meanwhile: once that ends it is down only if it is found so anew.
             self.down_since.remove(&of.route);
+            self.refusing.remove(&of.route);
         }
         let long = |since: Timestamp| now.duration_since(since) >= DOWN_AFTER;
         let away = |of: &Waiting| self.down_since.get(&of.route).is_some_and(|at| long(*at));
         let takes_nothing = |of: &Waiting| {
-            let known = health.iter().find(|it| it.route.as_str() == of.route);
-            let since = known.and_then(|known| known.scouts_since);
-            since.is_some_and(long)
+            let refusing = self.refusing.get(&of.route);
+            refusing.is_some_and(|(count, since)| *count >= REFUSALS && long(*since))
         };
         let is_down = |of: &Waiting| !of.suspended && (away(of) || takes_nothing(of));
         let is_no_way = |of: &Waiting| of.suspended || away(of) || of.many && takes_nothing(of);
@@ -91,7 +118,6 @@ fn is_usable(attempt: &AttemptSeen) -> Option<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::referral::school::RouteName;
 
     fn at(minute: i64) -> Timestamp {
         let start: Timestamp = "2026-11-23T02:00:00Z".parse().unwrap();
@@ -120,11 +146,8 @@ mod tests {
         words_of(roads, &waiting(routes), minute)
     }
 
-    /// The relay of `school` takes nothing from minute 50 on.
     fn words_of(roads: &mut Roads, waiting: &[Waiting], minute: i64) -> Vec<&'static str> {
-        let mut school = RouteHealth::new(RouteName::parse("school").unwrap(), 4);
-        school.scouts_since = (minute >= 50).then(|| at(50));
-        let conditions = roads.conditions(waiting, &[school], at(minute));
+        let conditions = roads.conditions(waiting, at(minute));
         conditions.iter().map(|(kind, _)| kind.word()).collect()
     }
 
@@ -156,6 +179,12 @@ mod tests {
     #[test]
     fn a_relay_that_takes_nothing_is_down_and_wakes_nobody_for_one_mailbox() {
         let mut roads = Roads::default();
+        roads.take(&ended("school", 10, Phase::Body, AttemptResult::Done));
+        for minute in [20, 30, 50, 60] {
+            roads.take(&ended("school", minute, Phase::Rcpt, AttemptResult::Later));
+            // One letter's, for good.
+            roads.take(&ended("school", minute, Phase::Rcpt, AttemptResult::Never));
+        }
         assert_eq!(words(&mut roads, &["school"], 79), [""; 0]);
         let both = ["route_down", "every_route_down"];
         assert_eq!(words(&mut roads, &["school"], 80), both);
@@ -168,6 +197,8 @@ mod tests {
         let mut one = waiting(&["school"]);
         one[0].many = false;
         assert_eq!(words_of(&mut roads, &one, 80), ["route_down"]);
+        roads.take(&ended("school", 81, Phase::Body, AttemptResult::Done));
+        assert_eq!(words(&mut roads, &["school"], 82), [""; 0]);
     }
 
     #[test]

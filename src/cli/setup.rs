@@ -14,7 +14,6 @@ use crate::letter::{Signer, Templates, generate};
 use crate::referral::calendar::Scope;
 use crate::referral::directory::Directory;
 use crate::referral::id::ContactId;
-use crate::referral::school::RouteName;
 use crate::seal::random;
 use crate::service::ServiceFault;
 use crate::store::{Basis, Footing, Options, Store};
@@ -141,11 +140,6 @@ async fn import(config: &Config, directory: Directory, output: Output) -> Result
     Ok(Exit::Success)
 }
 
-fn unknown_route(config: &Config, directory: &Directory) -> Option<RouteName> {
-    let routes = &config.delivery.routes;
-    directory.unknown_route(|name| routes.iter().any(|route| route.name == *name))
-}
-
 /// Saves a directory as the next version, under the store's lock; gives the version.
 pub(super) async fn import_directory(
     config: &Config,
@@ -153,9 +147,9 @@ pub(super) async fn import_directory(
     clock: Clock,
 ) -> Result<u32, Stop> {
     resolved(&config.store.credential)?;
-    if let Some(route) = unknown_route(config, &directory) {
+    if let Some(route) = directory.unknown_route(|name| config.carries_letters(name)) {
         let words = format!(
-            "contacts.csv names the route {route}, which the settings do not; nothing was imported"
+            "contacts.csv names the route {route}, which no settings name for letters; nothing was imported"
         );
         return Err(Stop::new(Exit::BadInput, words));
     }

@@ -153,6 +153,13 @@ impl Config {
         Self::read(paths, Look::AtFiles)
     }
 
+    /// Whether letters may go over this route: it has a section, and is not the one for nudges, which are
+    /// for ordinary mailboxes.
+    pub fn carries_letters(&self, name: &RouteName) -> bool {
+        let mut routes = self.delivery.routes.iter();
+        routes.any(|route| route.name == *name) && self.nudge_route.as_ref() != Some(name)
+    }
+
     /// Like [`Config::load`]; [`Look::Away`] does not look at the files named: for `keys generate`,
     /// which makes them, and for commands that need no secret.
     pub fn read(paths: &[PathBuf], look: Look) -> Result<Self, Vec<ConfigFault>> {

@@ -50,7 +50,7 @@ macro_rules! families {
 families! {
     "firstbell_build_info" Gauge ["version"] "The program that runs.";
     "firstbell_store_ready" Gauge [] "Whether a post could be stored now.";
-    "firstbell_round_age_seconds" Gauge ["round"] "Since what goes round last did: commit, sweep, delivery, watch.";
+    "firstbell_round_age_seconds" Gauge ["round"] "Since what goes round last did: commit, sweep, delivery, watch, alarms.";
     "firstbell_database_bytes" Gauge [] "Size of the database.";
     "firstbell_wal_bytes" Gauge [] "Size of its write-ahead log.";
     "firstbell_notifications" Gauge ["state"] "Live notifications by the word they were last saved with.";

@@ -30,6 +30,8 @@ words! {
         MailboxPassword = "mailbox_password",
         /// Our password at the alarms' relay, likewise.
         AlarmsPassword = "alarms_password",
+        /// The private authority that the alarms' relay or webhook, or the external heartbeat, is checked against.
+        AlarmsAuthority = "alarms_authority",
         /// The token that the webhook takes alarms by, likewise.
         WebhookToken = "webhook_token",
         /// The key that signs letters.
@@ -92,6 +94,7 @@ impl Expiry {
             | ExpiryWhat::MailboxAuthority
             | ExpiryWhat::MailboxPassword
             | ExpiryWhat::AlarmsPassword
+            | ExpiryWhat::AlarmsAuthority
             | ExpiryWhat::WebhookToken
             | ExpiryWhat::SigningKey => expired.or(last_days).or(expiring),
         }

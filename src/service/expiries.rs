@@ -114,6 +114,21 @@ fn files(config: &Config) -> Vec<(ExpiryWhat, Option<&RouteName>, &Path)> {
             files.push((ExpiryWhat::MailboxAuthority, Some(&mailbox.name), roots));
         }
     }
+    let lane = &config.alarms.lane;
+    let mail = lane.mail.as_ref().and_then(|mail| match &mail.route.roots {
+        Roots::Private(roots) => Some(roots.as_path()),
+        Roots::System => None,
+    });
+    let peers = [
+        lane.webhook.as_ref(),
+        config.heartbeat.as_ref().map(|call| &call.peer),
+    ];
+    let peers = peers
+        .into_iter()
+        .flatten()
+        .filter_map(|peer| peer.ca.as_deref());
+    let told_by = mail.into_iter().chain(peers);
+    files.extend(told_by.map(|roots| (ExpiryWhat::AlarmsAuthority, None, roots)));
     files
 }
 

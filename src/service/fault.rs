@@ -53,7 +53,9 @@ pub enum ServiceFault {
     #[error("there is no directory yet; run: firstbell directory import --initial FOLDER")]
     NoDirectory,
     /// Letters to contacts on a route that is not configured would wait for ever.
-    #[error("the directory names the route {0}, which the settings do not: add [route.{0}]")]
+    #[error(
+        "a contact's route is {0}, which no settings name for letters: add [route.{0}], and let nudge_route be another"
+    )]
     UnknownRoute(RouteName),
     /// A stage ended, which none ever does by itself: a fault of ours.
     #[error("the stage {0} ended")]

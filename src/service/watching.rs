@@ -62,7 +62,6 @@ pub(super) async fn start(
     let sources = Sources {
         forces: config.policies.keys().cloned().collect(),
         expiries: expiries.clone(),
-        health: health.clone(),
         stuck: stuck.clone(),
         others: means.others,
         beat,

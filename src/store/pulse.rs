@@ -18,12 +18,20 @@ words! {
         Delivery = "delivery",
         /// Time was applied.
         Watch = "watch",
+        /// Alarms were looked for, and somebody was told of those that are due.
+        Alarms = "alarms",
     }
 }
 
 impl Round {
     /// Every round.
-    pub const ALL: [Self; 4] = [Self::Commit, Self::Sweep, Self::Delivery, Self::Watch];
+    pub const ALL: [Self; 5] = [
+        Self::Commit,
+        Self::Sweep,
+        Self::Delivery,
+        Self::Watch,
+        Self::Alarms,
+    ];
 
     fn place(self) -> usize {
         match self {
@@ -31,6 +39,7 @@ impl Round {
             Self::Sweep => 1,
             Self::Delivery => 2,
             Self::Watch => 3,
+            Self::Alarms => 4,
         }
     }
 }
@@ -81,7 +90,7 @@ impl Times {
 /// When each was last seen; cheap to clone, every clone shows the same.
 #[derive(Debug, Clone)]
 pub struct Pulses {
-    last: Arc<Mutex<[Instant; 4]>>,
+    last: Arc<Mutex<[Instant; 5]>>,
     /// Heartbeats that failed since one was kept.
     failing: watch::Sender<u32>,
     commits: Arc<Mutex<Times>>,
@@ -91,7 +100,7 @@ impl Pulses {
     /// All seen just now: who starts has its first round before it.
     pub(super) fn new() -> Self {
         Self {
-            last: Arc::new(Mutex::new([Instant::now(); 4])),
+            last: Arc::new(Mutex::new([Instant::now(); 5])),
             failing: watch::channel(0).0,
             commits: Arc::new(Mutex::new(Times::new(COMMITS))),
         }

@@ -6,6 +6,7 @@ mod ends;
 pub(crate) mod lanes;
 mod roads;
 pub(crate) mod sinks;
+mod untold;
 
 use crate::store_rules::{Opened, document, open_with, post};
 use crate::support::pki::Pki;
@@ -20,7 +21,6 @@ use firstbell::referral::alarm::AlarmKind;
 use firstbell::referral::expiry::Expiry;
 use firstbell::referral::id::ContactId;
 use firstbell::referral::london;
-use firstbell::referral::route::RouteHealth;
 use firstbell::store::{Accepted, Act, AlarmLine, NotActed, Stuck};
 use jiff::civil::DateTime;
 use jiff::{SignedDuration, Timestamp};
@@ -57,7 +57,6 @@ struct Scene {
     stuck: watch::Sender<Stuck>,
     others: watch::Sender<BTreeSet<Condition>>,
     expiries: watch::Sender<Vec<Expiry>>,
-    health: watch::Sender<Vec<RouteHealth>>,
     folder: tempfile::TempDir,
     _pki: Pki,
 }
@@ -78,10 +77,8 @@ impl Scene {
         let (stuck, stuck_now) = watch::channel(Stuck::default());
         let (others, others_now) = watch::channel(BTreeSet::new());
         let (expiries, expiries_now) = watch::channel(Vec::new());
-        let (health, health_now) = watch::channel(Vec::new());
         let sources = Sources {
             expiries: expiries_now,
-            health: health_now,
             stuck: stuck_now,
             ..sources(others_now)
         };
@@ -95,7 +92,6 @@ impl Scene {
             stuck,
             others,
             expiries,
-            health,
             folder,
             _pki: pki,
         }

@@ -10,6 +10,7 @@ mod lines;
 mod summer;
 mod suspended;
 mod told;
+mod unsigned;
 
 use crate::store_rules::{Opened, document, open_with, policy, post};
 use firstbell::clock::Clock;
@@ -136,6 +137,12 @@ impl County {
     }
 
     async fn with(at: &str, directory: Directory) -> Self {
+        let created = "2020-01-06T09:00:00Z".parse().unwrap();
+        Self::signing_since(at, directory, created).await
+    }
+
+    /// With a key that was made then.
+    async fn signing_since(at: &str, directory: Directory, created: Timestamp) -> Self {
         let (folder, clock) = (tempfile::tempdir().unwrap(), Clock::manual(wall(at)));
         let opened = open_with(folder.path(), &clock, |_, options| {
             options.nudge_route = RouteName::parse("hub");
@@ -149,7 +156,7 @@ impl County {
         assert_eq!(imported, Ok(Some(1)));
         let settings = letters(&folder);
         let maker = Maker {
-            signer: signer(&settings),
+            signer: signer(&settings, created),
             templates: Templates::load(None).unwrap(),
             settings,
             policies: HashMap::from([(policy().force.clone(), policy())]),
@@ -341,8 +348,7 @@ fn letters(folder: &TempDir) -> letter::Settings {
     }
 }
 
-fn signer(settings: &letter::Settings) -> Signer {
-    let created = "2020-01-06T09:00:00Z".parse().unwrap();
+fn signer(settings: &letter::Settings, created: Timestamp) -> Signer {
     let user = "Firstbell <gateway@force.test>";
     let key = letter::generate(user, created, settings.profile).unwrap();
     fs::write(&settings.signing_key, key).unwrap();

@@ -45,7 +45,6 @@ pub(crate) fn sources(others: watch::Receiver<BTreeSet<Condition>>) -> Sources {
     Sources {
         forces: vec![policy().force.clone()],
         expiries: watch::channel(Vec::new()).1,
-        health: watch::channel(Vec::new()).1,
         stuck: watch::channel(Stuck::default()).1,
         others: vec![others],
         beat: Duration::from_secs(3600),

@@ -1,13 +1,15 @@
 //! Routes that are down: by a relay that cannot be reached, and by one that answers and takes nothing.
 
-use super::{Scene, subject, wall};
+use super::{Scene, subject};
 use crate::store_rules::database;
 use firstbell::alarms::runbook::Runbook;
 use firstbell::referral::alarm::AlarmKind;
 use firstbell::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
-use firstbell::referral::route::{RouteHealth, SuspendReason};
+use firstbell::referral::london;
+use firstbell::referral::route::SuspendReason;
 use firstbell::referral::school::RouteName;
 use firstbell::store::{Act, Ended};
+use jiff::SignedDuration;
 use serde_json::json;
 use sqlx::AssertSqlSafe;
 
@@ -34,12 +36,20 @@ impl Scene {
 
     /// The next letter of `cjsm` finds no relay.
     async fn meets_nobody(&self) {
+        let (phase, why) = (Phase::Connect, AttemptWhy::Unreachable);
+        self.ends(phase, why, AttemptResult::Later).await;
+    }
+
+    /// The next attempt of `cjsm`, once it is due, ends so.
+    async fn ends(&self, phase: Phase, why: AttemptWhy, result: AttemptResult) {
         let store = &self.opened.store;
+        let due = store.next_due(&[&route("cjsm")]).await.unwrap()[0].unwrap();
+        self.clock.advance_to(due.max(self.clock.now()));
         let claim = store.claim(&route("cjsm"), 1).await.unwrap().remove(0);
         let attempted = Attempted {
-            result: AttemptResult::Later,
-            phase: Phase::Connect,
-            why: AttemptWhy::Unreachable,
+            result,
+            phase,
+            why,
             code: None,
             enhanced: None,
             tls: None,
@@ -121,26 +131,33 @@ async fn a_relay_that_answers_and_takes_nothing_for_half_an_hour_is_down() {
     let mut scene = Scene::set("2026-01-13T19:05").await;
     scene.import().await;
     scene.accept_for(1, MARSH_END).await;
-    let scouts = |since: Option<&str>| {
-        let mut cjsm = RouteHealth::new(route("cjsm"), 4);
-        cjsm.scouts_since = since.map(wall);
-        vec![cjsm]
+    // Before anybody looks, as before a restart.
+    for _ in 0..3 {
+        scene
+            .ends(Phase::Rcpt, AttemptWhy::Reply, AttemptResult::Later)
+            .await;
+    }
+    let since = scene.clock.now();
+    let at = |minutes: i64| {
+        let at = since + SignedDuration::from_mins(minutes);
+        london::civil(at).strftime("%Y-%m-%dT%H:%M:%S").to_string()
     };
-    scene.health.send_replace(scouts(Some("2026-01-13T19:06")));
-    assert_eq!(scene.step("2026-01-13T19:35").await, (0, 0));
+    assert_eq!(scene.step(&at(29)).await, (0, 0));
     assert_eq!(scene.open_kinds().await, []);
     // It may be the one mailbox: nobody is woken for it.
-    assert_eq!(scene.step("2026-01-13T19:36").await, (0, 0));
+    assert_eq!(scene.step(&at(31)).await, (0, 0));
     let down = (AlarmKind::RouteDown, "cjsm".to_owned());
     assert_eq!(scene.open_kinds().await, std::slice::from_ref(&down));
     scene.accept_for(2, TOLLGATE).await;
-    assert_eq!(scene.step("2026-01-13T19:37").await, (1, 0));
+    assert_eq!(scene.step(&at(32)).await, (1, 0));
     let every = (AlarmKind::EveryRouteDown, "routes".to_owned());
     assert_eq!(scene.open_kinds().await, [every, down]);
     // It takes letters again.
-    scene.health.send_replace(scouts(None));
-    scene.step("2026-01-13T19:38").await;
-    scene.step("2026-01-13T19:43").await;
+    scene
+        .ends(Phase::Body, AttemptWhy::Reply, AttemptResult::Done)
+        .await;
+    scene.step(&at(33)).await;
+    scene.step(&at(38)).await;
     assert_eq!(scene.open_kinds().await, []);
     scene.assert_content_free();
 }
