@@ -10,7 +10,7 @@ use crate::referral::id::InboundId;
 use crate::referral::london;
 use crate::referral::report::{Action, Kind, Sub};
 use crate::referral::school::Address;
-use crate::store::{Came, InboundMail, NotStored, Settled, Store};
+use crate::store::{Came, InboundMail, Matched, NotStored, Settled, Store};
 use jiff::civil::Time;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -75,6 +75,10 @@ impl Stage {
             return Err(NotStored);
         };
         let matched = correlate(self.store.readers(), &mail.rcpt_to, &found.clues).await?;
+        if let Some(ours) = self.letter_of_ours(&found).await? {
+            tracing::warn!(%inbound, "a mail of ours came back as it left");
+            return self.store.settle(Settled::came_back(inbound, ours)).await;
+        }
         tracing::info!(
             %inbound,
             kind = found.kind.word(),
@@ -89,6 +93,18 @@ impl Stage {
             came: came(&found),
         };
         self.store.settle(settled).await
+    }
+}
+
+impl Stage {
+    /// A letter or note of ours itself, by its own Message-ID: a rule in a mailbox forwards, or a folder of
+    /// what was sent is read. Taken for an answer it would stop the ladder, or set off a note. By SMTP such
+    /// mails are refused at the door.
+    async fn letter_of_ours(&self, found: &Classified) -> Result<Option<Matched>, NotStored> {
+        match &found.clues.own_message_id {
+            Some(id) => self.store.readers().find_message_id(id).await,
+            None => Ok(None),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use crate::referral::fact::Fact;
 use crate::referral::fold::Case;
 use crate::referral::id::{ContactId, DeliveryId, NotificationId};
 use crate::referral::plan::Target;
+use crate::referral::report::Action;
 use crate::referral::school::Address;
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row;
@@ -27,6 +28,10 @@ pub(super) const STATEMENTS: &[&str] = &[LISTED, ANYWHERE, DELIVERY, SIBLINGS];
 /// An absence without an end counts for so long (`letters.md`).
 const ABSENCE_WITHOUT_END: SignedDuration = SignedDuration::from_hours(14 * 24);
 
+/// A relay gives a letter up after five days (RFC 5321 4.5.4.1), some after a week or two; reports of what left
+/// in a holiday are counted from its end.
+const REPORTS_COME_WITHIN: SignedDuration = SignedDuration::from_hours(30 * 24);
+
 /// Carries a mail's consequences; gives the contact that wrote it, when we hold the address.
 pub(super) async fn carry(
     tx: &mut Tx<'_>,
@@ -39,7 +44,9 @@ pub(super) async fn carry(
         let contact = anywhere(tx, settled.sender.as_ref()).await?;
         let read = match settled.came {
             Came::Answer { .. } | Came::Unclassified => true,
-            Came::Report { .. } | Came::Receipt { .. } | Came::Absence { .. } => contact.is_some(),
+            // It may be one of our letters that did not arrive, and names no more of it than a mailbox.
+            Came::Report { action, .. } => contact.is_some() || action == Action::Failed,
+            Came::Receipt { .. } | Came::Absence { .. } => contact.is_some(),
         };
         if read {
             for_a_person(tx, settled.inbound).await?;
@@ -69,6 +76,9 @@ pub(super) async fn carry(
                 }
             }
         }
+        Came::Report { .. } if is_stale(&case, received_at) => {
+            for_a_person(tx, settled.inbound).await?;
+        }
         Came::Report { action, status } => {
             report(tx, settled, &case, matched, *action, status.clone()).await?;
         }
@@ -84,6 +94,12 @@ pub(super) async fn carry(
         Came::Unclassified => for_a_person(tx, settled.inbound).await?,
     }
     Ok(contact)
+}
+
+/// Whether a report comes so late that no relay can have had the letter until then: it was sent again by somebody,
+/// and re-opens nothing.
+fn is_stale(case: &Case, received_at: Timestamp) -> bool {
+    received_at.duration_since(case.act_by) > REPORTS_COME_WITHIN
 }
 
 /// Whose contacts may answer for it, as contacts' rows say it; nobody's while no school is known.

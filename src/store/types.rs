@@ -405,6 +405,14 @@ impl Settled {
         }
     }
 
+    /// A letter or note of ours, as it left: it says nothing, and a person may wonder how it came here.
+    pub fn came_back(inbound: InboundId, ours: Matched) -> Self {
+        Self {
+            matched: Some(ours),
+            ..Self::unclassified(inbound)
+        }
+    }
+
     pub(super) fn verdict(&self) -> Option<Verdict> {
         match self.came {
             Came::Answer { verdict, .. } => Some(verdict),

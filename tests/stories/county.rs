@@ -8,6 +8,7 @@ mod august;
 mod holds;
 mod lines;
 mod summer;
+mod returns;
 mod suspended;
 mod told;
 mod unsigned;

@@ -22,7 +22,9 @@ pub struct Clues {
     pub references: Vec<Reference>,
     /// Reply tokens, lower case: of the addresses this was sent to, then wherever one stands.
     pub tokens: Vec<String>,
-    /// The address of From, as it is written.
+    /// Its own Message-ID, without angle brackets.
+    pub own_message_id: Option<String>,
+    /// The address of From, as it is written; none where there are several, of which one may be made up.
     pub from: Option<String>,
     /// Its domain, lower case.
     pub sender_domain: Option<String>,
@@ -40,9 +42,11 @@ const TOKEN_CHARS: usize = 26;
 pub(super) fn gather(parts: &[Part], text: &str) -> Clues {
     let none = Headers::default();
     let headers = parts.first().map_or(&none, |part| &part.headers);
-    let from = headers.get("from").and_then(sender);
+    let from = the_only(headers.all("from")).and_then(sender);
     let sender_domain = from.as_deref().and_then(|from| from.rsplit_once('@'));
     let mut clues = Clues {
+        own_message_id: the_only(headers.all("message-id"))
+            .and_then(|value| message_ids(value).into_iter().next()),
         sender_domain: sender_domain.map(|(_, domain)| domain.to_ascii_lowercase()),
         from,
         auto_submitted: headers
@@ -100,12 +104,44 @@ fn once(values: impl Iterator<Item = String>) -> Vec<String> {
         .collect()
 }
 
+fn the_only<'a>(mut values: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let first = values.next()?;
+    values.next().is_none().then_some(first)
+}
+
 /// The address of From: the last in angle brackets, so that a display name that looks like an
-/// address is not taken for it.
+/// address is not taken for it. None of several (RFC 5322 3.6.2).
 fn sender(value: &str) -> Option<String> {
+    if boxes(value) > 1 {
+        return None;
+    }
     let inside = value.rfind('<').and_then(|open| value.get(open..));
     scan::address(inside.unwrap_or_else(|| value.split([' ', '(', ',']).next().unwrap_or_default()))
         .map(str::to_owned)
+}
+
+/// How many mailboxes stand in a list of them: commas in quotes, comments and brackets part none.
+fn boxes(value: &str) -> usize {
+    let (mut quoted, mut depth, mut escaped) = (false, 0_usize, false);
+    let mut pieces = vec![false];
+    for c in value.chars() {
+        let skipped = quoted || depth > 0;
+        match c {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' if depth == 0 => quoted = !quoted,
+            '(' if !quoted => depth += 1,
+            ')' if !quoted => depth = depth.saturating_sub(1),
+            ',' | ';' if !skipped => pieces.push(false),
+            '@' if !skipped => {
+                if let Some(last) = pieces.last_mut() {
+                    *last = true;
+                }
+            }
+            _ => {}
+        }
+    }
+    pieces.into_iter().filter(|has| *has).count()
 }
 
 /// `<a@b> <c@d>`, folded or not.
@@ -240,5 +276,30 @@ mod tests {
                 .len(),
             CLUES_MAX
         );
+    }
+
+    #[test]
+    fn of_several_senders_none_is_believed() {
+        let from = |lines: &str| {
+            let mail = format!("{lines}\nSubject: Re: it\n\nReceived\n").replace('\n', "\r\n");
+            crate::replies::classify::classify(mail.as_bytes())
+                .clues
+                .from
+        };
+        for one in [
+            "From: dsl@a.test",
+            "From: \"Lee, Jo @ A, B\" <dsl@a.test>",
+            "From: Jo (at home, jo@b.test) <dsl@a.test>",
+            "From: \"Jo \\\" Lee, x@b.test\" <dsl@a.test>",
+        ] {
+            assert_eq!(from(one).as_deref(), Some("dsl@a.test"), "{one}");
+        }
+        for several in [
+            "From: mallory@b.test, dsl@a.test",
+            "From: Mallory <mallory@b.test>, Jo <dsl@a.test>",
+            "From: mallory@b.test\nFrom: dsl@a.test",
+        ] {
+            assert_eq!(from(several), None, "{several}");
+        }
     }
 }
