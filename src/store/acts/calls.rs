@@ -6,7 +6,8 @@ use super::super::tx::{Fault, Tx};
 use super::super::views::{instant, readable};
 use super::again::{Ended, nobody_told};
 use super::notifications::{not_told, record};
-use super::on_call::{differs, heard_on};
+use super::on_call::{differs, heard_on, rolled};
+use super::tasks::is_own;
 use super::{Acted, NotActed, notifications};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::decide::Observation;
@@ -33,8 +34,12 @@ const CLAIM_HOLDS: SignedDuration = SignedDuration::from_mins(15);
 
 const DAMAGED: &str =
     "the record of what this task is about is damaged: nothing can be recorded of it";
+/// Why nobody is told on a call that somebody else, or nobody, has to themselves.
+pub(super) const NOT_YOURS: &str = "the call is not claimed by you: claim it first";
 const NOT_SPOKEN_OF: &str =
-    "the call is not claimed: claim the call first, for whoever joins it later was not spoken of";
+    "this child joined the call after you claimed it: claim it again, and speak of them too";
+const ASK_THE_ROLL: &str =
+    "ask the roll question first, of each child who is to be told: firstbell call roll";
 
 /// An open task and the notifications it is about, or why it cannot be worked on.
 pub(super) async fn open_task(
@@ -167,7 +172,6 @@ pub(super) async fn call_outcome(
         Ok(found) => found,
         Err(refused) => return Ok(Err(refused)),
     };
-    let was_claimed = row.try_get::<Option<String>, _>("claimed_by")?.is_some();
     let kind: String = row.try_get("kind")?;
     if TaskKind::parse(&kind) != Some(TaskKind::RingSchool) {
         return Ok(Err(NotActed::NotNow("this task is no call")));
@@ -180,35 +184,23 @@ pub(super) async fn call_outcome(
     if about.is_empty() {
         return Ok(Err(NotActed::NotThere("notification in this call")));
     }
-    let heard = heard_on(tx, call.task, &members).await?;
-    if matches!(call.outcome, CallOutcome::Told | CallOutcome::NotOnRoll)
-        && let Some(refused) = heard.stopped()
-    {
-        return Ok(Err(refused));
-    }
     match call.outcome {
-        CallOutcome::Told => {
-            if let Some(refused) = not_told(call.role) {
+        CallOutcome::Told | CallOutcome::NotOnRoll => {
+            // What is said to have been heard is heard by who has the call to themselves; whoever rang
+            // without us records that of each child.
+            if !is_own(&row, operator, tx)? {
+                return Ok(Err(NotActed::NotNow(NOT_YOURS)));
+            }
+            let heard = heard_on(tx, call.task, &members).await?;
+            if let Some(refused) = heard.stopped() {
                 return Ok(Err(refused));
             }
-            let about = spoken_of(tx, call, about, was_claimed).await?;
-            if about.is_empty() {
-                return Ok(Err(NotActed::NotNow(NOT_SPOKEN_OF)));
+            if call.outcome == CallOutcome::NotOnRoll {
+                off_roll(tx, call, about, operator, actor).await
+            } else {
+                told(tx, call, (about, heard.word(call.word)), operator, actor).await
             }
-            for member in &about {
-                if let Some(refused) = differs(tx, *member).await? {
-                    return Ok(Err(refused));
-                }
-            }
-            let told = (call.role, heard.word(call.word));
-            for member in &about {
-                done(tx, call, *member, operator, actor).await?;
-                let case = case_of(tx, *member).await?;
-                notifications::told(tx, &case, Some(call.task), told, actor).await?;
-            }
-            Ok(Ok(about))
         }
-        CallOutcome::NotOnRoll => off_roll(tx, call, (about, was_claimed), operator, actor).await,
         CallOutcome::NoAnswer
         | CallOutcome::Engaged
         | CallOutcome::Voicemail
@@ -220,7 +212,7 @@ pub(super) async fn call_outcome(
             let ended = Ended {
                 call,
                 members: &members,
-                was_claimed,
+                was_claimed: row.try_get::<Option<String>, _>("claimed_by")?.is_some(),
                 force: force.as_deref().and_then(ForceName::parse),
                 operator,
                 actor,
@@ -231,18 +223,52 @@ pub(super) async fn call_outcome(
     }
 }
 
+/// Those are told of whom the school said on this call that they are on its roll; whoever else is on it
+/// was not spoken of, and stays.
+async fn told(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    (about, word): (Vec<NotificationId>, SchoolWord),
+    operator: &str,
+    actor: &str,
+) -> Result<Acted, Fault> {
+    if let Some(refused) = not_told(call.role) {
+        return Ok(Err(refused));
+    }
+    let mut told = Vec::new();
+    for member in &about {
+        if rolled(tx, *member, call.task).await? {
+            told.push(*member);
+        }
+    }
+    for member in if told.is_empty() { &about } else { &told } {
+        if let Some(refused) = differs(tx, *member).await? {
+            return Ok(Err(refused));
+        }
+    }
+    if told.is_empty() {
+        return Ok(Err(NotActed::NotNow(ASK_THE_ROLL)));
+    }
+    for member in &told {
+        done(tx, call, *member, operator, actor).await?;
+        let case = case_of(tx, *member).await?;
+        notifications::told(tx, &case, Some(call.task), (call.role, word), actor).await?;
+    }
+    Ok(Ok(told))
+}
+
 /// The child is not on the roll: the call is over for it, and somebody else finds its school.
 async fn off_roll(
     tx: &mut Tx<'_>,
     call: &Call,
-    (about, was_claimed): (Vec<NotificationId>, bool),
+    about: Vec<NotificationId>,
     operator: &str,
     actor: &str,
 ) -> Result<Acted, Fault> {
     if about.len() > 1 {
         return Ok(Err(NotActed::NotNow("say which child is not on the roll")));
     }
-    let mut about = spoken_of(tx, call, about, was_claimed).await?;
+    let mut about = spoken_of(tx, call, about).await?;
     let Some(&member) = about.first() else {
         return Ok(Err(NotActed::NotNow(NOT_SPOKEN_OF)));
     };
@@ -253,15 +279,13 @@ async fn off_roll(
 }
 
 /// The notifications that were on the call when it was claimed, or the one that is named: a child who
-/// joined it while somebody was speaking was not spoken of, even when nobody else is left on it. A call
-/// about one child that nobody ever claimed is about that child.
+/// joined it while somebody was speaking was not spoken of, even when nobody else is left on it.
 async fn spoken_of(
     tx: &mut Tx<'_>,
     call: &Call,
     members: Vec<NotificationId>,
-    was_claimed: bool,
 ) -> Result<Vec<NotificationId>, Fault> {
-    if call.only.is_some() || (members.len() == 1 && !was_claimed) {
+    if call.only.is_some() {
         return Ok(members);
     }
     let mut spoken_of = Vec::new();

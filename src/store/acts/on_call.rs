@@ -6,7 +6,9 @@ use super::super::rows::notification_ids;
 use super::super::tasks::{self, can_be_done_from};
 use super::super::tx::{By, Fault, Tx, sha256};
 use super::super::views::readable;
-use super::calls::{Call, call_outcome, claim, claimed_by_another, open_task, renew};
+use super::calls::{
+    Call, NOT_YOURS, call_outcome, claim, claimed_by_another, open_task, renew,
+};
 use super::tasks::is_own;
 use super::{Acted, NotActed, first, notifications};
 use crate::referral::answer::{CallOutcome, SCHOOL_WORD_TRIES, SchoolWord};
@@ -27,7 +29,6 @@ const OF_PLACE: &str = "SELECT id AS notification FROM notification WHERE live =
 #[cfg(test)]
 pub(crate) const STATEMENTS: &[&str] = &[OF_PLACE];
 
-const NOT_YOURS: &str = "the call is not claimed by you: claim it first";
 const NO_CALL: &str = "this task is no call";
 const ASK_AGAIN: &str = "the words do not match: ask for them again with firstbell call word, or end the \
      call as will_not_talk";
@@ -147,7 +148,11 @@ pub(super) async fn differs(
 }
 
 /// Whether the roll question was answered on a call.
-async fn rolled(tx: &mut Tx<'_>, member: NotificationId, of: TaskId) -> Result<bool, Fault> {
+pub(super) async fn rolled(
+    tx: &mut Tx<'_>,
+    member: NotificationId,
+    of: TaskId,
+) -> Result<bool, Fault> {
     let facts = load(tx, member).await?.0;
     let answered = |fact: &Fact| matches!(fact, Fact::RollAnswered { task, .. } if *task == of);
     Ok(facts.iter().any(answered))

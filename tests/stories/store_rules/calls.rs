@@ -47,6 +47,16 @@ impl Opened {
         after.remove(0)
     }
 
+    /// The school says that this child is on its roll.
+    pub(crate) async fn on_roll(&self, task: TaskId, child: NotificationId, operator: &str) {
+        let roll = Act::CallRoll {
+            task,
+            notification: child,
+            on_roll: true,
+        };
+        assert_eq!(self.act(roll, operator).await, Ok(vec![child]));
+    }
+
     pub(super) async fn live(&self) -> Vec<NotificationId> {
         let now = self.store.clock().now();
         let live = self.store.readers().list_live(now).await.unwrap();
@@ -128,6 +138,7 @@ async fn whoever_joins_a_call_while_it_is_made_was_not_spoken_of_though_nobody_e
         opened.act(Act::Claim { task }, "Jo").await,
         Ok(vec![joined])
     );
+    opened.on_roll(task, joined, "Jo").await;
     let told = opened.act(outcome(task, CallOutcome::Told), "Jo").await;
     assert_eq!(told, Ok(vec![joined]));
     assert_eq!(opened.case(joined).await.duty().word(), "told");

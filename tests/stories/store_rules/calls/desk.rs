@@ -87,6 +87,7 @@ async fn whoever_is_not_told_when_their_school_rings_is_rung_when_their_own_ladd
     let (first, second) = (opened.mailed(1).await, opened.mailed(2).await);
     let task = opened.rings(first, "Jo").await;
     assert_eq!(opened.calls().await[0].members.len(), 2);
+    opened.on_roll(task, first, "Jo").await;
     assert_eq!(opened.act(told(task, first), "Jo").await, Ok(vec![first]));
     let ring_back = outcome(task, CallOutcome::RingBack);
     assert!(opened.act(ring_back, "Jo").await.is_ok());
