@@ -191,6 +191,17 @@ fn one(text: &mut String, call: &Value, (now, own): (&str, bool)) -> std::fmt::R
         if_wrong(call, "/school/register_number_is_wrong"),
     );
     writeln!(text, "  the register's number: {register}{wrong}")?;
+    if is(call, "/conflict") {
+        writeln!(
+            text,
+            "  CONFLICT: an adult involved has a part in this school. Ask for the head, if that is somebody"
+        )?;
+        writeln!(text, "  else, or the trust or the authority")?;
+    }
+    for contact in list(call, "/instead") {
+        let (name, phone) = (of(contact, "/name"), of(contact, "/phone"));
+        writeln!(text, "  the authority: {name}  {phone}")?;
+    }
     for contact in list(call, "/contacts") {
         let (role, name) = (of(contact, "/role"), of(contact, "/name"));
         if contact.get("do_not_speak_to").and_then(Value::as_bool) == Some(true) {

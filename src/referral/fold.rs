@@ -11,7 +11,7 @@ use super::deadline::DueReason;
 use super::fact::Fact;
 use super::id::{ChildId, ContactId, DeliveryId, NotificationId, ReferralId};
 use super::ladder::{Rung, RungWhat};
-use super::plan::{Hold, RouteReason, Target, WillHappen};
+use super::plan::{Hold, HoldReason, RouteReason, Target, WillHappen};
 use super::school::{Role, RouteName};
 use super::state::{DeliveryState, Duty, Proof, Timing, Word, word};
 use delivery::Gathered;
@@ -94,6 +94,13 @@ impl Case {
     /// and stays so.
     pub fn restricted(&self) -> bool {
         self.reasons.contains(&RouteReason::SensitiveParty)
+    }
+
+    /// Whether an adult involved has a part in the school: it is told by voice, and none of its contacts is.
+    /// No such hold is ever released.
+    pub fn conflict(&self) -> bool {
+        self.hold
+            .is_some_and(|hold| hold.reason == HoldReason::Conflict)
     }
 
     /// Whether a person's reply waits to be read: nothing climbs meanwhile.

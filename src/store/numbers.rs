@@ -2,7 +2,7 @@
 //! numbers are wrong.
 
 use super::Readers;
-use super::tasks::{RESTRICTED, can_be_done_from, subject};
+use super::tasks::{calls_of_place, can_be_done_from, subject};
 use super::tx::{By, Fault, Tx};
 use super::vault::Vault;
 use super::views::instant;
@@ -14,11 +14,11 @@ use crate::referral::post::ForceName;
 use crate::referral::telephone::{digits, numbers};
 use jiff::Timestamp;
 use jiff::civil::Time;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Row, Sqlite};
 use std::collections::BTreeSet;
 
-const EARLIER: &str = "SELECT settlement, settled_at, number FROM task WHERE subject IN ($1, $2) AND settled_at IS NOT NULL AND settlement IN ('closed','wrong_number') ORDER BY settled_at DESC LIMIT +$3";
+const EARLIER: &str = "SELECT settlement, settled_at, number FROM task WHERE subject IN ($2, $3, $4, $5) AND settled_at IS NOT NULL AND settlement IN ('closed','wrong_number') ORDER BY settled_at DESC LIMIT +$1";
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[EARLIER];
@@ -75,10 +75,12 @@ impl Earlier {
     }
 }
 
-/// Restricted cases have calls of their own, to the same telephone.
-fn both(subject: &str) -> (String, String) {
-    let ordinary = subject.strip_suffix(RESTRICTED).unwrap_or(subject);
-    (ordinary.to_owned(), format!("{ordinary}{RESTRICTED}"))
+/// The calls to the place of one of them.
+fn of_place(subject: &str) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {
+    let subjects = calls_of_place(subject).into_iter();
+    subjects.fold(sqlx::query(EARLIER).bind(EARLIER_MAX), |query, subject| {
+        query.bind(subject)
+    })
 }
 
 /// What earlier calls to a case's place say.
@@ -87,11 +89,7 @@ pub(super) async fn earlier(
     case: &Case,
     force: Option<&ForceName>,
 ) -> Result<Earlier, Fault> {
-    let (ordinary, restricted) = both(&subject(case, TaskKind::RingSchool, force));
-    let rows = sqlx::query(EARLIER)
-        .bind(ordinary)
-        .bind(restricted)
-        .bind(EARLIER_MAX)
+    let rows = of_place(&subject(case, TaskKind::RingSchool, force))
         .fetch_all(tx.flushed().await?)
         .await?;
     Earlier::of(&rows, &tx.state.vault)
@@ -103,13 +101,7 @@ impl Readers {
         &self,
         subject: &str,
     ) -> Result<WrongNumbers, Fault> {
-        let (ordinary, restricted) = both(subject);
-        let rows = sqlx::query(EARLIER)
-            .bind(ordinary)
-            .bind(restricted)
-            .bind(EARLIER_MAX)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = of_place(subject).fetch_all(&self.pool).await?;
         Ok(Earlier::of(&rows, &self.vault)?.wrong)
     }
 }

@@ -23,16 +23,35 @@ pub(super) const STATEMENTS: &[&str] = &[OPEN, ADD, MEMBER_ADD, MEMBER_LEAVES, S
 /// What the subject of a call about restricted cases ends with.
 pub(super) const RESTRICTED: &str = ":restricted";
 
-/// What a task of this kind about this case is about: calls are shared by a school's children, and its
-/// restricted cases share one that is a supervisor's.
+/// What that of a call about children in whose school an adult involved has a part ends with, before it.
+const CONFLICT: &str = ":conflict";
+
+/// What a task of this kind about this case is about: calls are shared by a school's children. Its
+/// restricted cases share one that is a supervisor's, and those of a conflict one on which other people
+/// are asked for.
 pub(super) fn subject(case: &Case, kind: TaskKind, force: Option<&ForceName>) -> String {
     let force = force.map_or("", ForceName::as_str);
+    let conflict = if case.conflict() { CONFLICT } else { "" };
     let restricted = if case.restricted() { RESTRICTED } else { "" };
-    match (kind, case.target) {
-        (TaskKind::RingSchool, Target::School(urn)) => format!("{force}:urn:{urn}{restricted}"),
-        (TaskKind::RingSchool, Target::Authority(code)) => format!("{force}:la:{code}{restricted}"),
-        _ => case.notification.to_string(),
-    }
+    let place = match (kind, case.target) {
+        (TaskKind::RingSchool, Target::School(urn)) => format!("{force}:urn:{urn}"),
+        (TaskKind::RingSchool, Target::Authority(code)) => format!("{force}:la:{code}"),
+        _ => return case.notification.to_string(),
+    };
+    format!("{place}{conflict}{restricted}")
+}
+
+/// The subjects of all calls to the place of one of them: they are to the same telephone.
+pub(super) fn calls_of_place(subject: &str) -> [String; 4] {
+    let place = subject.strip_suffix(RESTRICTED).unwrap_or(subject);
+    let place = place.strip_suffix(CONFLICT).unwrap_or(place);
+    [
+        ("", ""),
+        ("", RESTRICTED),
+        (CONFLICT, ""),
+        (CONFLICT, RESTRICTED),
+    ]
+    .map(|(conflict, restricted)| format!("{place}{conflict}{restricted}"))
 }
 
 /// When a task is wanted at the soonest: nobody at a school is rung outside its hours.

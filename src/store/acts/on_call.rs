@@ -6,9 +6,7 @@ use super::super::rows::notification_ids;
 use super::super::tasks::{self, can_be_done_from};
 use super::super::tx::{By, Fault, Tx, sha256};
 use super::super::views::readable;
-use super::calls::{
-    Call, NOT_YOURS, call_outcome, claim, claimed_by_another, open_task, renew,
-};
+use super::calls::{Call, NOT_YOURS, call_outcome, claim, claimed_by_another, open_task, renew};
 use super::tasks::is_own;
 use super::{Acted, NotActed, first, notifications};
 use crate::referral::answer::{CallOutcome, SCHOOL_WORD_TRIES, SchoolWord};
@@ -17,7 +15,7 @@ use crate::referral::directory::ContactOf;
 use crate::referral::fact::{Fact, TaskKind};
 use crate::referral::fold::Case;
 use crate::referral::id::{NotificationId, TaskId};
-use crate::referral::plan::{Hold, HoldReason, Target};
+use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
 use crate::referral::school::{Contact, Role, spoken_words};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -274,7 +272,7 @@ pub(super) async fn inbound(
             return Ok(Err(NotActed::NotNow(words)));
         }
     };
-    if is_conflict(&case) {
+    if case.conflict() {
         let words = "an adult involved has a part in this school: do not speak of it on this call";
         return Ok(Err(NotActed::NotNow(words)));
     }
@@ -321,7 +319,7 @@ async fn joins(
         return Ok(());
     };
     let has_one = case.people.has_open(kind);
-    if has_one || is_conflict(&case) || case.restricted() != call.restricted() {
+    if has_one || case.conflict() || case.restricted() != call.restricted() {
         return Ok(());
     }
     let ahead = call_ahead(&case, tx.now).unwrap_or_else(|| case.act_by.max(tx.now));
@@ -334,9 +332,4 @@ async fn joins(
     };
     apply(tx, member, Observed::by(actor, opened), None).await?;
     Ok(())
-}
-
-fn is_conflict(case: &Case) -> bool {
-    let conflict = |hold: &Hold| hold.reason == HoldReason::Conflict;
-    case.hold.as_ref().is_some_and(conflict)
 }

@@ -240,6 +240,45 @@ async fn no_number_of_whom_a_child_is_kept_from_is_offered() {
     assert_eq!(left.last(), Some(&"01621 000099"));
 }
 
+#[tokio::test]
+async fn a_wrong_number_of_a_place_is_wrong_for_those_of_a_conflict_too_and_its_authority_is_asked_instead()
+ {
+    let (_folder, _clock, opened) = an_evening().await;
+    let now = opened.store.clock().now();
+    let mut document = document(1, now);
+    document["children"][0]["schools"][0]["involved_person"] = json!("yes");
+    let accepted = opened.store.accept(post(&document, "key-1", now)).await;
+    assert!(matches!(accepted, Ok(Accepted::New(_))));
+    let conflict = opened.live().await.remove(0);
+    opened.to_be_rung(2).await;
+    let calls = opened.calls().await;
+    let [first, second] = calls.as_slice() else {
+        panic!("{calls:?}");
+    };
+    let ordinary = [first, second].into_iter();
+    let ordinary = ordinary.filter(|call| call.members[0].notification != conflict);
+    let task = TaskId::parse(&ordinary.last().unwrap().task).unwrap();
+    let wrong = outcome(task, CallOutcome::WrongNumber);
+    assert!(opened.act(wrong, "Jo").await.is_ok());
+    let calls = opened.calls().await;
+    let mut own = calls.iter();
+    let own = own.find(|call| call.members[0].notification == conflict);
+    assert!(own.unwrap().wrong.holds("+44 1621 000011"));
+
+    let urn = Urn::parse("990011").unwrap();
+    let case = opened.case(conflict).await;
+    let mut known = (*opened.store.directory()).clone();
+    let school = known.schools.get_mut(&urn).unwrap();
+    school.telephone = Some("01621 000099".to_owned());
+    let authority = school.la_code.expect("the register names it");
+    let mut hub = known.contacts_of(ContactOf::School(urn))[0].clone();
+    hub.role = Role::Hub;
+    hub.phone = Some("01245 000881".to_owned());
+    let hubs = known.contacts.entry(ContactOf::Authority(authority));
+    hubs.or_default().push(hub);
+    assert_eq!(numbers(&known, &[&case]), ["01621 000099", "01245 000881"]);
+}
+
 /// A summer's calls fall due at one instant, and the last of them by id is the first by need.
 #[tokio::test]
 async fn among_more_calls_than_a_list_holds_those_in_need_come_first_and_an_own_one_is_found() {
