@@ -8,7 +8,7 @@ pub use delivery::DeliveryCase;
 pub use people::{AnswerCase, EndingCase, People, TaskCase};
 
 use super::deadline::DueReason;
-use super::fact::Fact;
+use super::fact::{Fact, TaskKind};
 use super::id::{ChildId, ContactId, DeliveryId, NotificationId, ReferralId};
 use super::ladder::{Rung, RungWhat};
 use super::plan::{Hold, HoldReason, RouteReason, Target, WillHappen};
@@ -197,6 +197,20 @@ impl Case {
             .copied()
     }
 
+    /// When it must be looked whether somebody who took a task on was called away: once a supervisor was to
+    /// hear of what is nobody's, and while none has.
+    fn claim_ends(&self, now: Timestamp) -> Option<Timestamp> {
+        let heard = self.people.has_open(TaskKind::CallUnclaimed);
+        let ends = self.people.claim_ends(now);
+        ends.filter(|_| self.supervised() && !heard)
+    }
+
+    /// Whether the ladder has come to the supervisor.
+    pub fn supervised(&self) -> bool {
+        let mut fired = self.fired.iter();
+        fired.any(|(_, what)| *what == RungWhat::Supervisor)
+    }
+
     /// The hold whose default is to happen by itself. One that climbs has no moment of its own: the
     /// ladder's steps are its default.
     pub fn default_ahead(&self) -> Option<Hold> {
@@ -222,7 +236,8 @@ impl Case {
             .ahead(now)
             .next()
             .map(|rung| (rung.at, rung.what.word()));
-        let next = hold.into_iter().chain(step).min();
+        let claim = self.claim_ends(now).map(|at| (at, "claim"));
+        let next = hold.into_iter().chain(step).chain(claim).min();
         let again = || {
             let again = now.checked_add(AGAIN).unwrap_or(Timestamp::MAX);
             (again, "again")

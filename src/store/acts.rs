@@ -13,6 +13,7 @@ mod routes;
 mod tasks;
 mod views;
 
+pub(super) use calls::claims_since;
 pub(super) use first::actor as operator_actor;
 pub use views::{CallCounts, CallMember, EarlierCall, OpenCall};
 

@@ -31,6 +31,8 @@ pub(crate) const STATEMENTS: &[&str] = &[TASK, MEMBERS, CLAIM, MEMBER_LEAVES, DO
 /// Who takes a task on has it to themselves for so long: a call takes four minutes, and one whose
 /// caller was called away must not wait for them until it is too late.
 const CLAIM_HOLDS: SignedDuration = SignedDuration::from_mins(15);
+/// A claim that is worked on is recorded anew after this long.
+const RENEWED_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 const DAMAGED: &str =
     "the record of what this task is about is damaged: nothing can be recorded of it";
@@ -109,13 +111,28 @@ pub(super) fn claim_holds(at: Timestamp, now: Timestamp) -> bool {
 }
 
 /// Claims made after this keep others out at `now`.
-pub(super) fn claims_since(now: Timestamp) -> Timestamp {
+pub(in crate::store) fn claims_since(now: Timestamp) -> Timestamp {
     now.saturating_sub(CLAIM_HOLDS).unwrap_or(Timestamp::MIN)
 }
 
 /// Whoever works on a task has it to themselves for the whole span again: a long call is not taken away in
-/// its middle.
-pub(super) async fn renew(tx: &mut Tx<'_>, task: TaskId, operator: &str) -> Result<(), Fault> {
+/// its middle, nor is a supervisor told that nobody makes it.
+pub(super) async fn renew(
+    tx: &mut Tx<'_>,
+    task: TaskId,
+    members: &[NotificationId],
+    (operator, actor): (&str, &str),
+) -> Result<(), Fault> {
+    hold(tx, task, operator).await?;
+    for member in members {
+        if ends(&case_of(tx, *member).await?, task).is_some_and(|until| is_spent(until, tx.now)) {
+            claimed(tx, *member, task, actor).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn hold(tx: &mut Tx<'_>, task: TaskId, operator: &str) -> Result<(), Fault> {
     sqlx::query(CLAIM)
         .bind(task.to_string())
         .bind(operator)
@@ -123,6 +140,24 @@ pub(super) async fn renew(tx: &mut Tx<'_>, task: TaskId, operator: &str) -> Resu
         .execute(tx.flushed().await?)
         .await?;
     Ok(())
+}
+
+async fn claimed(
+    tx: &mut Tx<'_>,
+    member: NotificationId,
+    task: TaskId,
+    actor: &str,
+) -> Result<(), Fault> {
+    let until = tx.now.checked_add(CLAIM_HOLDS).unwrap_or(Timestamp::MAX);
+    let fact = Fact::TaskClaimed { task, until };
+    apply(tx, member, Observed::by(actor, fact), None).await?;
+    Ok(())
+}
+
+/// Whether a minute of a claim has gone by: each line that is typed on a call need not be a fact of each
+/// of its children.
+fn is_spent(until: Timestamp, now: Timestamp) -> bool {
+    until.duration_since(now) < CLAIM_HOLDS - RENEWED_AFTER
 }
 
 pub(super) async fn claim(
@@ -142,12 +177,12 @@ pub(super) async fn claim(
     let who: Option<String> = row.try_get("claimed_by")?;
     let mine = who.is_some_and(|who| who == operator);
     let holds = mine && at.is_some_and(|at| claim_holds(instant(at), tx.now));
-    renew(tx, task, operator).await?;
+    hold(tx, task, operator).await?;
     for member in &members {
         // Said again, it takes on those who have joined since.
-        if !(holds && is_claimed(&case_of(tx, *member).await?, task)) {
-            let fact = Fact::TaskClaimed { task };
-            apply(tx, *member, Observed::by(actor, fact), None).await?;
+        let known = ends(&case_of(tx, *member).await?, task).filter(|_| holds);
+        if known.is_none_or(|until| is_spent(until, tx.now)) {
+            claimed(tx, *member, task, actor).await?;
         }
     }
     Ok(Ok(members))
@@ -299,10 +334,12 @@ async fn spoken_of(
 
 /// Whether somebody took this task on while the case was on it.
 pub(super) fn is_claimed(case: &Case, task: TaskId) -> bool {
-    case.people
-        .tasks
-        .get(&task)
-        .is_some_and(|task| task.claimed)
+    ends(case, task).is_some()
+}
+
+/// When the claim that was made last on a task while the case was on it ends.
+fn ends(case: &Case, task: TaskId) -> Option<Timestamp> {
+    case.people.tasks.get(&task)?.claimed
 }
 
 /// A call is done for one of its notifications, by whom and with what; with the last one it is over.

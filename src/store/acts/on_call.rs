@@ -207,7 +207,7 @@ pub(super) async fn word(
         };
         apply(tx, *member, Observed::by(&actor, heard), None).await?;
     }
-    renew(tx, task, operator).await?;
+    renew(tx, task, &members, (operator, &actor)).await?;
     Ok(Ok(members))
 }
 
@@ -249,7 +249,7 @@ pub(super) async fn roll(
         let answered = Fact::RollAnswered { task, code };
         apply(tx, about, Observed::by(&actor, answered), None).await?;
     }
-    renew(tx, task, operator).await?;
+    renew(tx, task, &members, (operator, &actor)).await?;
     Ok(Ok(vec![about]))
 }
 

@@ -1,5 +1,6 @@
 //! What the desk hears on the telephone, against what came by mail and who joined the call meanwhile.
 
+mod claims;
 mod desk;
 
 use super::replies::KEY_ADULT;
