@@ -64,14 +64,19 @@ pub fn must_not_be_told(case: &Case, contact: &Contact) -> bool {
     case.conflict() || (contact.role != Role::Office && (!named || blocked))
 }
 
-/// The digits that are dialled in this country: `+44 1621 000011` is `01621 000011`.
+/// The digits that are dialled in this country: `+44 1621 000011` is `01621 000011`. An extension is asked
+/// for once somebody answers, and makes no other number.
 pub fn digits(number: &str) -> String {
-    let all: String = number.chars().filter(char::is_ascii_digit).collect();
-    match all.strip_prefix("44") {
-        Some(rest) if number.trim_start().starts_with('+') => {
-            format!("0{}", rest.trim_start_matches('0'))
-        }
-        Some(_) | None => all,
+    let number = number.trim_start_matches(|c: char| !c.is_ascii_digit() && c != '+');
+    let dialled = number.split(char::is_alphabetic).next().unwrap_or(number);
+    let all: String = dialled.chars().filter(char::is_ascii_digit).collect();
+    let abroad = dialled.starts_with('+');
+    let national = all
+        .strip_prefix("0044")
+        .or_else(|| all.strip_prefix("44").filter(|_| abroad));
+    match national {
+        Some(rest) => format!("0{}", rest.trim_start_matches('0')),
+        None => all,
     }
 }
 
@@ -86,6 +91,10 @@ mod tests {
             "+44 1621 000011",
             "+44 (0)1621-000011",
             "(01621) 000 011",
+            "0044 1621 000011",
+            "0044 (0)1621 000011",
+            "01621 000011 ext 4",
+            "+44 1621 000011 x12",
         ] {
             assert_eq!(digits(same), "01621000011", "{same}");
         }
