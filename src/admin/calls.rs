@@ -122,6 +122,7 @@ pub(super) fn shown(call: &OpenCall, directory: &Directory, now: Timestamp, reve
         "children": call.members.iter().map(|member| child(member, now)).collect::<Vec<_>>(),
         "damaged": damaged::shown(call.damaged.iter().map(ToString::to_string)),
         "earlier": call.earlier.iter().map(|earlier| json!({
+            "task": earlier.task,
             "at": earlier.at.to_string(),
             "who": earlier.who,
             "outcome": earlier.outcome.word(),

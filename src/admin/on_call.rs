@@ -63,6 +63,7 @@ impl Asked {
             | Act::Claim { .. }
             | Act::CallInbound { .. }
             | Act::CallOutcome { .. }
+            | Act::UndoCall { .. }
             | Act::Attach { .. }
             | Act::Dismiss { .. }
             | Act::SuspendRoute { .. }
@@ -186,6 +187,7 @@ pub(super) async fn overrules(store: &Store, act: &Act) -> Result<bool, NotStore
         | Act::CallRoll { .. }
         | Act::CallInbound { .. }
         | Act::CallOutcome { .. }
+        | Act::UndoCall { .. }
         | Act::Attach { .. }
         | Act::Dismiss { .. }
         | Act::SuspendRoute { .. }

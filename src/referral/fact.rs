@@ -298,6 +298,13 @@ facts! {
         /// It matches.
         matches: bool,
     }
+    /// What came of a call was entered by mistake, and is taken back.
+    CallUndone = "call_undone" v 1 {
+        /// The call.
+        task: TaskId,
+        /// What the person said about it, sealed.
+        reason: Option<ItemId>,
+    }
     /// A school said on the telephone that the child is on its roll.
     RollAnswered = "roll_answered" v 1 {
         /// The call.

@@ -288,6 +288,7 @@ pub fn fold<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Result<Case, NotAC
             | Fact::Revealed { .. }
             | Fact::SchoolWordHeard { .. }
             | Fact::RollAnswered { .. }
+            | Fact::CallUndone { .. }
             | Fact::ReceiptReceived { .. }
             | Fact::NudgeShared { .. }
             | Fact::DirectoryApproved { .. }

@@ -1,6 +1,7 @@
 //! Tasks: what a person must do. A call is one for all children of a school; every other task is
 //! about one notification.
 
+use super::rejoin::renamed;
 use super::tx::{By, Fault, Tx};
 use crate::referral::fact::TaskKind;
 use crate::referral::fold::Case;
@@ -8,6 +9,7 @@ use crate::referral::id::{NotificationId, TaskId};
 use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
 use crate::referral::pupil_day::{SchoolDays, Whose};
+use crate::referral::school::{LaCode, Urn};
 use jiff::Timestamp;
 use sqlx::Row;
 
@@ -54,6 +56,16 @@ pub(super) fn calls_of_place(subject: &str) -> [String; 4] {
     .map(|(conflict, restricted)| format!("{place}{conflict}{restricted}"))
 }
 
+/// The place that the subject of a call names.
+pub(super) fn place_of(subject: &str) -> Target {
+    let mut parts = subject.split(':').skip(1);
+    match (parts.next(), parts.next()) {
+        (Some("urn"), Some(urn)) => Urn::parse(urn).map_or(Target::Unrouted, Target::School),
+        (Some("la"), Some(code)) => LaCode::parse(code).map_or(Target::Unrouted, Target::Authority),
+        _ => Target::Unrouted,
+    }
+}
+
 /// When a task is wanted at the soonest: nobody at a school is rung outside its hours.
 pub(super) fn can_be_done_from(
     tx: &Tx<'_>,
@@ -73,7 +85,7 @@ pub(super) fn can_be_done_from(
     }
 }
 
-/// The open task of this kind about the same subject, or a new id.
+/// The open task of this kind about the same subject, under an id that the case has not left, or a new id.
 pub(super) async fn open_or_new(
     tx: &mut Tx<'_>,
     case: &Case,
@@ -88,7 +100,12 @@ pub(super) async fn open_or_new(
     match open {
         Some(row) => {
             let id: String = row.try_get(0)?;
-            TaskId::parse(&id).map_err(|_| Fault::Damaged("a task's id"))
+            let id = TaskId::parse(&id).map_err(|_| Fault::Damaged("a task's id"))?;
+            let known = case.people.tasks.get(&id);
+            if known.is_some_and(|known| known.settled) {
+                return renamed(tx, id).await;
+            }
+            Ok(id)
         }
         None => tx.new_id(TaskId::from_parts),
     }

@@ -114,6 +114,17 @@ impl People {
         self.answers.values().any(AnswerCase::waits)
     }
 
+    /// Whether a contact answered after this instant, or wants to be rung: somebody is there.
+    pub fn wrote_since(&self, at: Timestamp) -> bool {
+        self.answers.values().any(|answer| {
+            let says = match answer.read.unwrap_or(answer.verdict) {
+                Verdict::Received | Verdict::NotOurs | Verdict::Call => true,
+                Verdict::Wrong | Verdict::None => false,
+            };
+            says && answer.counts() && answer.received_at > at
+        })
+    }
+
     /// Whether two things stand against each other.
     pub fn contradicted(&self) -> bool {
         self.contradictions.values().any(Option::is_none)

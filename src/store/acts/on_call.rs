@@ -253,6 +253,26 @@ pub(super) async fn roll(
     Ok(Ok(vec![about]))
 }
 
+/// The live notifications of a force for the same place, soonest act-by first.
+pub(super) async fn of_place(
+    tx: &mut Tx<'_>,
+    target: Target,
+    force: Option<&ForceName>,
+) -> Result<Vec<NotificationId>, Fault> {
+    let (urn, la_code) = match target {
+        Target::School(urn) => (Some(urn.to_string()), None),
+        Target::Authority(code) => (None, Some(code.to_string())),
+        Target::Unrouted => return Ok(Vec::new()),
+    };
+    let rows = sqlx::query(OF_PLACE)
+        .bind(force.map(ForceName::as_str))
+        .bind(urn)
+        .bind(la_code)
+        .fetch_all(tx.flushed().await?)
+        .await?;
+    notification_ids(&rows)
+}
+
 /// The school rings us: everything that waits for it is one call, which the operator has taken on. What is
 /// restricted is on a call of its own: on it if this one is, and not otherwise.
 pub(super) async fn inbound(
@@ -264,25 +284,16 @@ pub(super) async fn inbound(
         Ok(case) => case,
         Err(refused) => return Ok(Err(refused)),
     };
-    let (urn, la_code) = match case.target {
-        Target::School(urn) => (Some(urn.to_string()), None),
-        Target::Authority(code) => (None, Some(code.to_string())),
-        Target::Unrouted => {
-            let words = "no school is known: choose it with firstbell notification route";
-            return Ok(Err(NotActed::NotNow(words)));
-        }
-    };
+    if case.target == Target::Unrouted {
+        let words = "no school is known: choose it with firstbell notification route";
+        return Ok(Err(NotActed::NotNow(words)));
+    }
     if case.conflict() {
         let words = "an adult involved has a part in this school: do not speak of it on this call";
         return Ok(Err(NotActed::NotNow(words)));
     }
     let (.., by) = load(tx, notification).await?;
-    let rows = sqlx::query(OF_PLACE)
-        .bind(by.force.as_ref().map(ForceName::as_str))
-        .bind(urn)
-        .bind(la_code)
-        .fetch_all(tx.flushed().await?)
-        .await?;
+    let of_place = of_place(tx, case.target, by.force.as_ref()).await?;
     let task = tasks::open_or_new(tx, &case, TaskKind::RingSchool, &by).await?;
     match open_task(tx, task).await? {
         Ok((row, _)) => {
@@ -300,7 +311,7 @@ pub(super) async fn inbound(
         return Ok(Err(NotActed::NotNow(RING_THEM)));
     }
     let actor = first::actor(operator);
-    for member in notification_ids(&rows)? {
+    for member in of_place {
         joins(tx, member, (task, &case), (&by, &actor)).await?;
     }
     claim(tx, task, operator, &actor).await

@@ -1,6 +1,7 @@
 //! What the desk hears on the telephone, against what came by mail and who joined the call meanwhile.
 
 mod claims;
+mod closed;
 mod desk;
 
 use super::replies::KEY_ADULT;

@@ -25,7 +25,7 @@ impl Opened {
     }
 
     /// It is this time of the morning after the post, and what is due is done.
-    async fn at(&self, time: &str) {
+    pub(super) async fn at(&self, time: &str) {
         let at: Timestamp = format!("2025-11-19T{time}Z").parse().unwrap();
         self.store.clock().advance_to(at);
         while self.store.fire_timers(8).await.unwrap() > 0 {}

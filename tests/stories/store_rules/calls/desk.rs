@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 impl Opened {
     /// A child of whom the school is mailed at once.
-    async fn mailed(&self, number: u32) -> NotificationId {
+    pub(super) async fn mailed(&self, number: u32) -> NotificationId {
         let now = self.store.clock().now();
         let mut document = document(number, now);
         document["children"][0]["child_ref"] = json!(format!("c-{number}"));
