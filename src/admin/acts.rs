@@ -121,6 +121,13 @@ pub enum Wished {
         /// The role of whoever was told.
         role: Option<String>,
     },
+    /// Take back that a place is closed, or a number wrong.
+    CallUndo {
+        /// `tsk_...`
+        task: String,
+        /// Why.
+        reason: String,
+    },
     /// What a reply says, and of which notification.
     Attach {
         /// `inb_...`
@@ -211,6 +218,10 @@ fn act_of(wished: Wished) -> Result<Act, NoAct> {
             notification,
             role,
         } => call_outcome(&task, &outcome, notification, role)?,
+        Wished::CallUndo { task, reason } => Act::UndoCall {
+            task: task_id(&task)?,
+            reason: reasoned(reason)?,
+        },
         Wished::CallWord { task, said } => call_word(&task, said)?,
         Wished::CallRoll {
             task,
@@ -445,6 +456,7 @@ mod tests {
             json!({"act": "task_done", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "code": "done", "note": null}),
             json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "no_answer"}),
             json!({"act": "call_outcome", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "outcome": "told", "notification": NTF, "role": "hub"}),
+            json!({"act": "call_undo", "task": "tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0", "reason": "the wrong key"}),
             json!({"act": "attach", "inbound": "inb_01JDA2V8W6E4R8T0Y2V4P6S8D0", "notification": NTF, "verdict": "received"}),
             json!({"act": "dismiss", "inbound": "inb_01JDA2V8W6E4R8T0Y2V4P6S8D0"}),
             json!({"act": "claim_alarm", "alarm": "alm_01JDA2V8W6E4R8T0Y2V4P6S8D0"}),

@@ -9,7 +9,7 @@ use crate::referral::fact::TaskKind;
 use crate::referral::fold::Case;
 use crate::referral::plan::Target;
 use crate::referral::school::Contact;
-use crate::referral::telephone::{must_not_be_told, numbers};
+use crate::referral::telephone::{asked_instead, must_not_be_told, numbers};
 use crate::store::totals::Listed;
 use crate::store::{CallMember, NotStored, OpenCall, Readers, TaskLine};
 use jiff::Timestamp;
@@ -102,6 +102,7 @@ pub(super) fn shown(call: &OpenCall, directory: &Directory, now: Timestamp, reve
     });
     let opens_at = telephone::opens_at(directory, target(call), now);
     let cases: Vec<&Case> = call.members.iter().map(|member| &member.case).collect();
+    let instead = asked_instead(directory, &cases).map(|known| contact(known, reveal));
     let mut known = numbers(directory, &cases).into_iter();
     json!({
         "number": known.find(|number| !call.wrong.holds(number)),
@@ -116,9 +117,12 @@ pub(super) fn shown(call: &OpenCall, directory: &Directory, now: Timestamp, reve
         "act_by": act_by(call).map(|at| at.to_string()),
         "school": school,
         "contacts": contacts.collect::<Vec<_>>(),
+        "conflict": cases.iter().any(|case| case.conflict()),
+        "instead": instead.collect::<Vec<_>>(),
         "children": call.members.iter().map(|member| child(member, now)).collect::<Vec<_>>(),
         "damaged": damaged::shown(call.damaged.iter().map(ToString::to_string)),
         "earlier": call.earlier.iter().map(|earlier| json!({
+            "task": earlier.task,
             "at": earlier.at.to_string(),
             "who": earlier.who,
             "outcome": earlier.outcome.word(),

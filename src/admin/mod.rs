@@ -80,6 +80,8 @@ enum Wish {
     Restricted,
     /// Record that a school knows whose word did not match.
     Overrule,
+    /// Choose how a case ends that was not told in time, or take back what came of a call.
+    Choose,
 }
 
 /// The policy: whether these roles allow this wish. Who has no role may do nothing.
@@ -87,11 +89,14 @@ fn allows(roles: &[Role], wish: Wish) -> bool {
     roles.iter().any(|role| match (role, wish) {
         (Role::Viewer | Role::Operator | Role::Supervisor, Wish::See)
         | (Role::Operator | Role::Supervisor, Wish::Reveal | Wish::Act) => true,
-        (Role::Supervisor, Wish::Countersign | Wish::Restricted | Wish::Overrule) => true,
+        (
+            Role::Supervisor,
+            Wish::Countersign | Wish::Restricted | Wish::Overrule | Wish::Choose,
+        ) => true,
         (Role::Viewer, Wish::Reveal | Wish::Act)
         | (
             Role::Viewer | Role::Operator,
-            Wish::Countersign | Wish::Restricted | Wish::Overrule,
+            Wish::Countersign | Wish::Restricted | Wish::Overrule | Wish::Choose,
         ) => false,
     })
 }
@@ -217,6 +222,7 @@ impl Desk {
                 Wish::Countersign => "only a supervisor may countersign",
                 Wish::Restricted => restricted::SUPERVISORS_ONLY,
                 Wish::Overrule => on_call::OVERRULED,
+                Wish::Choose => "only a supervisor chooses so",
             })),
             None => Err(Refused::new(
                 "your Unix user is no operator in the configuration",
@@ -231,6 +237,9 @@ impl Desk {
         let mut needs = Vec::new();
         if matches!(act, Act::Countersign { .. }) {
             needs.push(Wish::Countersign);
+        }
+        if matches!(act, Act::UndoCall { .. }) {
+            needs.push(Wish::Choose);
         }
         if restricted::by_act(&self.store, act).await? {
             needs.push(Wish::Restricted);
@@ -373,16 +382,17 @@ mod tests {
             Wish::Countersign,
             Wish::Restricted,
             Wish::Overrule,
+            Wish::Choose,
         ];
         let may = |roles: &[Role]| wishes.map(|wish| allows(roles, wish));
-        let acts = [true, true, true, false, false, false];
-        assert_eq!(may(&[]), [false; 6]);
+        let acts = [true, true, true, false, false, false, false];
+        assert_eq!(may(&[]), [false; 7]);
         assert_eq!(
             may(&[Role::Viewer]),
-            [true, false, false, false, false, false]
+            [true, false, false, false, false, false, false]
         );
         assert_eq!(may(&[Role::Operator]), acts);
-        assert_eq!(may(&[Role::Supervisor]), [true; 6]);
+        assert_eq!(may(&[Role::Supervisor]), [true; 7]);
         assert_eq!(may(&[Role::Viewer, Role::Operator]), acts);
     }
 }

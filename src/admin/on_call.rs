@@ -2,7 +2,7 @@
 //! question answered.
 
 use super::Refused;
-use crate::referral::answer::SCHOOL_WORD_TRIES;
+use crate::referral::answer::{CallOutcome, SCHOOL_WORD_TRIES};
 use crate::referral::ending::Ending;
 use crate::referral::fact::Fact;
 use crate::referral::id::{NotificationId, TaskId};
@@ -30,6 +30,8 @@ pub(super) enum Asked {
     WordAfterwards,
     /// The code to be read back.
     Code(TaskId, NotificationId),
+    /// Who was not told on this call, and stays on it.
+    Left(TaskId),
 }
 
 impl Asked {
@@ -43,6 +45,11 @@ impl Asked {
                 notification,
                 on_roll: true,
             } => Some(Self::Code(*task, *notification)),
+            Act::CallOutcome {
+                task,
+                outcome: CallOutcome::Told,
+                ..
+            } => Some(Self::Left(*task)),
             Act::CallRoll { on_roll: false, .. }
             | Act::Acknowledge { .. }
             | Act::Tell { .. }
@@ -56,6 +63,7 @@ impl Asked {
             | Act::Claim { .. }
             | Act::CallInbound { .. }
             | Act::CallOutcome { .. }
+            | Act::UndoCall { .. }
             | Act::Attach { .. }
             | Act::Dismiss { .. }
             | Act::SuspendRoute { .. }
@@ -77,6 +85,7 @@ impl Asked {
                 return Refused::new(NOT_TOLD).with(StatusCode::UNPROCESSABLE_ENTITY);
             }
             Self::WordAfterwards => return Json(done).into_response(),
+            Self::Left(task) => return left(store, task, done).await,
             Self::Word(_) => about.first().copied(),
             Self::Code(_, notification) => Some(notification),
         };
@@ -96,7 +105,7 @@ impl Asked {
                 };
                 Refused::new(words).with(StatusCode::UNPROCESSABLE_ENTITY)
             }
-            Self::Word(_) | Self::WordAfterwards => {
+            Self::Word(_) | Self::WordAfterwards | Self::Left(_) => {
                 insert(&mut done, "word", json!("matches"));
                 Json(done).into_response()
             }
@@ -106,6 +115,22 @@ impl Asked {
             }
         }
     }
+}
+
+/// Names those of a call who were not told on it.
+async fn left(store: &Store, task: TaskId, mut done: Value) -> Response {
+    let Ok(members) = store.readers().list_on_call(task).await else {
+        let unread = Refused::new("it is recorded, and cannot be read now: ask again");
+        return unread.with(StatusCode::SERVICE_UNAVAILABLE);
+    };
+    let members = members.iter().map(|member| {
+        json!({
+            "notification": member.notification.to_string(),
+            "reference": member.reference,
+        })
+    });
+    insert(&mut done, "left", members.collect());
+    Json(done).into_response()
 }
 
 fn insert(to: &mut Value, name: &str, value: Value) {
@@ -162,6 +187,7 @@ pub(super) async fn overrules(store: &Store, act: &Act) -> Result<bool, NotStore
         | Act::CallRoll { .. }
         | Act::CallInbound { .. }
         | Act::CallOutcome { .. }
+        | Act::UndoCall { .. }
         | Act::Attach { .. }
         | Act::Dismiss { .. }
         | Act::SuspendRoute { .. }

@@ -150,7 +150,8 @@ fn about(act: &Act) -> Vec<About> {
         | Act::Claim { task }
         | Act::CallWord { task, .. }
         | Act::CallRoll { task, .. }
-        | Act::CallOutcome { task, .. } => vec![About::Task(*task)],
+        | Act::CallOutcome { task, .. }
+        | Act::UndoCall { task, .. } => vec![About::Task(*task)],
         Act::SuspendRoute { .. } | Act::ResumeRoute { .. } | Act::ClaimAlarm { .. } => Vec::new(),
     }
 }

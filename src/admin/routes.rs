@@ -184,6 +184,7 @@ impl Ways {
             | Act::CallInbound { .. }
             | Act::CallOutcome { .. }
             | Act::Attach { .. }
+            | Act::UndoCall { .. }
             | Act::Dismiss { .. }
             | Act::Close { .. }
             | Act::Countersign { .. }

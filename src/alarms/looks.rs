@@ -29,10 +29,11 @@ const ATTEMPTS_BACK: SignedDuration = SignedDuration::from_hours(1);
 const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// Kinds whose subjects the database knows.
-const OF_CASES: [AlarmKind; 4] = [
+const OF_CASES: [AlarmKind; 5] = [
     AlarmKind::NobodyToNotify,
     AlarmKind::CalendarWithoutPupilDays,
     AlarmKind::CallUnclaimed,
+    AlarmKind::ChoiceWaits,
     AlarmKind::SenderQuiet,
 ];
 
@@ -215,7 +216,7 @@ impl Looks {
             tracing::warn!("senders could not be judged; they are in a minute");
         }
         for kind in OF_CASES {
-            let asked = self.store.readers().alarm_subjects(kind);
+            let asked = self.store.readers().alarm_subjects(kind, now);
             match timeout(ANSWER_WITHIN, asked).await {
                 Ok(Ok(subjects)) => {
                     let conditions = subjects.into_iter().map(|subject| (kind, subject));

@@ -58,6 +58,7 @@ fn file(kind: AlarmKind) -> &'static str {
             include_str!("runbooks/calendar_without_pupil_days.txt")
         }
         AlarmKind::CallUnclaimed => include_str!("runbooks/call_unclaimed.txt"),
+        AlarmKind::ChoiceWaits => include_str!("runbooks/choice_waits.txt"),
         AlarmKind::CallsOverCapacity => include_str!("runbooks/calls_over_capacity.txt"),
         AlarmKind::CallsExpected => include_str!("runbooks/calls_expected.txt"),
         AlarmKind::SenderQuiet => include_str!("runbooks/sender_quiet.txt"),

@@ -119,6 +119,13 @@ fn text(done: &Value, then: &str) -> String {
             let (id, reference) = (of(line, "/notification"), of(line, "/reference"));
             writeln!(text, "{id}  {reference}  is now {}", of(line, "/state"))?;
         }
+        for line in list(done, "/left") {
+            let (id, reference) = (of(line, "/notification"), of(line, "/reference"));
+            writeln!(
+                text,
+                "{id}  {reference}  was not told: the roll question was not answered, and it stays on the call"
+            )?;
+        }
         if done.get("word").is_some_and(Value::is_string) {
             writeln!(text, "The words match.")?;
         }

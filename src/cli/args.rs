@@ -5,8 +5,8 @@ mod routes;
 mod simulate;
 
 pub use people::{
-    AlarmCommand, CallCommand, CallEnded, Closing, NotificationAct, NotificationCommand, Reasoned,
-    ReplyCommand, TaskCommand, TaskDone,
+    AlarmCommand, CallCommand, CallEnded, CallUndone, Closing, NotificationAct,
+    NotificationCommand, Reasoned, ReplyCommand, TaskCommand, TaskDone,
 };
 
 pub use routes::{Resume, RouteCommand, Suspend};
@@ -328,6 +328,7 @@ mod tests {
             "call roll tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0 yes --notification ntf_01JDA2V8W6E4R8T0Y2V4P6S8D0",
             "call find marsh end",
             "call inbound 7KQ2-M4XT",
+            "call undo tsk_01JDA2V8W6E4R8T0Y2V4P6S8D0 --reason mistyped",
             "call forecast --force essex --days 30",
             "morning --json",
             "reply list --all",

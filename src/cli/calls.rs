@@ -1,7 +1,7 @@
 //! `call`: whom the desk rings.
 
 use super::acts::{act, spoken};
-use super::args::{CallCommand, CallEnded};
+use super::args::{CallCommand, CallEnded, CallUndone};
 use super::exit::Exit;
 use super::output::Output;
 use super::reading::{ask, tell};
@@ -66,6 +66,11 @@ pub(super) async fn call(
             let force = force.map(|force| force.to_string());
             let question = Question::CallForecast { force, days };
             tell(files, &question, output, morning::forecast).await
+        }
+        CallCommand::Undo(CallUndone { task, reason }) => {
+            let task = task.to_string();
+            let undo = Wished::CallUndo { task, reason };
+            act(files, &undo, output, "firstbell call next").await
         }
         CallCommand::Outcome(ended) => {
             let then = "firstbell call next";
@@ -191,6 +196,17 @@ fn one(text: &mut String, call: &Value, (now, own): (&str, bool)) -> std::fmt::R
         if_wrong(call, "/school/register_number_is_wrong"),
     );
     writeln!(text, "  the register's number: {register}{wrong}")?;
+    if is(call, "/conflict") {
+        writeln!(
+            text,
+            "  CONFLICT: an adult involved has a part in this school. Ask for the head, if that is somebody"
+        )?;
+        writeln!(text, "  else, or the trust or the authority")?;
+    }
+    for contact in list(call, "/instead") {
+        let (name, phone) = (of(contact, "/name"), of(contact, "/phone"));
+        writeln!(text, "  the authority: {name}  {phone}")?;
+    }
     for contact in list(call, "/contacts") {
         let (role, name) = (of(contact, "/role"), of(contact, "/name"));
         if contact.get("do_not_speak_to").and_then(Value::as_bool) == Some(true) {
@@ -216,7 +232,15 @@ fn one(text: &mut String, call: &Value, (now, own): (&str, bool)) -> std::fmt::R
     and_damaged(text, call)?;
     for earlier in list(call, "/earlier") {
         let (at, who) = (when(earlier, "/at"), of(earlier, "/who"));
-        writeln!(text, "  {at}: {} by {who}", of(earlier, "/outcome"))?;
+        let outcome = of(earlier, "/outcome");
+        writeln!(text, "  {at}: {outcome} by {who}")?;
+        if ["closed", "wrong_number"].contains(&outcome) {
+            let task = of(earlier, "/task");
+            writeln!(
+                text,
+                "    by mistake? a supervisor: firstbell call undo {task} --reason TEXT"
+            )?;
+        }
     }
     Ok(())
 }

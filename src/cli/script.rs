@@ -100,7 +100,10 @@ fn key_adult(call: &Value) -> &str {
         let not = contact.get("do_not_speak_to").and_then(Value::as_bool);
         not != Some(true) && of(contact, "/role") != "office"
     };
-    let contact = list(call, "/contacts").iter().find(spoken_to);
+    // The numbers of a conflict are the register's and the authority's, not this contact's.
+    let conflict = call.get("conflict").and_then(Value::as_bool) == Some(true);
+    let mut contacts = list(call, "/contacts").iter();
+    let contact = contacts.find(spoken_to).filter(|_| !conflict);
     contact.map_or("the head", |contact| of(contact, "/name"))
 }
 

@@ -44,6 +44,8 @@ words! {
         CalendarWithoutPupilDays = "calendar_without_pupil_days",
         /// Nobody has taken on a call, nor the supervisor.
         CallUnclaimed = "call_unclaimed",
+        /// It is time to choose how a case goes on or ends, and nobody has.
+        ChoiceWaits = "choice_waits",
         /// More calls are expected than callers can make.
         CallsOverCapacity = "calls_over_capacity",
         /// Calls wait for the end of a weekend or a holiday.
@@ -96,6 +98,7 @@ impl AlarmKind {
         Self::NobodyToNotify,
         Self::CalendarWithoutPupilDays,
         Self::CallUnclaimed,
+        Self::ChoiceWaits,
         Self::CallsOverCapacity,
         Self::CallsExpected,
         Self::SenderQuiet,
@@ -121,6 +124,7 @@ impl AlarmKind {
             | Self::NobodyToNotify
             | Self::CalendarWithoutPupilDays
             | Self::CallUnclaimed
+            | Self::ChoiceWaits
             | Self::CallsOverCapacity
             | Self::SenderQuiet => AlarmHours::Desk,
             Self::CallsExpected => AlarmHours::Own,

@@ -5,21 +5,12 @@
 //! a fact's fields is a new version `v` of its kind, never an edit.
 
 mod kinds;
+mod names;
 mod table;
 
 pub use kinds::{Message, ReleasedBy, Settlement, TaskKind};
 
-use super::alarm::{AlarmChannel, AlarmKind};
-use super::answer::{CallOutcome, Clash, SchoolWord, Strength, Verdict};
-use super::attempt::{AttemptResult, AttemptWhy, Phase};
-use super::ending::{Ending, EndingReason, TaskReason};
-use super::field::{Digest, Field};
-use super::id::*;
-use super::plan::{HoldReason, RouteReason, Target, WillHappen};
-use super::report::{Action, Sub};
-use super::school::{Role, RouteName, Urn};
-use super::{deadline::DueReason, ladder::RungWhat, route::SuspendReason, tree::Tree};
-use jiff::Timestamp;
+use names::*;
 use table::{facts, renewed};
 
 facts! {
@@ -254,10 +245,12 @@ facts! {
         /// By when.
         wanted_by: Timestamp,
     }
-    /// A person took it on.
+    /// A person took it on, or goes on with it.
     TaskClaimed = "task_claimed" v 1 {
         /// The task.
         task: TaskId,
+        /// They have it to themselves until then.
+        until: Timestamp,
     }
     /// It is no longer open.
     TaskSettled = "task_settled" v 1 {
@@ -304,6 +297,13 @@ facts! {
         task: Option<TaskId>,
         /// It matches.
         matches: bool,
+    }
+    /// What came of a call was entered by mistake, and is taken back.
+    CallUndone = "call_undone" v 1 {
+        /// The call.
+        task: TaskId,
+        /// What the person said about it, sealed.
+        reason: Option<ItemId>,
     }
     /// A school said on the telephone that the child is on its roll.
     RollAnswered = "roll_answered" v 1 {

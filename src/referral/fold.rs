@@ -8,10 +8,10 @@ pub use delivery::DeliveryCase;
 pub use people::{AnswerCase, EndingCase, People, TaskCase};
 
 use super::deadline::DueReason;
-use super::fact::Fact;
+use super::fact::{Fact, TaskKind};
 use super::id::{ChildId, ContactId, DeliveryId, NotificationId, ReferralId};
 use super::ladder::{Rung, RungWhat};
-use super::plan::{Hold, RouteReason, Target, WillHappen};
+use super::plan::{Hold, HoldReason, RouteReason, Target, WillHappen};
 use super::school::{Role, RouteName};
 use super::state::{DeliveryState, Duty, Proof, Timing, Word, word};
 use delivery::Gathered;
@@ -94,6 +94,13 @@ impl Case {
     /// and stays so.
     pub fn restricted(&self) -> bool {
         self.reasons.contains(&RouteReason::SensitiveParty)
+    }
+
+    /// Whether an adult involved has a part in the school: it is told by voice, and none of its contacts is.
+    /// No such hold is ever released.
+    pub fn conflict(&self) -> bool {
+        self.hold
+            .is_some_and(|hold| hold.reason == HoldReason::Conflict)
     }
 
     /// Whether a person's reply waits to be read: nothing climbs meanwhile.
@@ -190,6 +197,20 @@ impl Case {
             .copied()
     }
 
+    /// When it must be looked whether somebody who took a task on was called away: once a supervisor was to
+    /// hear of what is nobody's, and while none has.
+    fn claim_ends(&self, now: Timestamp) -> Option<Timestamp> {
+        let heard = self.people.has_open(TaskKind::CallUnclaimed);
+        let ends = self.people.claim_ends(now);
+        ends.filter(|_| self.supervised() && !heard)
+    }
+
+    /// Whether the ladder has come to the supervisor.
+    pub fn supervised(&self) -> bool {
+        let mut fired = self.fired.iter();
+        fired.any(|(_, what)| *what == RungWhat::Supervisor)
+    }
+
     /// The hold whose default is to happen by itself. One that climbs has no moment of its own: the
     /// ladder's steps are its default.
     pub fn default_ahead(&self) -> Option<Hold> {
@@ -215,7 +236,8 @@ impl Case {
             .ahead(now)
             .next()
             .map(|rung| (rung.at, rung.what.word()));
-        let next = hold.into_iter().chain(step).min();
+        let claim = self.claim_ends(now).map(|at| (at, "claim"));
+        let next = hold.into_iter().chain(step).chain(claim).min();
         let again = || {
             let again = now.checked_add(AGAIN).unwrap_or(Timestamp::MAX);
             (again, "again")
@@ -266,6 +288,7 @@ pub fn fold<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Result<Case, NotAC
             | Fact::Revealed { .. }
             | Fact::SchoolWordHeard { .. }
             | Fact::RollAnswered { .. }
+            | Fact::CallUndone { .. }
             | Fact::ReceiptReceived { .. }
             | Fact::NudgeShared { .. }
             | Fact::DirectoryApproved { .. }

@@ -187,6 +187,9 @@ pub(super) async fn end_call(
         95..=97 => CallOutcome::Closed,
         _ => CallOutcome::WillNotTalk,
     };
+    if outcome == CallOutcome::Told {
+        on_the_roll(store, task).await?;
+    }
     let act = Act::CallOutcome {
         task,
         outcome,
@@ -196,6 +199,20 @@ pub(super) async fn end_call(
     };
     let about = acted(store, act).await?.unwrap_or_default();
     Ok((about, outcome.word()))
+}
+
+/// The roll question is asked of everybody who is on a call, and answered with yes.
+async fn on_the_roll(store: &Store, task: TaskId) -> Result<(), Fault> {
+    let members = store.readers().list_on_call(task).await;
+    for member in members.map_err(Fault::other)? {
+        let roll = Act::CallRoll {
+            task,
+            notification: member.notification,
+            on_roll: true,
+        };
+        acted(store, roll).await?;
+    }
+    Ok(())
 }
 
 /// None: it was refused, or the store could not; the list shows it again.

@@ -11,8 +11,10 @@ mod on_call;
 mod replies;
 mod routes;
 mod tasks;
+mod undone;
 mod views;
 
+pub(super) use calls::claims_since;
 pub(super) use first::actor as operator_actor;
 pub use views::{CallCounts, CallMember, EarlierCall, OpenCall};
 
@@ -144,6 +146,13 @@ pub enum Act {
         /// Their school word.
         word: SchoolWord,
     },
+    /// Takes back that a place is closed today, or that a number is wrong.
+    UndoCall {
+        /// On which call that was said.
+        task: TaskId,
+        /// Why, in words; sealed.
+        reason: String,
+    },
     /// Says what a reply means, and of which notification when it names none.
     Attach {
         /// The mail.
@@ -236,6 +245,8 @@ pub(super) use replies::STATEMENTS as REPLIES;
 #[cfg(test)]
 pub(super) use tasks::STATEMENTS as TASKS;
 #[cfg(test)]
+pub(super) use undone::STATEMENTS as UNDONE;
+#[cfg(test)]
 pub(super) use views::STATEMENTS as VIEWS;
 
 /// Does what an operator asks, or says why not. A refusal is decided before the first write.
@@ -289,6 +300,7 @@ pub(super) async fn act(tx: &mut Tx<'_>, act: &Act, operator: &str) -> Result<Ac
         } => on_call::roll(tx, (*task, *notification), *on_roll, operator).await,
         Act::CallInbound { notification } => on_call::inbound(tx, *notification, operator).await,
         Act::CallOutcome { .. } => call_outcome(tx, act, operator, &actor).await,
+        Act::UndoCall { task, reason } => undone::undo(tx, *task, reason, &actor).await,
         Act::Attach {
             inbound,
             notification,

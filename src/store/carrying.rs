@@ -77,28 +77,30 @@ impl Carried {
         facts.extend(nudged.facts);
     }
 
-    /// A task, as earlier calls leave it; none where it is asked for already.
+    /// Tasks, as earlier calls leave it; none where it is asked for already.
     async fn asked(
         &mut self,
         tx: &mut Tx<'_>,
         case: &Case,
         wished: (TaskKind, Timestamp),
         by: &By,
-    ) -> Result<Option<Fact>, Fault> {
-        let Some((kind, wanted_by)) = numbers::asked_for(tx, case, wished, by).await? else {
-            return Ok(None);
-        };
-        let same = |row: &NewRow| matches!(row, NewRow::Task { kind: known, .. } if *known == kind);
-        if self.rows.iter().any(same) {
-            return Ok(None);
+    ) -> Result<Vec<Fact>, Fault> {
+        let mut facts = Vec::new();
+        for (kind, wanted_by) in numbers::asked_for(tx, case, wished, by).await? {
+            let same =
+                |row: &NewRow| matches!(row, NewRow::Task { kind: known, .. } if *known == kind);
+            if self.rows.iter().any(same) {
+                continue;
+            }
+            let task = tasks::open_or_new(tx, case, kind, by).await?;
+            self.rows.push(NewRow::Task {
+                task,
+                kind,
+                wanted_by,
+            });
+            facts.push(task_opened(task, kind, wanted_by));
         }
-        let task = tasks::open_or_new(tx, case, kind, by).await?;
-        self.rows.push(NewRow::Task {
-            task,
-            kind,
-            wanted_by,
-        });
-        Ok(Some(task_opened(task, kind, wanted_by)))
+        Ok(facts)
     }
 
     fn blocked(&mut self, contacts: impl Iterator<Item = ContactId>) {

@@ -1,6 +1,7 @@
 //! What alarms are raised by, as far as the database knows it: cases with nobody to notify, calls that
 //! nobody takes on, letters that wait for their route, and how attempts fared.
 
+use super::acts::claims_since;
 use super::carrying::LANE_LETTERS;
 use super::cases::read_fact;
 use super::tx::Fault;
@@ -19,7 +20,8 @@ const FACTS_MAX: i64 = 2_000;
 
 const NOBODY: &str = "SELECT id FROM notification WHERE live = 1 AND hold = 'nobody-to-notify' ORDER BY act_by, id LIMIT +$1";
 const CALENDAR: &str = "SELECT n.id FROM notification n CROSS JOIN fact f ON f.stream = n.id AND f.kind = 'deadline_set' WHERE n.live = 1 AND n.assumed = 1 AND instr(CAST(f.body AS TEXT), '\"calendar-without-pupil-days\"') > 0 ORDER BY n.act_by, n.id LIMIT +$1";
-const UNCLAIMED: &str = "SELECT id FROM task WHERE settled_at IS NULL AND kind = 'call_unclaimed' AND claimed_at IS NULL ORDER BY wanted_by, id LIMIT +$1";
+const UNCLAIMED: &str = "SELECT id FROM task WHERE settled_at IS NULL AND kind = 'call_unclaimed' AND (claimed_at IS NULL OR claimed_at <= $2) ORDER BY wanted_by, id LIMIT +$1";
+const CHOICE: &str = "SELECT notification FROM task WHERE settled_at IS NULL AND kind = 'choose_ending' AND wanted_by <= $3 AND (claimed_at IS NULL OR claimed_at <= $2) ORDER BY wanted_by, id LIMIT +$1";
 const QUIET: &str = "SELECT force FROM task WHERE settled_at IS NULL AND kind = 'check_sender_quiet' AND claimed_at IS NULL ORDER BY wanted_by, id LIMIT +$1";
 // From one route to the next by the index, and no further among its letters than to a second mailbox: it is
 // asked every few seconds, most of all while tens of thousands wait.
@@ -30,7 +32,7 @@ const ATTEMPTS: &str = "SELECT f.seq, f.kind, f.v, f.body, f.at, d.route FROM fa
 
 #[cfg(test)]
 pub(super) const STATEMENTS: &[&str] = &[
-    NOBODY, CALENDAR, UNCLAIMED, QUIET, WAITING, LAST_SEQ, AT_OF, ATTEMPTS,
+    NOBODY, CALENDAR, UNCLAIMED, CHOICE, QUIET, WAITING, LAST_SEQ, AT_OF, ATTEMPTS,
 ];
 
 /// A route that letters wait for, due or tried before; notes, nudges and cases that wait for a person are
@@ -60,11 +62,16 @@ pub struct AttemptSeen {
 
 impl Readers {
     /// What gives rise to alarms of this kind now; kinds that the database knows nothing of have none.
-    pub async fn alarm_subjects(&self, kind: AlarmKind) -> Result<Vec<String>, NotStored> {
+    pub async fn alarm_subjects(
+        &self,
+        kind: AlarmKind,
+        now: Timestamp,
+    ) -> Result<Vec<String>, NotStored> {
         let statement = match kind {
             AlarmKind::NobodyToNotify => NOBODY,
             AlarmKind::CalendarWithoutPupilDays => CALENDAR,
             AlarmKind::CallUnclaimed => UNCLAIMED,
+            AlarmKind::ChoiceWaits => CHOICE,
             AlarmKind::SenderQuiet => QUIET,
             AlarmKind::StoreNotCommitting
             | AlarmKind::IntakeRefusing
@@ -85,6 +92,16 @@ impl Readers {
         };
         let read = async {
             let query = sqlx::query(statement).bind(SUBJECTS_MAX);
+            let query = if statement == CHOICE || statement == UNCLAIMED {
+                query.bind(claims_since(now).as_microsecond())
+            } else {
+                query
+            };
+            let query = if statement == CHOICE {
+                query.bind(now.as_microsecond())
+            } else {
+                query
+            };
             let rows = query.fetch_all(&self.pool).await?;
             let subject = |row: &sqlx::sqlite::SqliteRow| Ok(row.try_get(0)?);
             rows.iter().map(subject).collect::<Result<Vec<_>, Fault>>()

@@ -39,6 +39,7 @@ mod readers;
 mod routes;
 mod scouts;
 mod refuse;
+mod rejoin;
 mod senders;
 pub mod refused;
 mod revealed;

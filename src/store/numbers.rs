@@ -2,26 +2,31 @@
 //! numbers are wrong.
 
 use super::Readers;
-use super::tasks::{RESTRICTED, can_be_done_from, subject};
+use super::tasks::{calls_of_place, can_be_done_from, subject};
 use super::tx::{By, Fault, Tx};
 use super::vault::Vault;
 use super::views::instant;
 use crate::referral::answer::CallOutcome;
+use crate::referral::directory::ContactOf;
 use crate::referral::fact::TaskKind;
 use crate::referral::fold::Case;
 use crate::referral::london;
+use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
 use crate::referral::telephone::{digits, numbers};
 use jiff::Timestamp;
 use jiff::civil::Time;
-use sqlx::Row;
-use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::{SqliteArguments, SqliteRow};
+use sqlx::{Row, Sqlite};
 use std::collections::BTreeSet;
 
-const EARLIER: &str = "SELECT settlement, settled_at, number FROM task WHERE subject IN ($1, $2) AND settled_at IS NOT NULL AND settlement IN ('closed','wrong_number') ORDER BY settled_at DESC LIMIT +$3";
+const EARLIER: &str = "SELECT settlement, settled_at, number FROM task WHERE subject IN ($2, $3, $4, $5) AND settled_at IS NOT NULL AND settlement IN ('closed','wrong_number') ORDER BY settled_at DESC LIMIT +$1";
+
+/// Words of a person that somebody there is in: an answer, or that they want to be rung.
+const WROTE_SINCE: &str = "SELECT 1 FROM inbound WHERE contact = $1 AND received_at > $2 AND kind = 'human_reply' AND strength IN ('thread','token') AND COALESCE(read_as, verdict) IN ('received','not_ours','call') LIMIT 1";
 
 #[cfg(test)]
-pub(super) const STATEMENTS: &[&str] = &[EARLIER];
+pub(super) const STATEMENTS: &[&str] = &[EARLIER, WROTE_SINCE];
 
 /// Such calls looked at: a place has two numbers, and is not closed on as many days.
 const EARLIER_MAX: i64 = 50;
@@ -68,17 +73,14 @@ impl Earlier {
         let wrong = WrongNumbers { vault, digests };
         Ok(Self { closed_at, wrong })
     }
-
-    fn is_closed_on_the_day_of(&self, at: Timestamp) -> bool {
-        let day = |at| london::civil(at).date();
-        self.closed_at.is_some_and(|closed| day(closed) == day(at))
-    }
 }
 
-/// Restricted cases have calls of their own, to the same telephone.
-fn both(subject: &str) -> (String, String) {
-    let ordinary = subject.strip_suffix(RESTRICTED).unwrap_or(subject);
-    (ordinary.to_owned(), format!("{ordinary}{RESTRICTED}"))
+/// The calls to the place of one of them.
+fn of_place(subject: &str) -> sqlx::query::Query<'static, Sqlite, SqliteArguments> {
+    let subjects = calls_of_place(subject).into_iter();
+    subjects.fold(sqlx::query(EARLIER).bind(EARLIER_MAX), |query, subject| {
+        query.bind(subject)
+    })
 }
 
 /// What earlier calls to a case's place say.
@@ -87,11 +89,7 @@ pub(super) async fn earlier(
     case: &Case,
     force: Option<&ForceName>,
 ) -> Result<Earlier, Fault> {
-    let (ordinary, restricted) = both(&subject(case, TaskKind::RingSchool, force));
-    let rows = sqlx::query(EARLIER)
-        .bind(ordinary)
-        .bind(restricted)
-        .bind(EARLIER_MAX)
+    let rows = of_place(&subject(case, TaskKind::RingSchool, force))
         .fetch_all(tx.flushed().await?)
         .await?;
     Earlier::of(&rows, &tx.state.vault)
@@ -103,13 +101,7 @@ impl Readers {
         &self,
         subject: &str,
     ) -> Result<WrongNumbers, Fault> {
-        let (ordinary, restricted) = both(subject);
-        let rows = sqlx::query(EARLIER)
-            .bind(ordinary)
-            .bind(restricted)
-            .bind(EARLIER_MAX)
-            .fetch_all(&self.pool)
-            .await?;
+        let rows = of_place(subject).fetch_all(&self.pool).await?;
         Ok(Earlier::of(&rows, &self.vault)?.wrong)
     }
 }
@@ -123,31 +115,65 @@ pub(super) fn not_today(tx: &Tx<'_>, case: &Case, force: Option<&ForceName>) -> 
 }
 
 /// What is asked of people, and for when, as earlier calls leave it: nobody rings a wrong number again, nor a
-/// place that is closed today. None: it is asked for already.
+/// place that is closed today, and for whom another day is too late a person chooses. Nothing: it is asked for
+/// already.
 pub(super) async fn asked_for(
     tx: &mut Tx<'_>,
     case: &Case,
     (kind, wanted_by): (TaskKind, Timestamp),
     by: &By,
-) -> Result<Option<(TaskKind, Timestamp)>, Fault> {
+) -> Result<Vec<(TaskKind, Timestamp)>, Fault> {
     let force = by.force.as_ref();
     let from = can_be_done_from(tx, case, (kind, wanted_by), force);
     if kind != TaskKind::RingSchool {
-        return Ok(Some((kind, from)));
+        return Ok(vec![(kind, from)]);
     }
     let earlier = earlier(tx, case, force).await?;
+    let choose = TaskKind::ChooseEnding;
+    let choice = (!case.people.has_open(choose)).then_some((choose, tx.now));
     let known = numbers(&tx.state.directory, &[case]);
     if !known.is_empty() && known.iter().all(|number| earlier.wrong.holds(number)) {
-        let choose = TaskKind::ChooseEnding;
-        let open = case.people.has_open(choose);
-        return Ok((!open).then_some((choose, tx.now)));
+        return Ok(choice.into_iter().collect());
     }
+    if !is_closed_on_the_day_of(tx, case, &earlier, from).await? {
+        return Ok(vec![(kind, from)]);
+    }
+    let from = not_today(tx, case, force);
+    let choice = choice.filter(|_| case.act_by < from);
+    Ok([(kind, from)].into_iter().chain(choice).collect())
+}
+
+/// Whether somebody heard today that a place is closed, and nobody there has written since.
+async fn is_closed_on_the_day_of(
+    tx: &mut Tx<'_>,
+    case: &Case,
+    earlier: &Earlier,
+    at: Timestamp,
+) -> Result<bool, Fault> {
     let day = |at| london::civil(at).date();
-    let closed = earlier.is_closed_on_the_day_of(tx.now) && day(from) == day(tx.now);
-    let from = if closed {
-        not_today(tx, case, force)
-    } else {
-        from
+    let today = day(tx.now);
+    let Some(closed) = earlier.closed_at.filter(|closed| day(*closed) == today) else {
+        return Ok(false);
     };
-    Ok(Some((kind, from)))
+    if day(at) != today || case.people.wrote_since(closed) {
+        return Ok(false);
+    }
+    let whose = match case.target {
+        Target::School(urn) => ContactOf::School(urn),
+        Target::Authority(code) => ContactOf::Authority(code),
+        Target::Unrouted => return Ok(true),
+    };
+    let contacts = tx.state.directory.contacts_of(whose).iter();
+    let contacts: Vec<String> = contacts.map(|known| known.id.to_string()).collect();
+    for contact in contacts {
+        let wrote = sqlx::query(WROTE_SINCE)
+            .bind(contact)
+            .bind(closed.as_microsecond())
+            .fetch_optional(tx.flushed().await?)
+            .await?;
+        if wrote.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }

@@ -2,8 +2,9 @@
 
 use super::vault::Vault;
 use super::{
-    CallCounts, InboundMail, LiveLine, Matched, NotStored, OpenCall, OpenFault, QueueLine,
-    ReferralLine, ReferralView, ReplyLine, Stuck, TaskLine, Trace, directory_load, open, stored,
+    CallCounts, CallMember, InboundMail, LiveLine, Matched, NotStored, OpenCall, OpenFault,
+    QueueLine, ReferralLine, ReferralView, ReplyLine, Stuck, TaskLine, Trace, directory_load, open,
+    stored,
 };
 use crate::referral::directory::Directory;
 use crate::referral::fact::TaskKind;
@@ -140,6 +141,12 @@ impl Readers {
         now: Timestamp,
     ) -> Result<Vec<OpenCall>, NotStored> {
         stored(self.own_calls(operator, now).await)
+    }
+
+    /// Who is on an open call.
+    pub async fn list_on_call(&self, task: TaskId) -> Result<Vec<CallMember>, NotStored> {
+        let members = stored(self.members(&task.to_string()).await)?;
+        Ok(members.0)
     }
 
     /// How many calls there are.

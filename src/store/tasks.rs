@@ -1,6 +1,7 @@
 //! Tasks: what a person must do. A call is one for all children of a school; every other task is
 //! about one notification.
 
+use super::rejoin::renamed;
 use super::tx::{By, Fault, Tx};
 use crate::referral::fact::TaskKind;
 use crate::referral::fold::Case;
@@ -8,6 +9,7 @@ use crate::referral::id::{NotificationId, TaskId};
 use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
 use crate::referral::pupil_day::{SchoolDays, Whose};
+use crate::referral::school::{LaCode, Urn};
 use jiff::Timestamp;
 use sqlx::Row;
 
@@ -23,15 +25,44 @@ pub(super) const STATEMENTS: &[&str] = &[OPEN, ADD, MEMBER_ADD, MEMBER_LEAVES, S
 /// What the subject of a call about restricted cases ends with.
 pub(super) const RESTRICTED: &str = ":restricted";
 
-/// What a task of this kind about this case is about: calls are shared by a school's children, and its
-/// restricted cases share one that is a supervisor's.
+/// What that of a call about children in whose school an adult involved has a part ends with, before it.
+const CONFLICT: &str = ":conflict";
+
+/// What a task of this kind about this case is about: calls are shared by a school's children. Its
+/// restricted cases share one that is a supervisor's, and those of a conflict one on which other people
+/// are asked for.
 pub(super) fn subject(case: &Case, kind: TaskKind, force: Option<&ForceName>) -> String {
     let force = force.map_or("", ForceName::as_str);
+    let conflict = if case.conflict() { CONFLICT } else { "" };
     let restricted = if case.restricted() { RESTRICTED } else { "" };
-    match (kind, case.target) {
-        (TaskKind::RingSchool, Target::School(urn)) => format!("{force}:urn:{urn}{restricted}"),
-        (TaskKind::RingSchool, Target::Authority(code)) => format!("{force}:la:{code}{restricted}"),
-        _ => case.notification.to_string(),
+    let place = match (kind, case.target) {
+        (TaskKind::RingSchool, Target::School(urn)) => format!("{force}:urn:{urn}"),
+        (TaskKind::RingSchool, Target::Authority(code)) => format!("{force}:la:{code}"),
+        _ => return case.notification.to_string(),
+    };
+    format!("{place}{conflict}{restricted}")
+}
+
+/// The subjects of all calls to the place of one of them: they are to the same telephone.
+pub(super) fn calls_of_place(subject: &str) -> [String; 4] {
+    let place = subject.strip_suffix(RESTRICTED).unwrap_or(subject);
+    let place = place.strip_suffix(CONFLICT).unwrap_or(place);
+    [
+        ("", ""),
+        ("", RESTRICTED),
+        (CONFLICT, ""),
+        (CONFLICT, RESTRICTED),
+    ]
+    .map(|(conflict, restricted)| format!("{place}{conflict}{restricted}"))
+}
+
+/// The place that the subject of a call names.
+pub(super) fn place_of(subject: &str) -> Target {
+    let mut parts = subject.split(':').skip(1);
+    match (parts.next(), parts.next()) {
+        (Some("urn"), Some(urn)) => Urn::parse(urn).map_or(Target::Unrouted, Target::School),
+        (Some("la"), Some(code)) => LaCode::parse(code).map_or(Target::Unrouted, Target::Authority),
+        _ => Target::Unrouted,
     }
 }
 
@@ -54,7 +85,7 @@ pub(super) fn can_be_done_from(
     }
 }
 
-/// The open task of this kind about the same subject, or a new id.
+/// The open task of this kind about the same subject, under an id that the case has not left, or a new id.
 pub(super) async fn open_or_new(
     tx: &mut Tx<'_>,
     case: &Case,
@@ -69,7 +100,12 @@ pub(super) async fn open_or_new(
     match open {
         Some(row) => {
             let id: String = row.try_get(0)?;
-            TaskId::parse(&id).map_err(|_| Fault::Damaged("a task's id"))
+            let id = TaskId::parse(&id).map_err(|_| Fault::Damaged("a task's id"))?;
+            let known = case.people.tasks.get(&id);
+            if known.is_some_and(|known| known.settled) {
+                return renamed(tx, id).await;
+            }
+            Ok(id)
         }
         None => tx.new_id(TaskId::from_parts),
     }

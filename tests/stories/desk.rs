@@ -281,3 +281,28 @@ fn a_force_is_told_whether_its_post_was_new_and_where_it_could_not_go() {
     let calendar = daemon.command(&["calendar", "import", "/nope.csv"]);
     assert_eq!(calendar.status.code(), Some(74), "{}", words(&calendar));
 }
+
+/// A key that was hit in a hurry must not silence a telephone, nor may anybody silence it and say it was that.
+#[test]
+fn what_came_of_a_call_is_taken_back_by_a_supervisor_alone() {
+    let mut daemon = Daemon::start();
+    let child = accepted(&daemon, &doubted(1, "Ermintrude"));
+    let task = tasks(&daemon, "ring_school")[0]["task"].clone();
+    let task = task.as_str().unwrap();
+    daemon.json(&["call", "outcome", task, "wrong_number"]);
+    let undo = [
+        "call",
+        "undo",
+        task,
+        "--reason",
+        "Zebedee hit the wrong key",
+    ];
+    refused(&daemon.command(&undo), "only a supervisor");
+    another_at_the_desk(&mut daemon, ("[\"operator\"]", "[\"supervisor\"]"));
+    daemon.json(&undo);
+    refused(&daemon.command(&undo), "only closed and wrong_number");
+    let undone = trace(&daemon, &child);
+    assert_eq!(actors(&undone, "call_undone"), ["operator:A Tester"]);
+    assert!(!undone.to_string().contains("Zebedee"));
+    assert_eq!(tasks(&daemon, "ring_school").len(), 1);
+}

@@ -16,6 +16,7 @@ mod answers;
 mod breakers;
 mod canary;
 mod config_files;
+mod conflicts;
 mod county;
 mod deadline;
 mod desk;

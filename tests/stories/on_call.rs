@@ -57,6 +57,14 @@ pub(crate) fn the_call(daemon: &Daemon) -> String {
     tasks[0]["task"].as_str().unwrap().to_owned()
 }
 
+/// The school says that this child is on its roll.
+#[track_caller]
+pub(crate) fn on_roll(daemon: &Daemon, task: &str, child: &str) {
+    let roll = ["call", "roll", task, "yes", "--notification", child];
+    let answer = daemon.json(&roll);
+    assert!(answer["code"].is_string(), "{answer}");
+}
+
 /// Where the given text stands in an answer that is shown to the operator.
 fn shown(daemon: &Daemon) -> (Value, String) {
     let reveal = ["call", "next", "--reveal"];
@@ -102,6 +110,8 @@ fn a_word_may_be_asked_for_three_times_on_a_call_and_the_last_comparison_decides
     refused(&word(&again, "amber oter"), "They may be asked again");
     let heard = said(&word(&again, "  Amber   OTTER "));
     assert!(heard.contains("The words match."), "{heard}");
+    refused(&told(&again), "ask the roll question first");
+    on_roll(&daemon, &again, &child);
     said(&told(&again));
     let seen = trace(&daemon, &child);
     assert_eq!(seen["state"], "told");
@@ -245,6 +255,47 @@ fn the_message_and_the_code_are_shown_once_the_child_is_said_to_be_on_the_roll()
 }
 
 #[test]
+fn a_call_that_breaks_off_tells_only_those_of_whom_the_school_said_that_they_are_on_its_roll() {
+    let daemon = Daemon::start();
+    let names = ["Ermintrude", "Dougal", "Florence"];
+    let children = [1, 2, 3].map(|n| accepted(&daemon, &doubted(n, names[n as usize - 1])));
+    let [first, second, third] = &children;
+    let task = the_call(&daemon);
+    let told = ["call", "outcome", &task, "told", "--role", "deputy"];
+    let not_on_roll = ["call", "outcome", &task, "not_on_roll", "--notification"];
+    let denied = [not_on_roll.as_slice(), &[first.as_str()]].concat();
+    // A task that was typed wrong is a call that nobody made.
+    refused(&daemon.command(&told), "not claimed by you");
+    refused(&daemon.command(&denied), "not claimed by you");
+    daemon.json(&["call", "claim", &task]);
+    refused(&daemon.command(&told), "ask the roll question first");
+    on_roll(&daemon, &task, second);
+    let of_first = [told.as_slice(), &["--notification", first]].concat();
+    refused(&daemon.command(&of_first), "ask the roll question first");
+
+    let ended = daemon.json(&told);
+    assert_eq!(ended["notifications"][0]["notification"], second.as_str());
+    assert_eq!(ended["notifications"].as_array().unwrap().len(), 1);
+    let left = ended["left"].as_array().unwrap().iter();
+    let mut left: Vec<&str> = left.filter_map(|of| of["notification"].as_str()).collect();
+    left.sort_unstable();
+    let mut others = [first.as_str(), third];
+    others.sort_unstable();
+    assert_eq!(left, others);
+    for id in others {
+        assert_eq!(trace(&daemon, id)["state"], "held");
+    }
+    assert_eq!(trace(&daemon, second)["state"], "told");
+    // They are still on the call, and one of them is told on it.
+    assert_eq!(the_call(&daemon), task);
+    on_roll(&daemon, &task, third);
+    let text = said(&daemon.command(&told));
+    assert!(text.contains(&format!("{third}  ")), "{text}");
+    assert!(text.contains("was not told"), "{text}");
+    assert_eq!(trace(&daemon, first)["state"], "held");
+}
+
+#[test]
 fn the_days_list_begins_with_who_has_no_school_and_says_which_calls_to_expect() {
     let daemon = Daemon::start();
     accepted(&daemon, &doubted(1, "Ermintrude"));
@@ -360,6 +411,7 @@ async fn a_case_whose_record_is_damaged_is_shown_as_that_and_hides_no_other() {
     assert_eq!(next["call"]["children"][0]["notification"], child.as_str());
     daemon.json(&["call", "claim", &task]);
     daemon.json(&["call", "next", "--reveal"]);
+    on_roll(&daemon, &task, &child);
     let told = ["call", "outcome", &task, "told", "--role", "deputy"];
     daemon.json(&told);
     assert_eq!(trace(&daemon, &child)["state"], "told");
@@ -394,6 +446,9 @@ fn a_school_that_rings_us_is_found_by_reference_or_name_and_its_call_taken_on() 
     assert_eq!(call["own"], true);
     assert_eq!(call["call"]["task"], task.as_str());
     assert_eq!(call["call"]["children"].as_array().unwrap().len(), 2);
+    for id in [&child, &second] {
+        on_roll(&daemon, &task, id);
+    }
     let told = ["call", "outcome", &task, "told", "--role", "key_adult"];
     daemon.json(&told);
     for id in [&child, &second] {

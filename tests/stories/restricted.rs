@@ -1,7 +1,7 @@
 //! What is restricted is a supervisor's: every way to see it or to act on it, by the real command line, and
 //! that the school's other children do not wait for one.
 
-use super::on_call::{doubted, refused, said, the_call};
+use super::on_call::{doubted, on_roll, refused, said, the_call};
 use super::store_rules::open;
 use crate::support::daemon::{Daemon, SCHOOL};
 use crate::support::posts::{accepted, facts, post, referral, trace};
@@ -116,6 +116,9 @@ fn a_restricted_case_neither_joins_nor_hides_the_call_about_its_schools_other_ch
         assert!(!own.to_string().contains(name), "{name}");
     }
     let task = own["call"]["task"].as_str().unwrap();
+    for told in &both {
+        on_roll(&daemon, task, told);
+    }
     daemon.json(&["call", "outcome", task, "told", "--role", "key_adult"]);
     assert_eq!(trace(&daemon, &child)["state"], "told");
 

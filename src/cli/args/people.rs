@@ -151,6 +151,8 @@ pub enum CallCommand {
     },
     /// Say what came of a call. Only `told` ends it; no answer comes back by itself.
     Outcome(CallEnded),
+    /// Take back a closed or wrong_number that was entered by mistake: the place is rung again.
+    Undo(CallUndone),
     /// A school rings: what waits for it, found by a reference, a URN or a name.
     Find {
         /// As the caller says it.
@@ -172,6 +174,23 @@ pub enum CallCommand {
         #[arg(long, default_value_t = 14, value_parser = clap::value_parser!(u16).range(1..=400))]
         days: u16,
     },
+}
+
+/// `call undo`.
+#[derive(Clone, PartialEq, Eq, Args)]
+pub struct CallUndone {
+    /// `tsk_...`
+    #[arg(value_parser = TaskId::parse)]
+    pub task: TaskId,
+    /// Why; kept sealed.
+    #[arg(long, value_name = "TEXT")]
+    pub reason: String,
+}
+
+impl std::fmt::Debug for CallUndone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "CallUndone({})", self.task)
+    }
 }
 
 /// `call outcome`.

@@ -258,18 +258,27 @@ impl<'w> Night<'w> {
             call.map(|(task, _)| task)
                 .ok_or_else(|| words("no call is asked for"))
         };
+        let notification = trace.case.notification;
         let (act, what) = match desk.does {
             Does::Route(urn) => {
                 let urn = Urn::parse(urn).ok_or_else(|| words("no URN"))?;
-                let notification = trace.case.notification;
                 (Act::Route { notification, urn }, format!("route {urn}"))
             }
             Does::Claim => (Act::Claim { task: call()? }, "claim".to_owned()),
-            Does::Tell => (told(call()?), "told".to_owned()),
+            Does::Tell => {
+                let task = call()?;
+                self.does(on_roll(task, notification), &words).await?;
+                (told(task), "told".to_owned())
+            }
         };
+        self.does(act, &words).await?;
+        self.note_act(desk.child_ref, &what)
+    }
+
+    async fn does(&self, act: Act, words: &impl Fn(&str) -> Stop) -> Result<(), Stop> {
         let done = self.store.act(act, OPERATOR).await.map_err(unread)?;
         done.map_err(|refused| words(&refused.to_string()))?;
-        self.note_act(desk.child_ref, &what)
+        Ok(())
     }
 
     /// The desk's own journal, for whoever judges the night from outside.
@@ -369,6 +378,15 @@ struct Look {
     is_quiet: bool,
     /// When something is due next.
     next: Option<Timestamp>,
+}
+
+/// The school says that the child is on its roll.
+fn on_roll(task: TaskId, notification: NotificationId) -> Act {
+    Act::CallRoll {
+        task,
+        notification,
+        on_roll: true,
+    }
 }
 
 /// The deputy came to the telephone and spoke the words on the school's card.

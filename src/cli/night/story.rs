@@ -9,7 +9,7 @@ use crate::referral::fold::Case;
 use crate::referral::id::{ContactId, DeliveryId};
 use crate::referral::plan::Target;
 use crate::referral::report::Action;
-use crate::store::Trace;
+use crate::store::{Trace, TraceLine};
 
 /// How far it is told.
 #[derive(Debug, Default)]
@@ -25,7 +25,8 @@ impl Story {
         for trace in traces {
             for line in trace.facts.iter().filter(|line| line.seq > told) {
                 self.told = self.told.max(line.seq);
-                let Some(words) = words(&trace.case, &line.fact, &line.actor) else {
+                let words = words(&trace.case, &line.fact, &line.actor);
+                let Some(words) = words.filter(|_| !goes_on(trace, line)) else {
                     continue;
                 };
                 let at = civil(line.at, "%H:%M");
@@ -37,6 +38,23 @@ impl Story {
         lines.sort_unstable_by_key(|(seq, _)| *seq);
         lines.into_iter().map(|(_, text)| text).collect()
     }
+}
+
+/// Whether it only says that a call that was taken on goes on.
+fn goes_on(trace: &Trace, line: &TraceLine) -> bool {
+    let of = |fact: &Fact| {
+        if let Fact::TaskClaimed { task, .. } = fact {
+            Some(*task)
+        } else {
+            None
+        }
+    };
+    let before = trace.facts.iter().filter(|known| known.seq < line.seq);
+    of(&line.fact).is_some_and(|task| {
+        before
+            .filter_map(|known| of(&known.fact))
+            .any(|one| one == task)
+    })
 }
 
 /// For whom it is, as people say it.

@@ -1,5 +1,6 @@
 //! Answers: a person's word, believed only as far as it deserves.
 
+use super::time::rings_at;
 use super::{Decision, RerouteTo, ending, settled, task};
 use crate::referral::answer::{Clash, Verdict};
 use crate::referral::fact::{Message, TaskKind};
@@ -74,14 +75,15 @@ fn rings(decision: &Decision) -> bool {
     matches!(decision, Decision::OpenTask { kind, .. } if *kind == TaskKind::RingSchool)
 }
 
-/// A call that had fallen due was taken back while a reply waited. Read, and the school has still not
-/// answered: it stands again.
+/// A call was taken back while a reply waited. Read, and the school has still not answered: it stands
+/// again, when it was wanted or now, unless the ladder itself rings by then.
 fn call_again(case: &Case, now: Timestamp) -> Option<Decision> {
-    let mut tasks = case.people.tasks.values();
-    let was_due = tasks.any(|task| task.kind == TaskKind::RingSchool && task.wanted_by <= now);
-    let nobody_answered = case.duty() == Duty::Open && !case.people.reading();
-    if was_due && nobody_answered {
-        task(case, TaskKind::RingSchool, now)
+    let calls = case.people.tasks.values();
+    let calls = calls.filter(|task| task.kind == TaskKind::RingSchool);
+    let wanted_by = calls.map(|task| task.wanted_by).max()?.max(now);
+    let rung_by_then = rings_at(case, now).is_some_and(|at| at <= wanted_by);
+    if case.duty() == Duty::Open && !case.people.reading() && !rung_by_then {
+        task(case, TaskKind::RingSchool, wanted_by)
     } else {
         None
     }

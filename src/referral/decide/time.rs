@@ -3,7 +3,7 @@
 use super::letters::{deputies, next_contact};
 use super::{Decision, task};
 use crate::referral::fact::{ReleasedBy, TaskKind};
-use crate::referral::fold::Case;
+use crate::referral::fold::{Case, TaskCase};
 use crate::referral::id::ContactId;
 use crate::referral::ladder::{Rung, RungWhat};
 use crate::referral::london;
@@ -36,6 +36,9 @@ pub(super) fn timer(case: &Case, now: Timestamp) -> Vec<Decision> {
         let asked = fired(case, rung, held, &decisions, now);
         decisions.extend(asked);
     }
+    if case.supervised() && lapsed(case, held, now) {
+        decisions.extend(unclaimed_task(case, now));
+    }
     if case.ahead(now).next().is_none() && case.default_ahead().is_none() {
         decisions.extend(task(case, TaskKind::ChooseEnding, now));
     }
@@ -63,18 +66,43 @@ fn fired(
         }
         RungWhat::Deputies | RungWhat::Nudge => {}
         RungWhat::CallFirst | RungWhat::Call if rung.lost => {
-            decisions.extend(task(case, TaskKind::CallUnclaimed, case.act_by.max(now)));
+            decisions.extend(unclaimed_task(case, now));
         }
         RungWhat::CallFirst if !comes_first(case, held) => {}
         RungWhat::CallFirst | RungWhat::Call => decisions.extend(ring(case, rung.at)),
-        RungWhat::Supervisor if unclaimed(case, rung, held, before) => {
-            decisions.extend(task(case, TaskKind::CallUnclaimed, case.act_by.max(now)));
+        RungWhat::Supervisor => {
+            if unclaimed(case, rung, held, before, now) {
+                decisions.extend(unclaimed_task(case, now));
+            }
+            decisions.extend(choice_ahead(case, rung));
         }
-        RungWhat::Supervisor => {}
-        RungWhat::Hour => decisions.push(Decision::NoteLate),
+        RungWhat::Hour => {
+            decisions.push(Decision::NoteLate);
+            if waits_for_a_caller(case, now) {
+                decisions.extend(unclaimed_task(case, now));
+            }
+        }
         RungWhat::Choose => decisions.extend(task(case, TaskKind::ChooseEnding, now)),
     }
     decisions
+}
+
+fn unclaimed_task(case: &Case, now: Timestamp) -> Option<Decision> {
+    task(case, TaskKind::CallUnclaimed, case.act_by.max(now))
+}
+
+/// In school time a supervisor hears at `act_by` that they must choose before the way home, and has until
+/// then.
+fn choice_ahead(case: &Case, rung: Rung) -> Option<Decision> {
+    let mut choices = case.rungs.iter();
+    let choice = choices.find(|other| other.what == RungWhat::Choose && other.at > rung.at)?;
+    let day = |at| london::civil(at).date();
+    let same_day = day(choice.at) == day(rung.at) && day(rung.at) == day(case.act_by);
+    if rung.at >= case.act_by && case.act_by < case.due_at && same_day {
+        task(case, TaskKind::ChooseEnding, choice.at)
+    } else {
+        None
+    }
 }
 
 /// A nudge says that a message lies in a secure mailbox: only those are nudged for whom that is true. The
@@ -144,19 +172,46 @@ fn ring(case: &Case, at: Timestamp) -> Option<Decision> {
 }
 
 /// Whether something that must be done by now is nobody's, be it asked for at this very moment. Until
-/// `act_by` that is no call about a letter that is in the mailbox.
-fn unclaimed(case: &Case, rung: Rung, held: bool, before: &[Decision]) -> bool {
-    let calls_count = rung.at >= case.act_by || comes_first(case, held);
-    let counts = |kind| {
-        if kind == TaskKind::RingSchool {
-            calls_count
-        } else {
-            kind == TaskKind::ReadReply || super::ends_with_duty(kind)
-        }
-    };
-    let asked_now = before
-        .iter()
-        .any(|decision| matches!(decision, Decision::OpenTask { kind, .. } if counts(*kind)));
+/// `act_by` that is no call about a letter that is in the mailbox; from then on it is also a call that
+/// somebody has taken on, for nobody was told.
+fn unclaimed(case: &Case, rung: Rung, held: bool, before: &[Decision], now: Timestamp) -> bool {
+    let over = rung.at >= case.act_by;
+    let calls_count = over || comes_first(case, held);
+    let asked_now = before.iter().any(|decision| {
+        matches!(decision, Decision::OpenTask { kind, .. } if counts(*kind, calls_count))
+    });
     let mut open = case.people.open_tasks();
-    asked_now || open.any(|(_, task)| counts(task.kind) && !task.claimed)
+    let is_nobodys = |task: TaskCase| {
+        let claimed = task.claimed.is_some_and(|until| until > now);
+        !claimed || (over && task.kind == TaskKind::RingSchool)
+    };
+    asked_now || open.any(|(_, task)| counts(task.kind, calls_count) && is_nobodys(task))
+}
+
+/// Whether somebody who had taken something on was called away, and has not done it.
+fn lapsed(case: &Case, held: bool, now: Timestamp) -> bool {
+    let calls_count = now >= case.act_by || comes_first(case, held);
+    let mut open = case.people.open_tasks();
+    open.any(|(_, task)| {
+        counts(task.kind, calls_count) && task.claimed.is_some_and(|until| until <= now)
+    })
+}
+
+/// Whether a call that should be made is nobody's at the hour itself.
+fn waits_for_a_caller(case: &Case, now: Timestamp) -> bool {
+    let mut open = case.people.open_tasks();
+    let waits = open.any(|(_, task)| {
+        task.kind == TaskKind::RingSchool
+            && task.wanted_by <= now
+            && task.claimed.is_none_or(|until| until <= now)
+    });
+    waits && case.duty() == Duty::Open
+}
+
+fn counts(kind: TaskKind, calls_count: bool) -> bool {
+    if kind == TaskKind::RingSchool {
+        calls_count
+    } else {
+        kind == TaskKind::ReadReply || super::ends_with_duty(kind)
+    }
 }

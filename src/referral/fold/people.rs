@@ -59,8 +59,8 @@ pub struct TaskCase {
     pub kind: TaskKind,
     /// By when.
     pub wanted_by: Timestamp,
-    /// Somebody has taken it on.
-    pub claimed: bool,
+    /// Somebody took it on: until then they have it to themselves.
+    pub claimed: Option<Timestamp>,
     /// It is no longer open.
     pub settled: bool,
 }
@@ -104,7 +104,7 @@ pub struct People {
     endings: BTreeMap<u32, EndingCase>,
     countersigned: BTreeSet<u32>,
     read: BTreeMap<InboundId, Verdict>,
-    claimed: BTreeSet<TaskId>,
+    claimed: BTreeMap<TaskId, Timestamp>,
     settled: BTreeSet<TaskId>,
 }
 
@@ -112,6 +112,17 @@ impl People {
     /// Whether a reply waits to be read.
     pub fn reading(&self) -> bool {
         self.answers.values().any(AnswerCase::waits)
+    }
+
+    /// Whether a contact answered after this instant, or wants to be rung: somebody is there.
+    pub fn wrote_since(&self, at: Timestamp) -> bool {
+        self.answers.values().any(|answer| {
+            let says = match answer.read.unwrap_or(answer.verdict) {
+                Verdict::Received | Verdict::NotOurs | Verdict::Call => true,
+                Verdict::Wrong | Verdict::None => false,
+            };
+            says && answer.counts() && answer.received_at > at
+        })
     }
 
     /// Whether two things stand against each other.
@@ -155,6 +166,12 @@ impl People {
     /// How many endings were chosen: the number of the last one.
     pub fn endings(&self) -> u32 {
         self.endings.keys().next_back().copied().unwrap_or(0)
+    }
+
+    /// When the soonest claim on an open task ends by itself, of those that hold.
+    pub fn claim_ends(&self, now: Timestamp) -> Option<Timestamp> {
+        let claims = self.open_tasks().filter_map(|(_, task)| task.claimed);
+        claims.filter(|until| *until > now).min()
     }
 
     /// Whether a task of this kind is open.
@@ -234,8 +251,9 @@ impl People {
                 self.blocked.insert(*contact);
             }
             Fact::TaskOpened { .. } => self.task(fact),
-            Fact::TaskClaimed { task } => {
-                self.claimed.insert(*task);
+            Fact::TaskClaimed { task, until } => {
+                let known = self.claimed.entry(*task).or_insert(*until);
+                *known = (*known).max(*until);
             }
             Fact::TaskSettled { task, .. } => {
                 self.settled.insert(*task);
@@ -278,7 +296,7 @@ impl People {
             let known = self.tasks.entry(*task).or_insert(TaskCase {
                 kind: *task_kind,
                 wanted_by: *wanted_by,
-                claimed: false,
+                claimed: None,
                 settled: false,
             });
             known.wanted_by = known.wanted_by.min(*wanted_by);
@@ -296,7 +314,7 @@ impl People {
             ending.countersigned = self.countersigned.contains(number);
         }
         for (id, task) in &mut self.tasks {
-            task.claimed = self.claimed.contains(id);
+            task.claimed = self.claimed.get(id).copied();
             task.settled = self.settled.contains(id);
         }
         self

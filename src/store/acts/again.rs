@@ -5,7 +5,9 @@ use super::super::cases::{Observed, apply, case_of, load};
 use super::super::numbers::{digest, earlier, not_today};
 use super::super::tasks::{self, can_be_done_from};
 use super::super::tx::{Fault, Tx};
+use super::super::views::readable;
 use super::calls::{Call, is_claimed};
+use super::on_call::of_place;
 use crate::referral::answer::CallOutcome;
 use crate::referral::decide::call_ahead;
 use crate::referral::fact::{Fact, Settlement, TaskKind};
@@ -69,10 +71,39 @@ pub(super) async fn nobody_told(tx: &mut Tx<'_>, ended: &Ended<'_>) -> Result<()
     };
     settle(tx, ended, dialled).await?;
     if is_left {
-        comes_back(tx, ended).await
+        comes_back(tx, ended).await?;
     } else {
-        nobody_to_ring(tx, ended).await
+        nobody_to_ring(tx, ended).await?;
     }
+    if ended.call.outcome == CallOutcome::Closed {
+        too_late_for_others(tx, &case, ended).await?;
+    }
+    Ok(())
+}
+
+/// A place that is closed is rung on no other call today: for whom of its others that is too late, a person
+/// chooses at once.
+async fn too_late_for_others(
+    tx: &mut Tx<'_>,
+    called: &Case,
+    ended: &Ended<'_>,
+) -> Result<(), Fault> {
+    let force = ended.force.as_ref();
+    let another_day = not_today(tx, called, force);
+    for other in of_place(tx, called.target, force).await? {
+        if ended.members.contains(&other) {
+            continue;
+        }
+        let Some(case) = readable(case_of(tx, other).await)? else {
+            continue;
+        };
+        let is_rung = case.people.has_open(TaskKind::RingSchool)
+            || call_ahead(&case, tx.now).is_some_and(|at| at < another_day);
+        if is_rung && case.act_by < another_day {
+            choose(tx, other).await?;
+        }
+    }
+    Ok(())
 }
 
 async fn settle(tx: &mut Tx<'_>, ended: &Ended<'_>, wrong: Option<[u8; 32]>) -> Result<(), Fault> {

@@ -6,7 +6,8 @@ use super::super::tx::{Fault, Tx};
 use super::super::views::{instant, readable};
 use super::again::{Ended, nobody_told};
 use super::notifications::{not_told, record};
-use super::on_call::{differs, heard_on};
+use super::on_call::{differs, heard_on, rolled};
+use super::tasks::is_own;
 use super::{Acted, NotActed, notifications};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::decide::Observation;
@@ -30,11 +31,17 @@ pub(crate) const STATEMENTS: &[&str] = &[TASK, MEMBERS, CLAIM, MEMBER_LEAVES, DO
 /// Who takes a task on has it to themselves for so long: a call takes four minutes, and one whose
 /// caller was called away must not wait for them until it is too late.
 const CLAIM_HOLDS: SignedDuration = SignedDuration::from_mins(15);
+/// A claim that is worked on is recorded anew after this long.
+const RENEWED_AFTER: SignedDuration = SignedDuration::from_mins(1);
 
 const DAMAGED: &str =
     "the record of what this task is about is damaged: nothing can be recorded of it";
+/// Why nobody is told on a call that somebody else, or nobody, has to themselves.
+pub(super) const NOT_YOURS: &str = "the call is not claimed by you: claim it first";
 const NOT_SPOKEN_OF: &str =
-    "the call is not claimed: claim the call first, for whoever joins it later was not spoken of";
+    "this child joined the call after you claimed it: claim it again, and speak of them too";
+const ASK_THE_ROLL: &str =
+    "ask the roll question first, of each child who is to be told: firstbell call roll";
 
 /// An open task and the notifications it is about, or why it cannot be worked on.
 pub(super) async fn open_task(
@@ -104,13 +111,28 @@ pub(super) fn claim_holds(at: Timestamp, now: Timestamp) -> bool {
 }
 
 /// Claims made after this keep others out at `now`.
-pub(super) fn claims_since(now: Timestamp) -> Timestamp {
+pub(in crate::store) fn claims_since(now: Timestamp) -> Timestamp {
     now.saturating_sub(CLAIM_HOLDS).unwrap_or(Timestamp::MIN)
 }
 
 /// Whoever works on a task has it to themselves for the whole span again: a long call is not taken away in
-/// its middle.
-pub(super) async fn renew(tx: &mut Tx<'_>, task: TaskId, operator: &str) -> Result<(), Fault> {
+/// its middle, nor is a supervisor told that nobody makes it.
+pub(super) async fn renew(
+    tx: &mut Tx<'_>,
+    task: TaskId,
+    members: &[NotificationId],
+    (operator, actor): (&str, &str),
+) -> Result<(), Fault> {
+    hold(tx, task, operator).await?;
+    for member in members {
+        if ends(&case_of(tx, *member).await?, task).is_some_and(|until| is_spent(until, tx.now)) {
+            claimed(tx, *member, task, actor).await?;
+        }
+    }
+    Ok(())
+}
+
+async fn hold(tx: &mut Tx<'_>, task: TaskId, operator: &str) -> Result<(), Fault> {
     sqlx::query(CLAIM)
         .bind(task.to_string())
         .bind(operator)
@@ -118,6 +140,24 @@ pub(super) async fn renew(tx: &mut Tx<'_>, task: TaskId, operator: &str) -> Resu
         .execute(tx.flushed().await?)
         .await?;
     Ok(())
+}
+
+async fn claimed(
+    tx: &mut Tx<'_>,
+    member: NotificationId,
+    task: TaskId,
+    actor: &str,
+) -> Result<(), Fault> {
+    let until = tx.now.checked_add(CLAIM_HOLDS).unwrap_or(Timestamp::MAX);
+    let fact = Fact::TaskClaimed { task, until };
+    apply(tx, member, Observed::by(actor, fact), None).await?;
+    Ok(())
+}
+
+/// Whether a minute of a claim has gone by: each line that is typed on a call need not be a fact of each
+/// of its children.
+fn is_spent(until: Timestamp, now: Timestamp) -> bool {
+    until.duration_since(now) < CLAIM_HOLDS - RENEWED_AFTER
 }
 
 pub(super) async fn claim(
@@ -137,12 +177,12 @@ pub(super) async fn claim(
     let who: Option<String> = row.try_get("claimed_by")?;
     let mine = who.is_some_and(|who| who == operator);
     let holds = mine && at.is_some_and(|at| claim_holds(instant(at), tx.now));
-    renew(tx, task, operator).await?;
+    hold(tx, task, operator).await?;
     for member in &members {
         // Said again, it takes on those who have joined since.
-        if !(holds && is_claimed(&case_of(tx, *member).await?, task)) {
-            let fact = Fact::TaskClaimed { task };
-            apply(tx, *member, Observed::by(actor, fact), None).await?;
+        let known = ends(&case_of(tx, *member).await?, task).filter(|_| holds);
+        if known.is_none_or(|until| is_spent(until, tx.now)) {
+            claimed(tx, *member, task, actor).await?;
         }
     }
     Ok(Ok(members))
@@ -167,7 +207,6 @@ pub(super) async fn call_outcome(
         Ok(found) => found,
         Err(refused) => return Ok(Err(refused)),
     };
-    let was_claimed = row.try_get::<Option<String>, _>("claimed_by")?.is_some();
     let kind: String = row.try_get("kind")?;
     if TaskKind::parse(&kind) != Some(TaskKind::RingSchool) {
         return Ok(Err(NotActed::NotNow("this task is no call")));
@@ -180,35 +219,23 @@ pub(super) async fn call_outcome(
     if about.is_empty() {
         return Ok(Err(NotActed::NotThere("notification in this call")));
     }
-    let heard = heard_on(tx, call.task, &members).await?;
-    if matches!(call.outcome, CallOutcome::Told | CallOutcome::NotOnRoll)
-        && let Some(refused) = heard.stopped()
-    {
-        return Ok(Err(refused));
-    }
     match call.outcome {
-        CallOutcome::Told => {
-            if let Some(refused) = not_told(call.role) {
+        CallOutcome::Told | CallOutcome::NotOnRoll => {
+            // What is said to have been heard is heard by who has the call to themselves; whoever rang
+            // without us records that of each child.
+            if !is_own(&row, operator, tx)? {
+                return Ok(Err(NotActed::NotNow(NOT_YOURS)));
+            }
+            let heard = heard_on(tx, call.task, &members).await?;
+            if let Some(refused) = heard.stopped() {
                 return Ok(Err(refused));
             }
-            let about = spoken_of(tx, call, about, was_claimed).await?;
-            if about.is_empty() {
-                return Ok(Err(NotActed::NotNow(NOT_SPOKEN_OF)));
+            if call.outcome == CallOutcome::NotOnRoll {
+                off_roll(tx, call, about, operator, actor).await
+            } else {
+                told(tx, call, (about, heard.word(call.word)), operator, actor).await
             }
-            for member in &about {
-                if let Some(refused) = differs(tx, *member).await? {
-                    return Ok(Err(refused));
-                }
-            }
-            let told = (call.role, heard.word(call.word));
-            for member in &about {
-                done(tx, call, *member, operator, actor).await?;
-                let case = case_of(tx, *member).await?;
-                notifications::told(tx, &case, Some(call.task), told, actor).await?;
-            }
-            Ok(Ok(about))
         }
-        CallOutcome::NotOnRoll => off_roll(tx, call, (about, was_claimed), operator, actor).await,
         CallOutcome::NoAnswer
         | CallOutcome::Engaged
         | CallOutcome::Voicemail
@@ -220,7 +247,7 @@ pub(super) async fn call_outcome(
             let ended = Ended {
                 call,
                 members: &members,
-                was_claimed,
+                was_claimed: row.try_get::<Option<String>, _>("claimed_by")?.is_some(),
                 force: force.as_deref().and_then(ForceName::parse),
                 operator,
                 actor,
@@ -231,18 +258,52 @@ pub(super) async fn call_outcome(
     }
 }
 
+/// Those are told of whom the school said on this call that they are on its roll; whoever else is on it
+/// was not spoken of, and stays.
+async fn told(
+    tx: &mut Tx<'_>,
+    call: &Call,
+    (about, word): (Vec<NotificationId>, SchoolWord),
+    operator: &str,
+    actor: &str,
+) -> Result<Acted, Fault> {
+    if let Some(refused) = not_told(call.role) {
+        return Ok(Err(refused));
+    }
+    let mut told = Vec::new();
+    for member in &about {
+        if rolled(tx, *member, call.task).await? {
+            told.push(*member);
+        }
+    }
+    for member in if told.is_empty() { &about } else { &told } {
+        if let Some(refused) = differs(tx, *member).await? {
+            return Ok(Err(refused));
+        }
+    }
+    if told.is_empty() {
+        return Ok(Err(NotActed::NotNow(ASK_THE_ROLL)));
+    }
+    for member in &told {
+        done(tx, call, *member, operator, actor).await?;
+        let case = case_of(tx, *member).await?;
+        notifications::told(tx, &case, Some(call.task), (call.role, word), actor).await?;
+    }
+    Ok(Ok(told))
+}
+
 /// The child is not on the roll: the call is over for it, and somebody else finds its school.
 async fn off_roll(
     tx: &mut Tx<'_>,
     call: &Call,
-    (about, was_claimed): (Vec<NotificationId>, bool),
+    about: Vec<NotificationId>,
     operator: &str,
     actor: &str,
 ) -> Result<Acted, Fault> {
     if about.len() > 1 {
         return Ok(Err(NotActed::NotNow("say which child is not on the roll")));
     }
-    let mut about = spoken_of(tx, call, about, was_claimed).await?;
+    let mut about = spoken_of(tx, call, about).await?;
     let Some(&member) = about.first() else {
         return Ok(Err(NotActed::NotNow(NOT_SPOKEN_OF)));
     };
@@ -253,15 +314,13 @@ async fn off_roll(
 }
 
 /// The notifications that were on the call when it was claimed, or the one that is named: a child who
-/// joined it while somebody was speaking was not spoken of, even when nobody else is left on it. A call
-/// about one child that nobody ever claimed is about that child.
+/// joined it while somebody was speaking was not spoken of, even when nobody else is left on it.
 async fn spoken_of(
     tx: &mut Tx<'_>,
     call: &Call,
     members: Vec<NotificationId>,
-    was_claimed: bool,
 ) -> Result<Vec<NotificationId>, Fault> {
-    if call.only.is_some() || (members.len() == 1 && !was_claimed) {
+    if call.only.is_some() {
         return Ok(members);
     }
     let mut spoken_of = Vec::new();
@@ -275,10 +334,12 @@ async fn spoken_of(
 
 /// Whether somebody took this task on while the case was on it.
 pub(super) fn is_claimed(case: &Case, task: TaskId) -> bool {
-    case.people
-        .tasks
-        .get(&task)
-        .is_some_and(|task| task.claimed)
+    ends(case, task).is_some()
+}
+
+/// When the claim that was made last on a task while the case was on it ends.
+fn ends(case: &Case, task: TaskId) -> Option<Timestamp> {
+    case.people.tasks.get(&task)?.claimed
 }
 
 /// A call is done for one of its notifications, by whom and with what; with the last one it is over.

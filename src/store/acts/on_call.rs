@@ -6,7 +6,7 @@ use super::super::rows::notification_ids;
 use super::super::tasks::{self, can_be_done_from};
 use super::super::tx::{By, Fault, Tx, sha256};
 use super::super::views::readable;
-use super::calls::{Call, call_outcome, claim, claimed_by_another, open_task, renew};
+use super::calls::{Call, NOT_YOURS, call_outcome, claim, claimed_by_another, open_task, renew};
 use super::tasks::is_own;
 use super::{Acted, NotActed, first, notifications};
 use crate::referral::answer::{CallOutcome, SCHOOL_WORD_TRIES, SchoolWord};
@@ -15,7 +15,7 @@ use crate::referral::directory::ContactOf;
 use crate::referral::fact::{Fact, TaskKind};
 use crate::referral::fold::Case;
 use crate::referral::id::{NotificationId, TaskId};
-use crate::referral::plan::{Hold, HoldReason, Target};
+use crate::referral::plan::Target;
 use crate::referral::post::ForceName;
 use crate::referral::school::{Contact, Role, spoken_words};
 use aws_lc_rs::constant_time::verify_slices_are_equal;
@@ -27,7 +27,6 @@ const OF_PLACE: &str = "SELECT id AS notification FROM notification WHERE live =
 #[cfg(test)]
 pub(crate) const STATEMENTS: &[&str] = &[OF_PLACE];
 
-const NOT_YOURS: &str = "the call is not claimed by you: claim it first";
 const NO_CALL: &str = "this task is no call";
 const ASK_AGAIN: &str = "the words do not match: ask for them again with firstbell call word, or end the \
      call as will_not_talk";
@@ -147,7 +146,11 @@ pub(super) async fn differs(
 }
 
 /// Whether the roll question was answered on a call.
-async fn rolled(tx: &mut Tx<'_>, member: NotificationId, of: TaskId) -> Result<bool, Fault> {
+pub(super) async fn rolled(
+    tx: &mut Tx<'_>,
+    member: NotificationId,
+    of: TaskId,
+) -> Result<bool, Fault> {
     let facts = load(tx, member).await?.0;
     let answered = |fact: &Fact| matches!(fact, Fact::RollAnswered { task, .. } if *task == of);
     Ok(facts.iter().any(answered))
@@ -204,7 +207,7 @@ pub(super) async fn word(
         };
         apply(tx, *member, Observed::by(&actor, heard), None).await?;
     }
-    renew(tx, task, operator).await?;
+    renew(tx, task, &members, (operator, &actor)).await?;
     Ok(Ok(members))
 }
 
@@ -246,8 +249,28 @@ pub(super) async fn roll(
         let answered = Fact::RollAnswered { task, code };
         apply(tx, about, Observed::by(&actor, answered), None).await?;
     }
-    renew(tx, task, operator).await?;
+    renew(tx, task, &members, (operator, &actor)).await?;
     Ok(Ok(vec![about]))
+}
+
+/// The live notifications of a force for the same place, soonest act-by first.
+pub(super) async fn of_place(
+    tx: &mut Tx<'_>,
+    target: Target,
+    force: Option<&ForceName>,
+) -> Result<Vec<NotificationId>, Fault> {
+    let (urn, la_code) = match target {
+        Target::School(urn) => (Some(urn.to_string()), None),
+        Target::Authority(code) => (None, Some(code.to_string())),
+        Target::Unrouted => return Ok(Vec::new()),
+    };
+    let rows = sqlx::query(OF_PLACE)
+        .bind(force.map(ForceName::as_str))
+        .bind(urn)
+        .bind(la_code)
+        .fetch_all(tx.flushed().await?)
+        .await?;
+    notification_ids(&rows)
 }
 
 /// The school rings us: everything that waits for it is one call, which the operator has taken on. What is
@@ -261,25 +284,16 @@ pub(super) async fn inbound(
         Ok(case) => case,
         Err(refused) => return Ok(Err(refused)),
     };
-    let (urn, la_code) = match case.target {
-        Target::School(urn) => (Some(urn.to_string()), None),
-        Target::Authority(code) => (None, Some(code.to_string())),
-        Target::Unrouted => {
-            let words = "no school is known: choose it with firstbell notification route";
-            return Ok(Err(NotActed::NotNow(words)));
-        }
-    };
-    if is_conflict(&case) {
+    if case.target == Target::Unrouted {
+        let words = "no school is known: choose it with firstbell notification route";
+        return Ok(Err(NotActed::NotNow(words)));
+    }
+    if case.conflict() {
         let words = "an adult involved has a part in this school: do not speak of it on this call";
         return Ok(Err(NotActed::NotNow(words)));
     }
     let (.., by) = load(tx, notification).await?;
-    let rows = sqlx::query(OF_PLACE)
-        .bind(by.force.as_ref().map(ForceName::as_str))
-        .bind(urn)
-        .bind(la_code)
-        .fetch_all(tx.flushed().await?)
-        .await?;
+    let of_place = of_place(tx, case.target, by.force.as_ref()).await?;
     let task = tasks::open_or_new(tx, &case, TaskKind::RingSchool, &by).await?;
     match open_task(tx, task).await? {
         Ok((row, _)) => {
@@ -297,7 +311,7 @@ pub(super) async fn inbound(
         return Ok(Err(NotActed::NotNow(RING_THEM)));
     }
     let actor = first::actor(operator);
-    for member in notification_ids(&rows)? {
+    for member in of_place {
         joins(tx, member, (task, &case), (&by, &actor)).await?;
     }
     claim(tx, task, operator, &actor).await
@@ -316,7 +330,7 @@ async fn joins(
         return Ok(());
     };
     let has_one = case.people.has_open(kind);
-    if has_one || is_conflict(&case) || case.restricted() != call.restricted() {
+    if has_one || case.conflict() || case.restricted() != call.restricted() {
         return Ok(());
     }
     let ahead = call_ahead(&case, tx.now).unwrap_or_else(|| case.act_by.max(tx.now));
@@ -329,9 +343,4 @@ async fn joins(
     };
     apply(tx, member, Observed::by(actor, opened), None).await?;
     Ok(())
-}
-
-fn is_conflict(case: &Case) -> bool {
-    let conflict = |hold: &Hold| hold.reason == HoldReason::Conflict;
-    case.hold.as_ref().is_some_and(conflict)
 }

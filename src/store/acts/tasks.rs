@@ -157,7 +157,7 @@ pub(super) async fn reveal(
             apply(tx, *member, Observed::by(actor, fact.clone()), None).await?;
         }
     }
-    renew(tx, task, operator).await?;
+    renew(tx, task, &members, (operator, actor)).await?;
     Ok(Ok(members))
 }
 

@@ -30,7 +30,7 @@ const OWN: &str = calls!(
 const COUNTS: &str = "SELECT COUNT(*), COALESCE(SUM(claimed_at > $1), 0), COALESCE(SUM(subject LIKE '%:restricted'), 0), COALESCE(SUM(subject LIKE '%:restricted' AND claimed_at > $1), 0) FROM task WHERE kind = 'ring_school' AND settled_at IS NULL";
 const SUBJECT: &str = "SELECT subject FROM task WHERE id = $1";
 const MEMBERS: &str = "SELECT n.id, n.reference, c.child_ref FROM task_member m JOIN notification n ON n.id = m.notification JOIN child c ON c.id = n.child WHERE m.task = $1 ORDER BY n.act_by, n.id";
-const EARLIER: &str = "SELECT settled_at, settled_by, settlement FROM task WHERE kind = 'ring_school' AND subject = $1 AND settled_at IS NOT NULL ORDER BY settled_at DESC, id DESC LIMIT +$2";
+const EARLIER: &str = "SELECT id, settled_at, settled_by, settlement FROM task WHERE kind = 'ring_school' AND subject = $1 AND settled_at IS NOT NULL ORDER BY settled_at DESC, id DESC LIMIT +$2";
 
 #[cfg(test)]
 pub(crate) const STATEMENTS: &[&str] = &[CALLS, OWN, COUNTS, SUBJECT, MEMBERS, EARLIER];
@@ -96,6 +96,8 @@ pub struct CallMember {
 /// A call that was made.
 #[derive(Debug, Clone)]
 pub struct EarlierCall {
+    /// The task.
+    pub task: String,
     /// When.
     pub at: Timestamp,
     /// By whom.
@@ -239,7 +241,9 @@ fn earlier_call(row: &SqliteRow) -> Result<Option<EarlierCall>, Fault> {
     let who: Option<String> = row.try_get("settled_by")?;
     let outcome = settlement.as_deref().and_then(CallOutcome::parse);
     let at = instant(row.try_get("settled_at")?);
+    let task = row.try_get("id")?;
     Ok(outcome.map(|outcome| EarlierCall {
+        task,
         at,
         who: who.unwrap_or_default(),
         outcome,

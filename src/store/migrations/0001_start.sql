@@ -273,6 +273,7 @@ CREATE TABLE inbound(
   UNIQUE(source, source_key)
 ) STRICT;
 CREATE INDEX inbound_open ON inbound(parse_tries, received_at, id) WHERE settled_at IS NULL;
+CREATE INDEX inbound_contact ON inbound(contact, received_at) WHERE contact IS NOT NULL;
 CREATE INDEX inbound_unread ON inbound(notification, id) WHERE read_by IS NULL;
 -- how far a mailbox is read: by IMAP its last UID, by POP3 the unique ids of the mails that are in it
 CREATE TABLE mailbox(

@@ -100,6 +100,7 @@ impl Desk {
             let outcome = if dice.below(100) < NOBODY {
                 CallOutcome::NoAnswer
             } else {
+                on_the_roll(county, task, caller).await;
                 CallOutcome::Told
             };
             let act = Act::CallOutcome {
@@ -128,6 +129,19 @@ impl Desk {
                 self.calls += 1;
             }
         }
+    }
+}
+
+/// The school says of each child on a call that it is on its roll, unless it has answered meanwhile.
+async fn on_the_roll(county: &County, task: TaskId, caller: &str) {
+    let store = &county.opened.store;
+    for child in store.readers().list_on_call(task).await.unwrap() {
+        let roll = Act::CallRoll {
+            task,
+            notification: child.notification,
+            on_roll: true,
+        };
+        store.act(roll, caller).await.unwrap().unwrap();
     }
 }
 

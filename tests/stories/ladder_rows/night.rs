@@ -236,7 +236,10 @@ impl Night {
                 continue;
             }
             let trace = self.trace().await;
-            if to.is_none() && trace.case.people.has_open(TaskKind::ChooseEnding) {
+            let mut open = trace.case.people.open_tasks();
+            let chosen_by_now =
+                open.any(|(_, task)| task.kind == TaskKind::ChooseEnding && task.wanted_by <= now);
+            if to.is_none() && chosen_by_now {
                 return;
             }
             let call = self.call(&trace);
@@ -386,6 +389,10 @@ fn step(trace: &Trace, n: usize) -> Option<(Timestamp, String)> {
         ];
         let name = names.iter().find(|(kind, _)| kind == task_kind);
         return Some(match name {
+            // By then one must have chosen.
+            Some((kind, name)) if *kind == TaskKind::ChooseEnding => {
+                ((*wanted_by).max(line.at), (*name).to_owned())
+            }
             Some((_, name)) => (line.at, (*name).to_owned()),
             None if *task_kind != TaskKind::RingSchool => (line.at, task_kind.word().to_owned()),
             None if again => (*wanted_by, "call again".to_owned()),

@@ -1,5 +1,7 @@
 //! What the desk hears on the telephone, against what came by mail and who joined the call meanwhile.
 
+mod claims;
+mod closed;
 mod desk;
 
 use super::replies::KEY_ADULT;
@@ -45,6 +47,16 @@ impl Opened {
         let mut after = self.live().await;
         after.retain(|id| !before.contains(id));
         after.remove(0)
+    }
+
+    /// The school says that this child is on its roll.
+    pub(crate) async fn on_roll(&self, task: TaskId, child: NotificationId, operator: &str) {
+        let roll = Act::CallRoll {
+            task,
+            notification: child,
+            on_roll: true,
+        };
+        assert_eq!(self.act(roll, operator).await, Ok(vec![child]));
     }
 
     pub(super) async fn live(&self) -> Vec<NotificationId> {
@@ -128,6 +140,7 @@ async fn whoever_joins_a_call_while_it_is_made_was_not_spoken_of_though_nobody_e
         opened.act(Act::Claim { task }, "Jo").await,
         Ok(vec![joined])
     );
+    opened.on_roll(task, joined, "Jo").await;
     let told = opened.act(outcome(task, CallOutcome::Told), "Jo").await;
     assert_eq!(told, Ok(vec![joined]));
     assert_eq!(opened.case(joined).await.duty().word(), "told");

@@ -470,6 +470,8 @@ async fn a_claim_lapses_and_a_call_nobody_picked_up_comes_back_when_the_school_c
     assert_eq!(again.earlier[0].who, "Sam");
 
     let task = TaskId::parse(&again.task).unwrap();
+    assert!(opened.act(Act::Claim { task }, "Jo").await.is_ok());
+    opened.on_roll(task, about[0], "Jo").await;
     let office = ended(task, CallOutcome::Told, Role::Office);
     let refused = opened.act(office, "Jo").await;
     assert!(matches!(refused, Err(NotActed::NotNow(_))));

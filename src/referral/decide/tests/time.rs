@@ -97,8 +97,57 @@ fn a_supervisor_is_told_of_what_nobody_has_claimed() {
         wanted_by: at("08:30"),
     });
     assert_eq!(timer(&in_the_mailbox, "08:15"), told_of);
-    facts.push(Fact::TaskClaimed { task });
+    let until = at("08:16");
+    facts.push(Fact::TaskClaimed { task, until });
     assert_eq!(timer(&facts, "08:15"), "fire supervisor");
+    assert_eq!(timer(&facts, "08:16"), told_of);
+}
+
+/// Whoever took it on was called away.
+#[test]
+fn a_claim_that_lapses_after_its_time_is_looked_at_when_it_does() {
+    let mut facts = relayed();
+    fired(&mut facts, 4);
+    let task = id(TaskId::from_parts, 1);
+    facts.push(Fact::TaskOpened {
+        task,
+        task_kind: TaskKind::RingSchool,
+        wanted_by: at("08:00"),
+    });
+    // Nobody took it on: that was said at its time.
+    assert_eq!(case(&facts).timer(at("08:16")).unwrap().0, at("08:30"));
+    let until = at("08:25");
+    facts.push(Fact::TaskClaimed { task, until });
+    let looked_at = Some((until, "claim"));
+    assert_eq!(case(&facts).timer(at("08:16")), looked_at);
+    assert_eq!(timer(&facts, "08:24"), "");
+    assert_eq!(timer(&facts, "08:25"), "open call_unclaimed");
+    // A letter that is in the mailbox waits until the hour.
+    let mut delivered = facts.clone();
+    delivered.push(reported(Action::Delivered));
+    assert_eq!(timer(&delivered, "08:25"), "");
+    let at_the_hour = "fire hour, late, open call_unclaimed";
+    assert_eq!(timer(&delivered, "08:30"), at_the_hour);
+    // Whoever still works on it is not told away.
+    let until = at("08:31");
+    facts.push(Fact::TaskClaimed { task, until });
+    assert_eq!(timer(&facts, "08:30"), "fire hour, late");
+}
+
+#[test]
+fn at_the_hour_a_call_that_nobody_makes_is_told_and_one_that_is_to_be_made_again_is_not() {
+    let mut facts = relayed();
+    facts.push(reported(Action::Delivered));
+    fired(&mut facts, 4);
+    for (wanted_by, told) in [("08:10", ", open call_unclaimed"), ("08:36", "")] {
+        let mut facts = facts.clone();
+        facts.push(Fact::TaskOpened {
+            task: id(TaskId::from_parts, 1),
+            task_kind: TaskKind::RingSchool,
+            wanted_by: at(wanted_by),
+        });
+        assert_eq!(timer(&facts, "08:30"), format!("fire hour, late{told}"));
+    }
 }
 
 #[test]

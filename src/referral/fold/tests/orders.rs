@@ -162,7 +162,10 @@ fn of_people(dice: &mut Dice, kind: u8) -> Fact {
             task_kind: word(TaskKind::WORDS, TaskKind::parse, n),
             wanted_by: at(dice.below(90)),
         },
-        9 => Fact::TaskClaimed { task },
+        9 => Fact::TaskClaimed {
+            task,
+            until: at(dice.below(90)),
+        },
         10 => Fact::TaskSettled {
             task,
             settlement: Settlement::Ended,

@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 impl Opened {
     /// A child of whom the school is mailed at once.
-    async fn mailed(&self, number: u32) -> NotificationId {
+    pub(super) async fn mailed(&self, number: u32) -> NotificationId {
         let now = self.store.clock().now();
         let mut document = document(number, now);
         document["children"][0]["child_ref"] = json!(format!("c-{number}"));
@@ -87,6 +87,7 @@ async fn whoever_is_not_told_when_their_school_rings_is_rung_when_their_own_ladd
     let (first, second) = (opened.mailed(1).await, opened.mailed(2).await);
     let task = opened.rings(first, "Jo").await;
     assert_eq!(opened.calls().await[0].members.len(), 2);
+    opened.on_roll(task, first, "Jo").await;
     assert_eq!(opened.act(told(task, first), "Jo").await, Ok(vec![first]));
     let ring_back = outcome(task, CallOutcome::RingBack);
     assert!(opened.act(ring_back, "Jo").await.is_ok());
@@ -237,6 +238,45 @@ async fn no_number_of_whom_a_child_is_kept_from_is_offered() {
     let left = numbers(&known, &[&case, &withheld]);
     assert!(!left.contains(&"01621 000000") && !left.contains(&"01621 000001"));
     assert_eq!(left.last(), Some(&"01621 000099"));
+}
+
+#[tokio::test]
+async fn a_wrong_number_of_a_place_is_wrong_for_those_of_a_conflict_too_and_its_authority_is_asked_instead()
+ {
+    let (_folder, _clock, opened) = an_evening().await;
+    let now = opened.store.clock().now();
+    let mut document = document(1, now);
+    document["children"][0]["schools"][0]["involved_person"] = json!("yes");
+    let accepted = opened.store.accept(post(&document, "key-1", now)).await;
+    assert!(matches!(accepted, Ok(Accepted::New(_))));
+    let conflict = opened.live().await.remove(0);
+    opened.to_be_rung(2).await;
+    let calls = opened.calls().await;
+    let [first, second] = calls.as_slice() else {
+        panic!("{calls:?}");
+    };
+    let ordinary = [first, second].into_iter();
+    let ordinary = ordinary.filter(|call| call.members[0].notification != conflict);
+    let task = TaskId::parse(&ordinary.last().unwrap().task).unwrap();
+    let wrong = outcome(task, CallOutcome::WrongNumber);
+    assert!(opened.act(wrong, "Jo").await.is_ok());
+    let calls = opened.calls().await;
+    let mut own = calls.iter();
+    let own = own.find(|call| call.members[0].notification == conflict);
+    assert!(own.unwrap().wrong.holds("+44 1621 000011"));
+
+    let urn = Urn::parse("990011").unwrap();
+    let case = opened.case(conflict).await;
+    let mut known = (*opened.store.directory()).clone();
+    let school = known.schools.get_mut(&urn).unwrap();
+    school.telephone = Some("01621 000099".to_owned());
+    let authority = school.la_code.expect("the register names it");
+    let mut hub = known.contacts_of(ContactOf::School(urn))[0].clone();
+    hub.role = Role::Hub;
+    hub.phone = Some("01245 000881".to_owned());
+    let hubs = known.contacts.entry(ContactOf::Authority(authority));
+    hubs.or_default().push(hub);
+    assert_eq!(numbers(&known, &[&case]), ["01621 000099", "01245 000881"]);
 }
 
 /// A summer's calls fall due at one instant, and the last of them by id is the first by need.
