@@ -3,6 +3,7 @@
 
 mod delivery;
 mod people;
+mod renewed;
 
 pub use delivery::DeliveryCase;
 pub use people::{AnswerCase, EndingCase, People, TaskCase};
@@ -16,6 +17,7 @@ use super::school::{Role, RouteName};
 use super::state::{DeliveryState, Duty, Proof, Timing, Word, word};
 use delivery::Gathered;
 use jiff::{SignedDuration, Timestamp};
+use renewed::Renewed;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// With every step of the ladder taken, a case that is still live is looked at again this often.
@@ -38,6 +40,8 @@ pub struct Case {
     pub contacts: Vec<(ContactId, Role, RouteName)>,
     /// The directory version it was routed with.
     pub directory_version: u32,
+    /// Of the contacts, those who came to be named later, with the directory version that names each.
+    pub renewed: BTreeMap<ContactId, u32>,
     /// Letter n of m.
     pub n_of_m: (u32, u32),
     /// Start of the next pupil day.
@@ -244,6 +248,7 @@ pub fn fold<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Result<Case, NotAC
         match fact {
             Fact::NotificationOpened { .. } => opened = Some(fact),
             Fact::DeadlineSet { .. } => deadline = Some(fact),
+            Fact::ContactsRenewed { .. } => rest.renewed.take(fact),
             Fact::Held { .. } | Fact::Released { .. } => rest.hold(fact),
             Fact::Closed { closed_as } => {
                 let known = rest.closed_as.get_or_insert_with(|| closed_as.clone());
@@ -304,6 +309,7 @@ pub fn fold<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Result<Case, NotAC
 
 fn build(opened: &Fact, deadline: &Fact, rest: Rest) -> Result<Case, NotACase> {
     let (holds, hold) = rest.current_hold();
+    let (named, renewed) = rest.renewed.joined(opened);
     match (opened, deadline) {
         (
             Fact::NotificationOpened {
@@ -313,8 +319,8 @@ fn build(opened: &Fact, deadline: &Fact, rest: Rest) -> Result<Case, NotACase> {
                 target,
                 reasons,
                 contacts,
-                roles,
-                routes,
+                roles: _,
+                routes: _,
                 directory_version,
                 n,
                 m,
@@ -338,13 +344,9 @@ fn build(opened: &Fact, deadline: &Fact, rest: Rest) -> Result<Case, NotACase> {
             child: *child,
             target: *target,
             reasons: reasons.clone(),
-            contacts: contacts
-                .iter()
-                .zip(roles)
-                .zip(routes)
-                .map(|((contact, role), route)| (*contact, *role, route.clone()))
-                .collect(),
+            contacts: named,
             directory_version: *directory_version,
+            renewed,
             n_of_m: (*n, *m),
             due_at: *due_at,
             act_by: *act_by,
@@ -393,6 +395,7 @@ struct Rest {
     fired: BTreeSet<(Timestamp, RungWhat)>,
     people: People,
     deliveries: Gathered,
+    renewed: Renewed,
 }
 
 impl Rest {

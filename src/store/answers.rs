@@ -1,7 +1,8 @@
 //! What an inbound mail means for notifications: each consequence is an observation through `apply`.
 
-use super::cases::{Observed, apply, case_of};
+use super::cases::{Observed, apply, case_of, force_of};
 use super::inbound::for_a_person;
+use super::renewed::renewed;
 use super::rows::notification_ids;
 use super::tx::{Fault, Tx};
 use super::{Came, Matched, Settled};
@@ -47,7 +48,7 @@ pub(super) async fn carry(
         // Whoever reads it is told whose address it came from.
         return Ok(contact);
     };
-    let case = case_of(tx, matched.notification).await?;
+    let case = renewed_case(tx, matched.notification).await?;
     let contact = listed(tx, &case, matched, settled.sender.as_ref()).await?;
     match &settled.came {
         Came::Answer { all, .. } => {
@@ -84,6 +85,16 @@ pub(super) async fn carry(
         Came::Unclassified => for_a_person(tx, settled.inbound).await?,
     }
     Ok(contact)
+}
+
+/// A case with those who came to be in charge since it was opened: whoever answers may be one of them.
+async fn renewed_case(tx: &mut Tx<'_>, notification: NotificationId) -> Result<Case, Fault> {
+    let case = case_of(tx, notification).await?;
+    let force = force_of(tx, notification).await?;
+    match renewed(tx, &case, force.as_ref()).await? {
+        Some(fact) => apply(tx, notification, Observed::plain(fact), None).await,
+        None => Ok(case),
+    }
 }
 
 /// Whose contacts may answer for it, as contacts' rows say it; nobody's while no school is known.

@@ -367,10 +367,11 @@ fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) -> Resul
         Message::AfterCall | Message::NotCounted => ("note", LANE_NOTES),
         Message::Nudge | Message::OfficeNudge => ("nudge", LANE_NUDGES),
     };
-    // A letter's contact is as it was routed to; a nudge's as the directory has it now.
-    let directory_version = match new.nudge {
-        Some(_) => tx.state.directory.version,
-        None => case.directory_version,
+    // A letter's contact is as it was named for the case; a nudge's as the directory has it now.
+    let directory_version = match (&new.nudge, case.renewed.get(&new.contact)) {
+        (Some(_), _) => tx.state.directory.version,
+        (None, Some(renewed)) => *renewed,
+        (None, None) => case.directory_version,
     };
     tx.later(LETTER_ADD)
         .bind(new.letter.to_string())

@@ -41,6 +41,7 @@ mod scouts;
 mod refuse;
 mod senders;
 pub mod refused;
+mod renewed;
 mod revealed;
 mod rows;
 mod script;

@@ -136,7 +136,7 @@ pub(super) async fn asked_for(
         return Ok(Some((kind, from)));
     }
     let earlier = earlier(tx, case, force).await?;
-    let known = numbers(&tx.state.directory, &[case]);
+    let known = numbers(&tx.state.directory, &[case], tx.now);
     if !known.is_empty() && known.iter().all(|number| earlier.wrong.holds(number)) {
         let choose = TaskKind::ChooseEnding;
         let open = case.people.has_open(choose);

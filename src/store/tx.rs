@@ -50,6 +50,14 @@ impl Fault {
         }
     }
 
+    /// Whether what is stored could not be opened or does not fit together: the database itself is well.
+    pub(super) fn is_of_content(&self) -> bool {
+        match self {
+            Self::Vault(_) | Self::Damaged(_) => true,
+            Self::Sql(_) => false,
+        }
+    }
+
     /// Whether there was no room: SQLITE_FULL.
     pub(super) fn is_full(&self) -> bool {
         self.sqlite_code() == Some(13)

@@ -91,15 +91,41 @@ pub(super) fn next_contact(case: &Case, now: Timestamp) -> Vec<Decision> {
     }
 }
 
-/// A letter to every deputy and hub that has none.
+/// A letter to every deputy and hub that has none; and to a Key Adult, where those who had one have left.
 pub(super) fn deputies(case: &Case, now: Timestamp) -> Vec<Decision> {
-    without_letter(case)
-        .filter(|(_, role, _)| match role {
-            Role::Deputy | Role::Hub => true,
-            Role::KeyAdult | Role::Office => false,
-        })
+    let is_key_adult = |contact: ContactId| {
+        let mut named = case.contacts.iter();
+        named.any(|(known, role, _)| *known == contact && *role == Role::KeyAdult)
+    };
+    let told = case.letters().any(|(_, letter)| {
+        is_key_adult(letter.contact) && !case.people.blocked.contains(&letter.contact)
+    });
+    let mut key_adults = without_letter(case).filter(|(_, role, _)| *role == Role::KeyAdult);
+    let in_charge = key_adults.next().filter(|_| !told);
+    let others = without_letter(case).filter(|(_, role, _)| match role {
+        Role::Deputy | Role::Hub => true,
+        Role::KeyAdult | Role::Office => false,
+    });
+    in_charge
+        .into_iter()
+        .chain(others)
         .map(|(contact, _, route)| letter_to(*contact, route, 1, now))
         .collect()
+}
+
+/// Where everybody who had the letter has left or is suspended, it goes to the next contact.
+pub(super) fn to_whoever_is_left(case: &Case, now: Timestamp) -> Vec<Decision> {
+    let somebody = case.letters().any(|(_, letter)| {
+        !case.people.blocked.contains(&letter.contact)
+            && (letter.waits()
+                || letter.may_have_arrived()
+                || letter.state() == DeliveryState::Sending)
+    });
+    if somebody {
+        Vec::new()
+    } else {
+        next_contact(case, now)
+    }
 }
 
 /// In a holiday the deputies' letter waits until staff are back, but for those who read in holidays too.

@@ -1,6 +1,6 @@
 //! Time: holds take their default, and the ladder its steps.
 
-use super::letters::{deputies, next_contact};
+use super::letters::{deputies, next_contact, to_whoever_is_left};
 use super::{Decision, task};
 use crate::referral::fact::{ReleasedBy, TaskKind};
 use crate::referral::fold::Case;
@@ -59,6 +59,8 @@ fn fired(
     match rung.what {
         RungWhat::Deputies if !held => decisions.extend(deputies(case, now)),
         RungWhat::Nudge if !rung.lost && !held && case.duty() == Duty::Open => {
+            // On a morning after a holiday whoever had it may have left.
+            decisions.extend(to_whoever_is_left(case, now));
             decisions.extend(nudge(case));
         }
         RungWhat::Deputies | RungWhat::Nudge => {}
