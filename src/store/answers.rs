@@ -1,5 +1,6 @@
 //! What an inbound mail means for notifications: each consequence is an observation through `apply`.
 
+use super::absences;
 use super::cases::{Observed, apply, case_of, force_of};
 use super::inbound::for_a_person;
 use super::renewed::renewed;
@@ -52,6 +53,9 @@ pub(super) async fn carry(
     let contact = listed(tx, &case, matched, settled.sender.as_ref()).await?;
     match &settled.came {
         Came::Answer { all, .. } => {
+            if let Some(contact) = contact {
+                absences::lift(tx, contact).await?;
+            }
             let matched = as_of_letter(&case, matched);
             answer(tx, settled, matched, contact, received_at).await?;
             if *all && contact.is_some() && matched.strength.proves() {
@@ -284,6 +288,9 @@ async fn absence(
     };
     let ends = until.or_else(|| tx.now.checked_add(ABSENCE_WITHOUT_END).ok());
     let covers = ends.is_none_or(|ends| ends >= case.act_by);
+    if let Some(ends) = ends {
+        absences::note(tx, contact, ends, settled.inbound).await?;
+    }
     let fact = Fact::AbsenceNoted {
         inbound: settled.inbound,
         contact,

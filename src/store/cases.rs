@@ -83,8 +83,8 @@ fn keep(tx: &mut Tx<'_>, notification: NotificationId, facts: Vec<Fact>, by: &By
     tx.state.kept.put(notification, facts);
 }
 
-/// What the facts come to, with the addresses suspended since and the contacts who have left: whoever must
-/// not be sent a letter is known to every decision.
+/// What the facts come to, with the addresses suspended since and the contacts who have left or are away:
+/// whoever must not be sent a letter, or will not read it, is known to every decision.
 fn folded(tx: &Tx<'_>, facts: &[Fact]) -> Result<Case, Fault> {
     let mut case = fold(facts).map_err(|_| Fault::Damaged("facts of a notification"))?;
     let suspended = &tx.state.directory.suspended;
@@ -93,6 +93,7 @@ fn folded(tx: &Tx<'_>, facts: &[Fact]) -> Result<Case, Fault> {
     let blocked: Vec<_> = blocked.collect();
     let left = left(&tx.state.directory, &case, tx.now);
     case.people.blocked.extend(blocked.into_iter().chain(left));
+    tx.state.absences.add_to(&mut case, tx.now);
     Ok(case)
 }
 

@@ -4,6 +4,7 @@
 //!
 //! The year is 2020, as in [`crate::ladder_rows`]: its days from March on fall as those of 2026.
 
+mod absences;
 mod august;
 mod handover;
 mod holds;
