@@ -8,7 +8,7 @@ use crate::referral::fact::{Message, TaskKind};
 use crate::referral::fold::Case;
 use crate::referral::id::{ContactId, DeliveryId, InboundId, LetterId};
 use crate::referral::ladder::RungWhat;
-use crate::referral::plan::{HoldReason, RouteReason};
+use crate::referral::plan::{Hold, HoldReason, RouteReason, WillHappen};
 use crate::referral::report::Action;
 use crate::referral::retry::{RetrySettings, in_doubt_again, next_attempt, soon_again};
 use crate::referral::school::{Role, RouteName, Urn};
@@ -22,7 +22,7 @@ pub(super) fn opened(case: &Case, now: Timestamp) -> Vec<Decision> {
         Some(hold) => {
             vec![Decision::OpenTask {
                 kind: task_of(hold.reason),
-                wanted_by: hold.at,
+                wanted_by: asked_by(case, hold),
             }]
         }
         None => {
@@ -38,6 +38,15 @@ pub(super) fn opened(case: &Case, now: Timestamp) -> Vec<Decision> {
         });
     }
     decisions
+}
+
+/// When a hold's task is wanted: before its default, and where that is to climb, before the first call. After a
+/// holiday that is on the staff's day: what waits for the pupils' first morning does not fit into it.
+fn asked_by(case: &Case, hold: Hold) -> Timestamp {
+    match hold.will_happen {
+        WillHappen::Climb => hold.at.min(case.last_safe_mail()),
+        WillHappen::Send | WillHappen::SendToAuthority => hold.at,
+    }
 }
 
 /// The task that a hold opens.
