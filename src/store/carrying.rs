@@ -15,7 +15,8 @@ use jiff::Timestamp;
 
 const LETTER_ADD: &str = "INSERT INTO letter(id, kind, message, notification, contact, directory_version, token, message_id, basis) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const DELIVERY_ADD: &str = "INSERT INTO delivery(id, letter, notification, cause, lane, route, state, last_safe_at, not_before, not_after) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)";
-const NUDGE_ADD: &str = "INSERT INTO nudge(mailbox, day, letter) VALUES (?, ?, ?)";
+// One that never left is replaced.
+const NUDGE_ADD: &str = "INSERT INTO nudge(mailbox, day, letter) VALUES (?, ?, ?) ON CONFLICT (mailbox, day) DO UPDATE SET letter = excluded.letter";
 const OF_CONTACT: &str = "SELECT n.id FROM contact c CROSS JOIN notification n ON n.urn = c.urn WHERE c.id = $1 AND n.live = 1 AND n.id <> $2 UNION SELECT n.id FROM contact c CROSS JOIN notification n ON n.la_code = substr(c.urn, 4) AND n.urn IS NULL WHERE c.id = $1 AND c.urn LIKE 'la:%' AND n.live = 1 AND n.id <> $2 ORDER BY 1";
 const BLOCK_ADD: &str = "INSERT INTO block(id, what, target, since, by_whom) VALUES (?, 'contact', ?, ?, ?) ON CONFLICT DO NOTHING";
 
@@ -125,8 +126,14 @@ pub(super) async fn carry_out(
     for decision in decisions {
         let fact = match decision {
             Decision::Nudge { contacts } => {
-                let nudged = nudges(tx, case, &contacts, by).await?;
-                carried.nudged(nudged, facts);
+                match nudges(tx, case, &contacts, by).await {
+                    Ok(nudged) => carried.nudged(nudged, facts),
+                    // Whom it must not reach cannot be read: nobody is nudged, and what else is due is done.
+                    Err(fault) if fault.is_of_content() => {
+                        tracing::error!(notification = %case.notification, %fault, "its nudge failed");
+                    }
+                    Err(fault) => return Err(fault),
+                }
                 continue;
             }
             Decision::Queue {
@@ -274,6 +281,12 @@ impl NewLetter {
         if self.message == Message::Letter {
             self.cause = format!("{}:{step}:{}", case.notification, self.contact);
         }
+        self
+    }
+
+    /// In the stead of a nudge of the same day that never left.
+    pub(super) fn instead_of(mut self, letter: LetterId) -> Self {
+        self.cause = format!("{}:{letter}", self.cause);
         self
     }
 

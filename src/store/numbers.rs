@@ -69,7 +69,8 @@ impl Earlier {
         Ok(Self { closed_at, wrong })
     }
 
-    fn is_closed_on_the_day_of(&self, at: Timestamp) -> bool {
+    /// Whether somebody heard on that day that it is closed.
+    pub(super) fn is_closed_on_the_day_of(&self, at: Timestamp) -> bool {
         let day = |at| london::civil(at).date();
         self.closed_at.is_some_and(|closed| day(closed) == day(at))
     }

@@ -215,7 +215,8 @@ fn to_nobody(planned: &mut Planned, refused: Target, now: Timestamp) {
     }
 }
 
-fn whose(target: Target, directory: &Directory, default_la: Option<LaCode>) -> Whose {
+/// Whose days a case's clocks are counted in.
+pub(super) fn whose(target: Target, directory: &Directory, default_la: Option<LaCode>) -> Whose {
     let (urn, la_code) = match target {
         Target::School(urn) => {
             let school = directory.schools.get(&urn);
