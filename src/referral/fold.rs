@@ -125,15 +125,32 @@ impl Case {
     }
 
     /// Against `act_by`, at `now`. At risk: the last safe moment of mail, which is the first call's,
-    /// has come and nothing proves that a letter arrived.
+    /// has come or mail cannot be there by then, and nothing proves that a letter arrived.
     pub fn timing(&self, now: Timestamp) -> Timing {
+        let cannot_be_mailed = now >= self.last_safe_mail() || self.is_beyond_mail();
         if now >= self.act_by {
             Timing::Late
-        } else if now >= self.last_safe_mail() && self.proof() == Proof::None && !self.reading() {
+        } else if cannot_be_mailed && self.proof() == Proof::None && !self.reading() {
             Timing::AtRisk
         } else {
             Timing::InTime
         }
+    }
+
+    /// Whether nobody will be mailed as things stand: it is held until a person decides, no school is known,
+    /// or nobody is left who may have a letter and has had none.
+    fn is_beyond_mail(&self) -> bool {
+        if self.hold.is_some() || self.target == Target::Unrouted {
+            return self.default_ahead().is_none();
+        }
+        let has_one = |contact| self.letters().any(|(_, l)| l.contact == contact);
+        let mut contacts = self.contacts.iter().map(|(contact, ..)| *contact);
+        let somebody_is_left =
+            contacts.any(|contact| !self.people.blocked.contains(&contact) && !has_one(contact));
+        let under_way = self.letters().any(|(_, letter)| {
+            letter.waits() || letter.may_have_arrived() || letter.state() == DeliveryState::Sending
+        });
+        !somebody_is_left && !under_way
     }
 
     /// The last safe moment of mail: when the first person is to be rung.

@@ -8,6 +8,7 @@ use firstbell::referral::fold::Case;
 use firstbell::referral::id::NotificationId;
 use firstbell::referral::plan::{HoldReason, WillHappen};
 use firstbell::referral::school::{Address, LaCode, Role};
+use firstbell::referral::state::Timing;
 use firstbell::store::Act;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -176,6 +177,16 @@ async fn with_nobody_signed_in_every_hold_does_what_it_said_it_would() {
     let said = evening(&mut county).await;
     let reasons: BTreeSet<&str> = said.iter().map(|said| said.reason).collect();
     assert_eq!(reasons, HoldReason::WORDS.iter().copied().collect());
+
+    // Where nobody will be mailed unless a person decides, it is at risk from the beginning.
+    for said in &said {
+        let timing = case(&county, said.id).await.timing(county.clock.now());
+        let expected = match said.what {
+            WillHappen::Climb => Timing::AtRisk,
+            WillHappen::Send | WillHappen::SendToAuthority => Timing::InTime,
+        };
+        assert_eq!(timing, expected, "{}", said.reason);
+    }
 
     let default_at = wall("2020-11-25T07:00");
     county
