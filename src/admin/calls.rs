@@ -98,12 +98,12 @@ pub(super) fn shown(call: &OpenCall, directory: &Directory, now: Timestamp, reve
     }
     let contacts = contacts.iter().map(|known| {
         let suspended = directory.suspended.contains(&known.id);
-        asked_for(known, call, suspended, reveal)
+        asked_for((known, suspended), call, now, reveal)
     });
     let opens_at = telephone::opens_at(directory, target(call), now);
     let cases: Vec<&Case> = call.members.iter().map(|member| &member.case).collect();
-    let instead = asked_instead(directory, &cases).map(|known| contact(known, reveal));
-    let mut known = numbers(directory, &cases).into_iter();
+    let instead = asked_instead(directory, &cases, now).map(|known| contact(known, reveal));
+    let mut known = numbers(directory, &cases, now).into_iter();
     json!({
         "number": known.find(|number| !call.wrong.holds(number)),
         "task": call.task,
@@ -170,14 +170,19 @@ fn place(directory: &Directory, target: Option<Target>) -> (Value, &[Contact]) {
 }
 
 /// A contact on the call's screen: to be asked for, or not to be spoken to.
-fn asked_for(known: &Contact, call: &OpenCall, suspended: bool, reveal: bool) -> Value {
+fn asked_for(
+    (known, suspended): (&Contact, bool),
+    call: &OpenCall,
+    now: Timestamp,
+    reveal: bool,
+) -> Value {
     let mut shown = contact(known, reveal);
     if let Some(members) = shown.as_object_mut() {
         let not = suspended
             || call
                 .members
                 .iter()
-                .any(|member| must_not_be_told(&member.case, known));
+                .any(|member| must_not_be_told(&member.case, known, now));
         members.insert("do_not_speak_to".to_owned(), Value::Bool(not));
         let number = known.phone.as_deref();
         let wrong = number.is_some_and(|number| call.wrong.holds(number));

@@ -228,7 +228,7 @@ pub fn decide(
     once(decisions)
 }
 
-/// Without a letter or task that was asked for already.
+/// Without a letter, nudge or task that was asked for already.
 fn once(decisions: Vec<Decision>) -> Vec<Decision> {
     let mut once: Vec<Decision> = Vec::new();
     for decision in decisions {
@@ -252,6 +252,10 @@ fn same(known: &Decision, other: &Decision) -> bool {
                 ..
             },
         ) => message == also && contact == to,
+        // Two steps of one morning that fire together: a mailbox gets one nudge.
+        (Decision::Nudge { contacts }, Decision::Nudge { contacts: other }) => {
+            other.iter().all(|contact| contacts.contains(contact))
+        }
         (Decision::Cancel { delivery }, Decision::Cancel { delivery: other }) => delivery == other,
         (Decision::SettleTask { task, .. }, Decision::SettleTask { task: other, .. }) => {
             task == other

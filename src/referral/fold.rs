@@ -3,6 +3,7 @@
 
 mod delivery;
 mod people;
+mod renewed;
 
 pub use delivery::DeliveryCase;
 pub use people::{AnswerCase, EndingCase, People, TaskCase};
@@ -16,6 +17,7 @@ use super::school::{Role, RouteName};
 use super::state::{DeliveryState, Duty, Proof, Timing, Word, word};
 use delivery::Gathered;
 use jiff::{SignedDuration, Timestamp};
+use renewed::Renewed;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// With every step of the ladder taken, a case that is still live is looked at again this often.
@@ -38,6 +40,8 @@ pub struct Case {
     pub contacts: Vec<(ContactId, Role, RouteName)>,
     /// The directory version it was routed with.
     pub directory_version: u32,
+    /// Of the contacts, those who came to be named later, with the directory version that names each.
+    pub renewed: BTreeMap<ContactId, u32>,
     /// Letter n of m.
     pub n_of_m: (u32, u32),
     /// Start of the next pupil day.
@@ -128,15 +132,32 @@ impl Case {
     }
 
     /// Against `act_by`, at `now`. At risk: the last safe moment of mail, which is the first call's,
-    /// has come and nothing proves that a letter arrived.
+    /// has come or mail cannot be there by then, and nothing proves that a letter arrived.
     pub fn timing(&self, now: Timestamp) -> Timing {
+        let cannot_be_mailed = now >= self.last_safe_mail() || self.is_beyond_mail();
         if now >= self.act_by {
             Timing::Late
-        } else if now >= self.last_safe_mail() && self.proof() == Proof::None && !self.reading() {
+        } else if cannot_be_mailed && self.proof() == Proof::None && !self.reading() {
             Timing::AtRisk
         } else {
             Timing::InTime
         }
+    }
+
+    /// Whether nobody will be mailed as things stand: it is held until a person decides, no school is known,
+    /// or nobody is left who may have a letter and has had none.
+    fn is_beyond_mail(&self) -> bool {
+        if self.hold.is_some() || self.target == Target::Unrouted {
+            return self.default_ahead().is_none();
+        }
+        let has_one = |contact| self.letters().any(|(_, l)| l.contact == contact);
+        let mut contacts = self.contacts.iter().map(|(contact, ..)| *contact);
+        let somebody_is_left =
+            contacts.any(|contact| !self.people.blocked.contains(&contact) && !has_one(contact));
+        let under_way = self.letters().any(|(_, letter)| {
+            letter.waits() || letter.may_have_arrived() || letter.state() == DeliveryState::Sending
+        });
+        !somebody_is_left && !under_way
     }
 
     /// The last safe moment of mail: when the first person is to be rung.
@@ -266,6 +287,7 @@ pub fn fold<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Result<Case, NotAC
         match fact {
             Fact::NotificationOpened { .. } => opened = Some(fact),
             Fact::DeadlineSet { .. } => deadline = Some(fact),
+            Fact::ContactsRenewed { .. } => rest.renewed.take(fact),
             Fact::Held { .. } | Fact::Released { .. } => rest.hold(fact),
             Fact::Closed { closed_as } => {
                 let known = rest.closed_as.get_or_insert_with(|| closed_as.clone());
@@ -327,6 +349,7 @@ pub fn fold<'a>(facts: impl IntoIterator<Item = &'a Fact>) -> Result<Case, NotAC
 
 fn build(opened: &Fact, deadline: &Fact, rest: Rest) -> Result<Case, NotACase> {
     let (holds, hold) = rest.current_hold();
+    let (named, renewed) = rest.renewed.joined(opened);
     match (opened, deadline) {
         (
             Fact::NotificationOpened {
@@ -336,8 +359,8 @@ fn build(opened: &Fact, deadline: &Fact, rest: Rest) -> Result<Case, NotACase> {
                 target,
                 reasons,
                 contacts,
-                roles,
-                routes,
+                roles: _,
+                routes: _,
                 directory_version,
                 n,
                 m,
@@ -361,13 +384,9 @@ fn build(opened: &Fact, deadline: &Fact, rest: Rest) -> Result<Case, NotACase> {
             child: *child,
             target: *target,
             reasons: reasons.clone(),
-            contacts: contacts
-                .iter()
-                .zip(roles)
-                .zip(routes)
-                .map(|((contact, role), route)| (*contact, *role, route.clone()))
-                .collect(),
+            contacts: named,
             directory_version: *directory_version,
+            renewed,
             n_of_m: (*n, *m),
             due_at: *due_at,
             act_by: *act_by,
@@ -416,6 +435,7 @@ struct Rest {
     fired: BTreeSet<(Timestamp, RungWhat)>,
     people: People,
     deliveries: Gathered,
+    renewed: Renewed,
 }
 
 impl Rest {

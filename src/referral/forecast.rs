@@ -2,6 +2,7 @@
 //! scarce: a summer's nights all fall due on one morning (`design.md`, the ladder).
 
 mod lines;
+mod spread;
 
 pub use lines::Line;
 
@@ -12,6 +13,7 @@ use super::london;
 use super::plan::Target;
 use super::pupil_day::{SchoolDays, Whose};
 use jiff::Timestamp;
+use spread::{Callers, Window};
 use std::collections::BTreeMap;
 
 /// Nights that are looked back on for what is still to come.
@@ -32,8 +34,8 @@ pub struct Awaited {
     pub staff_day: Option<(Timestamp, Timestamp)>,
     /// It is rung from then on.
     pub call_at: Timestamp,
-    /// Its staff are in, and nudged, before it is rung: it may answer. Whoever was silent through a whole
-    /// such day will not.
+    /// Its staff are in, and nudged, before it is rung: it may answer. Whoever was silent until they were to
+    /// be rung will not.
     pub may_answer: bool,
     /// Nothing proves that its letter arrived, or the call comes first for another reason.
     pub comes_first: bool,
@@ -76,20 +78,20 @@ impl Awaited {
             let (_, close) = days.telephone(hours, london::civil(rung.at).date());
             (rung.at.max(now), close)
         });
-        let call_at = late.last().map_or(case.act_by, |rung| rung.at).max(now);
-        let rung_at = staff_day.map_or(call_at, |(from, _)| from);
+        let call_at = late.last().map_or(case.act_by, |rung| rung.at);
+        let first_call_at = early.last().map_or(call_at, |rung| rung.at);
         let today = london::civil(now).date();
         let nudged = case.rungs.iter().any(|rung| {
             let nudge = rung.what == RungWhat::Nudge && !rung.lost;
-            nudge && rung.at < rung_at && london::civil(rung.at).date() >= today
+            nudge && rung.at < first_call_at && london::civil(rung.at).date() >= today
         });
         Some(Self {
             place: case.target,
             accepted_at,
             act_by: case.act_by,
             staff_day: staff_day.filter(|(from, close)| from < close),
-            call_at,
-            may_answer: nudged && case.hold.is_none(),
+            call_at: call_at.max(now),
+            may_answer: nudged && now < first_call_at && case.hold.is_none(),
             comes_first,
         })
     }
@@ -155,15 +157,18 @@ pub fn forecast(awaited: &[Awaited], hours: &LadderHours, now: Timestamp) -> Vec
         known.call_at = known.call_at.min(one.call_at);
         known.accepted_at = known.accepted_at.min(one.accepted_at);
     }
-    mornings
+    let mut mornings: Vec<Morning> = mornings
         .into_iter()
         .map(|(act_by, places)| {
             let places: Vec<Awaited> = places.into_values().collect();
             morning(act_by, &places, hours, now)
         })
-        .collect()
+        .collect();
+    spread(&mut mornings, hours);
+    mornings
 }
 
+/// A morning before its calls are spread.
 fn morning(act_by: Timestamp, places: &[Awaited], hours: &LadderHours, now: Timestamp) -> Morning {
     let coming = coming(act_by, places, now);
     let may_answer = count(places.iter().filter(|place| place.may_answer)).saturating_add(coming);
@@ -177,12 +182,7 @@ fn morning(act_by: Timestamp, places: &[Awaited], hours: &LadderHours, now: Time
     let staff = places.iter().filter_map(|place| place.staff_day);
     let staff =
         staff.reduce(|(from, to), (also_from, also_to)| (from.min(also_from), to.max(also_to)));
-    let before = staff
-        .map_or(0, |window| capacity(hours, window))
-        .min(needed);
-    let left = needed.saturating_sub(before);
     let call_at = places.iter().map(|place| place.call_at).min();
-    let window = (call_at.unwrap_or(act_by), act_by);
     Morning {
         act_by,
         places: count(places.iter()),
@@ -190,11 +190,46 @@ fn morning(act_by: Timestamp, places: &[Awaited], hours: &LadderHours, now: Time
         coming,
         needed,
         staff_day: staff,
-        before,
-        left,
-        from: window.0,
-        can: capacity(hours, window).min(left),
-        begin_by: begin_by(hours, left, act_by),
+        before: 0,
+        left: needed,
+        from: call_at.unwrap_or(act_by),
+        can: 0,
+        begin_by: act_by,
+    }
+}
+
+/// Gives each morning the calls that the callers have time for, the soonest end first: they are the same
+/// people, on staff days as on mornings.
+fn spread(mornings: &mut [Morning], hours: &LadderHours) {
+    let mut windows: Vec<(Timestamp, usize, Window, bool)> = Vec::new();
+    for (nth, morning) in mornings.iter().enumerate() {
+        let staff = morning
+            .staff_day
+            .map(|window| (window.1, nth, window, true));
+        let own = (morning.act_by, nth, (morning.from, morning.act_by), false);
+        windows.extend(staff.into_iter().chain([own]));
+    }
+    windows.sort_unstable();
+    let mut callers = Callers::new(hours);
+    for (_, nth, window, staff) in windows {
+        let Some(morning) = mornings.get_mut(nth) else {
+            continue;
+        };
+        let can = callers.take(window, morning.left);
+        if staff {
+            morning.before = can;
+            morning.left = morning.left.saturating_sub(can);
+        } else {
+            morning.can = can;
+        }
+    }
+    // Whoever must know later is rung later: from the last backwards.
+    let mut next = Timestamp::MAX;
+    for morning in mornings.iter_mut().rev() {
+        next = begin_by(hours, morning.left, morning.act_by.min(next));
+        if morning.left > 0 {
+            morning.begin_by = next;
+        }
     }
 }
 
@@ -211,13 +246,6 @@ fn coming(act_by: Timestamp, places: &[Awaited], now: Timestamp) -> u32 {
     let newly = |place: &&Awaited| nights(place.accepted_at, now) < back;
     let newly = i64::from(count(places.iter().filter(newly)));
     u32::try_from(newly.saturating_mul(left) / back).unwrap_or(u32::MAX)
-}
-
-/// Calls that can be made between two instants.
-fn capacity(hours: &LadderHours, (from, to): (Timestamp, Timestamp)) -> u32 {
-    let each = to.duration_since(from).as_secs() / hours.call_takes.as_secs().max(1);
-    let each = u32::try_from(each.max(0)).unwrap_or(u32::MAX);
-    each.saturating_mul(hours.callers)
 }
 
 fn begin_by(hours: &LadderHours, left: u32, act_by: Timestamp) -> Timestamp {

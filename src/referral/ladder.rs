@@ -202,7 +202,9 @@ impl<'l> Ladder<'l> {
     /// The steps for the days on which staff are back from a holiday and pupils are not. There are
     /// none without a holiday, and none for a time gone by: the same steps follow on the pupils'
     /// first morning. The letter goes on the first such day and the calls on the last, which
-    /// leaves the staff of a long preparation time to answer.
+    /// leaves the staff of a long preparation time to answer. A supervisor is told on it only where the
+    /// calls do not fit ([`super::forecast::Morning::is_over_capacity`]): they are spread over the day, and
+    /// that one of them is not made by noon is no news.
     fn for_staff(&self) -> Vec<Rung> {
         let Some((first, last)) = self.days_before_pupils() else {
             return Vec::new();
@@ -219,14 +221,11 @@ impl<'l> Ladder<'l> {
         let called = self.days.last_staff_day(first, last).and_then(|day| {
             let (open, close) = self.days.telephone(self.hours, day);
             let call = london::instant(day, self.hours.staff_calls).max(open);
-            let supervisor = self.desk_from(london::instant(day, self.hours.staff_supervisor));
-            (self.at < call && call < close).then_some((day, call, supervisor))
+            (self.at < call && call < close).then_some(call)
         });
         let mut rungs = Vec::from_iter(deputies);
-        if let Some((day, call, supervisor)) = called {
+        if let Some(call) = called {
             rungs.extend([RungWhat::CallFirst, RungWhat::Call].map(|what| rung(what, call)));
-            let supervisor = supervisor.filter(|at| london::civil(*at).date() == day);
-            rungs.extend(supervisor.map(|at| rung(RungWhat::Supervisor, at)));
         }
         rungs
     }

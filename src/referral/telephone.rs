@@ -2,13 +2,15 @@
 
 use super::directory::{ContactOf, Directory};
 use super::fold::Case;
+use super::london;
 use super::plan::Target;
 use super::school::{Contact, Role};
+use jiff::Timestamp;
 
 /// The numbers of whom cases of one place are for, each once, in the order in which they are rung: those of
 /// the directory's contacts who may be told of all of them, and the register's; under a conflict those of the
 /// authority's hubs behind it. No other is dialled (`letters.md`, the call).
-pub fn numbers<'d>(directory: &'d Directory, cases: &[&Case]) -> Vec<&'d str> {
+pub fn numbers<'d>(directory: &'d Directory, cases: &[&Case], now: Timestamp) -> Vec<&'d str> {
     let Some(first) = cases.first() else {
         return Vec::new();
     };
@@ -23,11 +25,14 @@ pub fn numbers<'d>(directory: &'d Directory, cases: &[&Case]) -> Vec<&'d str> {
     };
     let may_be_rung = |contact: &&Contact| {
         !directory.suspended.contains(&contact.id)
-            && !cases.iter().any(|case| must_not_be_told(case, contact))
+            && !cases
+                .iter()
+                .any(|case| must_not_be_told(case, contact, now))
     };
     let contacts = directory.contacts_of(whose).iter().filter(may_be_rung);
     let own = contacts.filter_map(|contact| contact.phone.as_deref());
-    let instead = asked_instead(directory, cases).filter_map(|contact| contact.phone.as_deref());
+    let instead =
+        asked_instead(directory, cases, now).filter_map(|contact| contact.phone.as_deref());
     let mut numbers: Vec<&str> = Vec::new();
     for number in own.chain(register).chain(instead) {
         if !numbers.iter().any(|known| digits(known) == digits(number)) {
@@ -42,6 +47,7 @@ pub fn numbers<'d>(directory: &'d Directory, cases: &[&Case]) -> Vec<&'d str> {
 pub fn asked_instead<'d>(
     directory: &'d Directory,
     cases: &[&Case],
+    now: Timestamp,
 ) -> impl Iterator<Item = &'d Contact> {
     let conflict = cases.iter().find(|case| case.conflict());
     let authority = conflict.and_then(|case| match case.target {
@@ -49,19 +55,21 @@ pub fn asked_instead<'d>(
         Target::Authority(_) | Target::Unrouted => None,
     });
     let contacts = authority.map(|code| directory.contacts_of(ContactOf::Authority(code)));
-    contacts
-        .unwrap_or_default()
-        .iter()
-        .filter(|contact| contact.role == Role::Hub && !directory.suspended.contains(&contact.id))
+    contacts.unwrap_or_default().iter().filter(move |contact| {
+        contact.role == Role::Hub
+            && contact.is_valid_on(london::civil(now).date())
+            && !directory.suspended.contains(&contact.id)
+    })
 }
 
 /// Whether this contact must not be told of this child: whoever was passed over when its letter was
-/// planned, whose address is suspended since, and under a conflict everybody at the school. An office is
-/// told of nobody, and may be asked who is in.
-pub fn must_not_be_told(case: &Case, contact: &Contact) -> bool {
+/// planned, whose address is suspended since, who has left or is still to come, and under a conflict
+/// everybody at the school. An office is told of nobody, and may be asked who is in.
+pub fn must_not_be_told(case: &Case, contact: &Contact, now: Timestamp) -> bool {
     let named = case.contacts.iter().any(|(id, ..)| *id == contact.id);
     let blocked = case.people.blocked.contains(&contact.id);
-    case.conflict() || (contact.role != Role::Office && (!named || blocked))
+    let here = contact.is_valid_on(london::civil(now).date());
+    case.conflict() || !here || (contact.role != Role::Office && (!named || blocked))
 }
 
 /// The digits that are dialled in this country: `+44 1621 000011` is `01621 000011`. An extension is asked

@@ -1,7 +1,9 @@
 //! What an inbound mail means for notifications: each consequence is an observation through `apply`.
 
-use super::cases::{Observed, apply, case_of};
+use super::absences;
+use super::cases::{Observed, apply, case_of, force_of};
 use super::inbound::for_a_person;
+use super::renewed::renewed;
 use super::rows::notification_ids;
 use super::tx::{Fault, Tx};
 use super::{Came, Matched, Settled};
@@ -54,10 +56,13 @@ pub(super) async fn carry(
         // Whoever reads it is told whose address it came from.
         return Ok(contact);
     };
-    let case = case_of(tx, matched.notification).await?;
+    let case = renewed_case(tx, matched.notification).await?;
     let contact = listed(tx, &case, matched, settled.sender.as_ref()).await?;
     match &settled.came {
         Came::Answer { all, .. } => {
+            if let Some(contact) = contact {
+                absences::lift(tx, contact).await?;
+            }
             let matched = as_of_letter(&case, matched);
             answer(tx, settled, matched, contact, received_at).await?;
             if *all && contact.is_some() && matched.strength.proves() {
@@ -100,6 +105,16 @@ pub(super) async fn carry(
 /// and re-opens nothing.
 fn is_stale(case: &Case, received_at: Timestamp) -> bool {
     received_at.duration_since(case.act_by) > REPORTS_COME_WITHIN
+}
+
+/// A case with those who came to be in charge since it was opened: whoever answers may be one of them.
+async fn renewed_case(tx: &mut Tx<'_>, notification: NotificationId) -> Result<Case, Fault> {
+    let case = case_of(tx, notification).await?;
+    let force = force_of(tx, notification).await?;
+    match renewed(tx, &case, force.as_ref()).await? {
+        Some(fact) => apply(tx, notification, Observed::plain(fact), None).await,
+        None => Ok(case),
+    }
 }
 
 /// Whose contacts may answer for it, as contacts' rows say it; nobody's while no school is known.
@@ -289,6 +304,9 @@ async fn absence(
     };
     let ends = until.or_else(|| tx.now.checked_add(ABSENCE_WITHOUT_END).ok());
     let covers = ends.is_none_or(|ends| ends >= case.act_by);
+    if let Some(ends) = ends {
+        absences::note(tx, contact, ends, settled.inbound).await?;
+    }
     let fact = Fact::AbsenceNoted {
         inbound: settled.inbound,
         contact,

@@ -15,7 +15,8 @@ use jiff::Timestamp;
 
 const LETTER_ADD: &str = "INSERT INTO letter(id, kind, message, notification, contact, directory_version, token, message_id, basis) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
 const DELIVERY_ADD: &str = "INSERT INTO delivery(id, letter, notification, cause, lane, route, state, last_safe_at, not_before, not_after) VALUES (?, ?, ?, ?, ?, ?, 'queued', ?, ?, ?)";
-const NUDGE_ADD: &str = "INSERT INTO nudge(mailbox, day, letter) VALUES (?, ?, ?)";
+// One that never left is replaced.
+const NUDGE_ADD: &str = "INSERT INTO nudge(mailbox, day, letter) VALUES (?, ?, ?) ON CONFLICT (mailbox, day) DO UPDATE SET letter = excluded.letter";
 const OF_CONTACT: &str = "SELECT n.id FROM contact c CROSS JOIN notification n ON n.urn = c.urn WHERE c.id = $1 AND n.live = 1 AND n.id <> $2 UNION SELECT n.id FROM contact c CROSS JOIN notification n ON n.la_code = substr(c.urn, 4) AND n.urn IS NULL WHERE c.id = $1 AND c.urn LIKE 'la:%' AND n.live = 1 AND n.id <> $2 ORDER BY 1";
 const BLOCK_ADD: &str = "INSERT INTO block(id, what, target, since, by_whom) VALUES (?, 'contact', ?, ?, ?) ON CONFLICT DO NOTHING";
 
@@ -127,8 +128,14 @@ pub(super) async fn carry_out(
     for decision in decisions {
         let fact = match decision {
             Decision::Nudge { contacts } => {
-                let nudged = nudges(tx, case, &contacts, by).await?;
-                carried.nudged(nudged, facts);
+                match nudges(tx, case, &contacts, by).await {
+                    Ok(nudged) => carried.nudged(nudged, facts),
+                    // Whom it must not reach cannot be read: nobody is nudged, and what else is due is done.
+                    Err(fault) if fault.is_of_content() => {
+                        tracing::error!(notification = %case.notification, %fault, "its nudge failed");
+                    }
+                    Err(fault) => return Err(fault),
+                }
                 continue;
             }
             Decision::Queue {
@@ -279,6 +286,12 @@ impl NewLetter {
         self
     }
 
+    /// In the stead of a nudge of the same day that never left.
+    pub(super) fn instead_of(mut self, letter: LetterId) -> Self {
+        self.cause = format!("{}:{letter}", self.cause);
+        self
+    }
+
     pub(super) fn queued(&self, step: u32) -> Fact {
         Fact::DeliveryQueued {
             delivery: self.delivery,
@@ -369,10 +382,11 @@ fn write_letter(tx: &mut Tx<'_>, case: &Case, new: &NewLetter, by: &By) -> Resul
         Message::AfterCall | Message::NotCounted => ("note", LANE_NOTES),
         Message::Nudge | Message::OfficeNudge => ("nudge", LANE_NUDGES),
     };
-    // A letter's contact is as it was routed to; a nudge's as the directory has it now.
-    let directory_version = match new.nudge {
-        Some(_) => tx.state.directory.version,
-        None => case.directory_version,
+    // A letter's contact is as it was named for the case; a nudge's as the directory has it now.
+    let directory_version = match (&new.nudge, case.renewed.get(&new.contact)) {
+        (Some(_), _) => tx.state.directory.version,
+        (None, Some(renewed)) => *renewed,
+        (None, None) => case.directory_version,
     };
     tx.later(LETTER_ADD)
         .bind(new.letter.to_string())

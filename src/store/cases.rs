@@ -6,6 +6,7 @@ use super::carrying::{carry_out, others_of, write_rows};
 use super::json;
 use super::kept::Facts;
 use super::opening::successor;
+use super::renewed::{left, matters_to, renewed};
 use super::script::Script;
 use super::tx::{By, Fault, Stream, Tx};
 use crate::referral::decide::{Decision, Observation};
@@ -82,14 +83,17 @@ fn keep(tx: &mut Tx<'_>, notification: NotificationId, facts: Vec<Fact>, by: &By
     tx.state.kept.put(notification, facts);
 }
 
-/// What the facts come to, with the addresses suspended since: whoever must not be sent a letter is
-/// known to every decision.
+/// What the facts come to, with the addresses suspended since and the contacts who have left or are away:
+/// whoever must not be sent a letter, or will not read it, is known to every decision.
 fn folded(tx: &Tx<'_>, facts: &[Fact]) -> Result<Case, Fault> {
     let mut case = fold(facts).map_err(|_| Fault::Damaged("facts of a notification"))?;
     let suspended = &tx.state.directory.suspended;
     let contacts = case.contacts.iter().map(|(contact, ..)| *contact);
     let blocked = contacts.filter(|contact| suspended.contains(contact));
-    case.people.blocked.extend(blocked.collect::<Vec<_>>());
+    let blocked: Vec<_> = blocked.collect();
+    let left = left(&tx.state.directory, &case, tx.now);
+    case.people.blocked.extend(blocked.into_iter().chain(left));
+    tx.state.absences.add_to(&mut case, tx.now);
     Ok(case)
 }
 
@@ -99,6 +103,16 @@ pub(super) async fn case_of(tx: &mut Tx<'_>, notification: NotificationId) -> Re
     let case = folded(tx, &facts)?;
     keep(tx, notification, facts, &by);
     Ok(case)
+}
+
+/// The force of a notification.
+pub(super) async fn force_of(
+    tx: &mut Tx<'_>,
+    notification: NotificationId,
+) -> Result<Option<ForceName>, Fault> {
+    let (facts, _, by) = load(tx, notification).await?;
+    keep(tx, notification, facts, &by);
+    Ok(by.force)
 }
 
 /// A fact of a row with `kind`, `v` and `body`.
@@ -201,7 +215,8 @@ pub(super) async fn apply(
     // What a person chose and what follows from it are one: a choice has no fact of its own.
     let chosen = observed.fact.is_none() && observed.actor.is_some();
     facts.extend(observed.fact);
-    let (case, decisions) = decided(tx, &mut facts, observation).await?;
+    let force = daemon.force.as_ref();
+    let (case, decisions) = decided(tx, &mut facts, observation, force).await?;
     let carried = carry_out(tx, &case, decisions, &mut facts, &daemon).await?;
     let case = folded(tx, &facts)?;
     let observer = By {
@@ -235,14 +250,22 @@ pub(super) async fn apply(
     Ok(case)
 }
 
-/// What follows from an observation whose fact is among these. Who is blocked because the address is the
-/// same is known before the next contact is chosen, and so it is decided again.
+/// What follows from an observation whose fact is among these. Who is in charge now is known before it is
+/// decided; who is blocked because the address is the same, before the next contact is chosen, and so it is
+/// decided again.
 async fn decided(
     tx: &mut Tx<'_>,
     facts: &mut Vec<Fact>,
     observation: Option<Observation>,
+    force: Option<&ForceName>,
 ) -> Result<(Case, Vec<Decision>), Fault> {
-    let case = folded(tx, facts)?;
+    let mut case = folded(tx, facts)?;
+    if observation.is_some_and(matters_to)
+        && let Some(fact) = renewed(tx, &case, force).await?
+    {
+        facts.push(fact);
+        case = folded(tx, facts)?;
+    }
     let random = tx.random_u64()?;
     let Some(observation) = observation else {
         return Ok((case, Vec::new()));

@@ -10,6 +10,7 @@ use super::views::{case, instant};
 use super::{Claim, Job, LetterJob, LetterWork, NotStored, NoteJob, Readers, Store, stored};
 use crate::referral::fact::Message;
 use crate::referral::fold::Case;
+use crate::referral::london;
 use crate::referral::plan::Target;
 use crate::referral::post::{ForceName, Referral};
 use crate::referral::read;
@@ -22,8 +23,9 @@ use sqlx::{Row, SqliteConnection};
 
 const LETTER: &str = "SELECT l.message, l.contact, l.directory_version, l.token, l.message_id, l.item, i.sealed, n.referral, n.child, n.reference, n.force, c.content_key, k.epoch, k.wrapped, d.route, s.name AS school_name, s.la_code FROM delivery d JOIN letter l ON l.id = d.letter JOIN notification n ON n.id = l.notification JOIN child c ON c.id = n.child JOIN content_key k ON k.id = c.content_key LEFT JOIN item i ON i.id = l.item LEFT JOIN school s ON s.urn = n.urn AND s.from_version <= l.directory_version AND (s.to_version IS NULL OR s.to_version > l.directory_version) WHERE d.id = $1";
 // A letter about a live case stands or falls with it, and a nudge with all that it tells of; a withdrawal
-// is sent because its case ended. Nor is anything sent to a contact who was suspended since it was claimed.
-const WANTED: &str = "SELECT d.state = 'sending' AND CASE l.kind WHEN 'notification' THEN n.live = 1 AND n.hold IS NULL WHEN 'nudge' THEN $2 < d.not_after AND EXISTS (SELECT 1 FROM letter_member m JOIN notification o ON o.id = m.notification WHERE m.letter = l.id AND o.duty = 'open' AND o.hold IS NULL AND o.reading = 0) ELSE 1 END AND (l.kind NOT IN ('notification','nudge') OR NOT EXISTS (SELECT 1 FROM block b WHERE b.what = 'contact' AND b.target = l.contact AND b.lifted_at IS NULL)) FROM delivery d JOIN letter l ON l.id = d.letter LEFT JOIN notification n ON n.id = l.notification WHERE d.id = $1";
+// is sent because its case ended. Nor is anything sent to a contact who was suspended since it was claimed,
+// nor a letter to one whom the directory no longer has, or not today.
+const WANTED: &str = "SELECT d.state = 'sending' AND CASE l.kind WHEN 'notification' THEN n.live = 1 AND n.hold IS NULL WHEN 'nudge' THEN $2 < d.not_after AND EXISTS (SELECT 1 FROM letter_member m JOIN notification o ON o.id = m.notification WHERE m.letter = l.id AND o.duty = 'open' AND o.hold IS NULL AND o.reading = 0) ELSE 1 END AND (l.kind NOT IN ('notification','nudge') OR NOT EXISTS (SELECT 1 FROM block b WHERE b.what = 'contact' AND b.target = l.contact AND b.lifted_at IS NULL)) AND (l.kind <> 'notification' OR EXISTS (SELECT 1 FROM contact o WHERE o.id = l.contact AND o.to_version IS NULL AND (o.valid_from IS NULL OR o.valid_from <= $3) AND (o.valid_to IS NULL OR $3 <= o.valid_to))) FROM delivery d JOIN letter l ON l.id = d.letter LEFT JOIN notification n ON n.id = l.notification WHERE d.id = $1";
 const KEY: &str = "SELECT epoch, wrapped FROM content_key WHERE id = $1";
 const ITEM: &str = "SELECT i.id, i.content_key, i.sealed, k.epoch, k.wrapped FROM item i JOIN content_key k ON k.id = i.content_key WHERE i.owner = $1 AND i.kind = $2";
 const POSTED: &str = "SELECT i.id, i.kind, i.sealed, i.content_key, k.epoch, k.wrapped, r.received_at FROM referral r JOIN item i ON i.owner IN ($1, $2) AND i.kind IN ('incident','police_reference','child') JOIN content_key k ON k.id = i.content_key WHERE r.id = $1";
@@ -134,6 +136,7 @@ impl Readers {
         let row = sqlx::query(WANTED)
             .bind(claim.delivery.to_string())
             .bind(now.as_microsecond())
+            .bind(london::civil(now).date().to_string())
             .fetch_one(&self.pool)
             .await?;
         Ok(row.try_get(0)?)

@@ -5,6 +5,7 @@
 //!
 //! Why is there no trait? There is one store. A second (PostgreSQL, for two sites) would make one.
 
+mod absences;
 mod accept;
 mod acts;
 mod addresses;
@@ -42,6 +43,7 @@ mod refuse;
 mod rejoin;
 mod senders;
 pub mod refused;
+mod renewed;
 mod revealed;
 mod rows;
 mod script;

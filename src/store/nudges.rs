@@ -2,22 +2,26 @@
 //! mailbox gets one a day, and several cases that wait share it.
 
 use super::carrying::{Nudge, new_message};
-use super::opening::referral_of;
+use super::numbers::{earlier, is_closed_on_the_day_of};
+use super::opening::{referral_of, whose};
 use super::tx::{By, Fault, Tx};
 use crate::referral::directory::ContactOf;
 use crate::referral::fact::{Fact, Message};
 use crate::referral::fold::Case;
 use crate::referral::id::{ContactId, LetterId};
-use crate::referral::ladder::LadderHours;
 use crate::referral::london;
 use crate::referral::plan::Target;
+use crate::referral::policy::Policy;
+use crate::referral::pupil_day::SchoolDays;
 use crate::referral::school::{Address, Contact, Role, Withheld};
+use crate::referral::state::DeliveryState;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 use std::collections::BTreeSet;
 
-const OF_TODAY: &str = "SELECT u.letter, l.item IS NULL AS unsigned, EXISTS (SELECT 1 FROM letter_member m WHERE m.letter = u.letter AND m.notification = $3) AS known FROM nudge u JOIN letter l ON l.id = u.letter WHERE u.mailbox = $1 AND u.day = $2";
+const OF_TODAY: &str = "SELECT u.letter, l.item IS NULL AS unsigned, d.state, EXISTS (SELECT 1 FROM letter_member m WHERE m.letter = u.letter AND m.notification = $3) AS known, EXISTS (SELECT 1 FROM letter_member m JOIN notification o ON o.id = m.notification WHERE m.letter = u.letter AND o.duty = 'open' AND o.hold IS NULL AND o.reading = 0) AS wanted FROM nudge u JOIN letter l ON l.id = u.letter JOIN delivery d ON d.letter = u.letter WHERE u.mailbox = $1 AND u.day = $2";
 const MEMBER_ADD: &str = "INSERT INTO letter_member(letter, notification) VALUES (?, ?)";
 
 #[cfg(test)]
@@ -47,7 +51,8 @@ pub(super) async fn nudges(
         return Ok(nudged);
     };
     let today = london::civil(tx.now).date();
-    let Some(until) = open_until(&policy.ladder, tx.now, today) else {
+    let policy = policy.clone();
+    let Some(until) = open_until(tx, case, &policy).await? else {
         return Ok(nudged);
     };
     let posted = referral_of(tx, case).await?;
@@ -68,28 +73,75 @@ pub(super) async fn nudges(
             .bind(case.notification.to_string())
             .fetch_optional(tx.flushed().await?)
             .await?;
-        let Some(row) = row else {
-            let mut new = new_message(tx, case, message, contact, route.clone(), tx.now)?;
-            new.nudge = Some(Nudge {
-                mailbox,
-                day,
-                until,
-            });
-            nudged.facts.push(new.queued(0));
-            nudged.messages.push(new);
-            continue;
-        };
-        let (known, unsigned): (bool, bool) = (row.try_get("known")?, row.try_get("unsigned")?);
-        if known || !unsigned {
-            // It has been told of this case, or was nudged today already.
+        let of_today = OfToday::of(row.as_ref())?;
+        if let OfToday::Waits(letter) = of_today {
+            add_member(tx, &letter.to_string(), case);
+            nudged.facts.push(Fact::NudgeShared { letter, contact });
             continue;
         }
-        let letter: String = row.try_get("letter")?;
-        add_member(tx, &letter, case);
-        let letter = LetterId::parse(&letter).map_err(|_| Fault::Damaged("a letter's id"))?;
-        nudged.facts.push(Fact::NudgeShared { letter, contact });
+        let instead_of = match of_today {
+            OfToday::Nothing => None,
+            OfToday::NeverLeft(letter) => Some(letter),
+            OfToday::Waits(_) | OfToday::Nudged => continue,
+        };
+        let mut new = new_message(tx, case, message, contact, route.clone(), tx.now)?;
+        if let Some(letter) = instead_of {
+            new = new.instead_of(letter);
+        }
+        new.nudge = Some(Nudge {
+            mailbox,
+            day,
+            until,
+        });
+        nudged.facts.push(new.queued(0));
+        nudged.messages.push(new);
     }
     Ok(nudged)
+}
+
+/// What became of a mailbox's nudge of this day.
+#[derive(Clone, Copy)]
+enum OfToday {
+    /// There is none.
+    Nothing,
+    /// It is not made yet, and may tell of another case.
+    Waits(LetterId),
+    /// It has been told of this case, or was nudged today already.
+    Nudged,
+    /// It never left and never will: what it was about has ended, or it was refused or could not be made.
+    NeverLeft(LetterId),
+}
+
+impl OfToday {
+    fn of(row: Option<&SqliteRow>) -> Result<Self, Fault> {
+        let Some(row) = row else {
+            return Ok(Self::Nothing);
+        };
+        let letter: String = row.try_get("letter")?;
+        let letter = LetterId::parse(&letter).map_err(|_| Fault::Damaged("a letter's id"))?;
+        let state: String = row.try_get("state")?;
+        let state = DeliveryState::parse(&state).ok_or(Fault::Damaged("a delivery's state"))?;
+        let (known, unsigned): (bool, bool) = (row.try_get("known")?, row.try_get("unsigned")?);
+        let wanted: bool = row.try_get("wanted")?;
+        Ok(match state {
+            DeliveryState::Cancelled => Self::NeverLeft(letter),
+            // Of the case that it told of, it would be refused again.
+            DeliveryState::Failed | DeliveryState::Held if !known => Self::NeverLeft(letter),
+            DeliveryState::Queued if known => Self::Nudged,
+            DeliveryState::Queued if unsigned => Self::Waits(letter),
+            // It will not be sent: everybody whom it tells of has answered.
+            DeliveryState::Queued if !wanted => Self::NeverLeft(letter),
+            DeliveryState::Sending if unsigned && !known => Self::Waits(letter),
+            DeliveryState::Failed
+            | DeliveryState::Held
+            | DeliveryState::Queued
+            | DeliveryState::Sending
+            | DeliveryState::InDoubt
+            | DeliveryState::Relayed
+            | DeliveryState::Delivered
+            | DeliveryState::Delayed => Self::Nudged,
+        })
+    }
 }
 
 /// The cases that a nudge tells of.
@@ -99,10 +151,24 @@ pub(super) fn add_member(tx: &mut Tx<'_>, letter: &str, case: &Case) {
         .bind(case.notification.to_string());
 }
 
-/// Until when schools may be nudged today; none outside the hours.
-fn open_until(hours: &LadderHours, now: Timestamp, today: Date) -> Option<Timestamp> {
-    let until = london::instant(today, hours.nudges_to);
-    (london::instant(today, hours.nudges_from) <= now && now < until).then_some(until)
+/// Until when the case's school may be nudged today. The step's own time says nothing any more where it
+/// fires late: on a Saturday, after a closure that was imported since, or where the school has said on the
+/// telephone that it is closed, nobody is.
+async fn open_until(
+    tx: &mut Tx<'_>,
+    case: &Case,
+    policy: &Policy,
+) -> Result<Option<Timestamp>, Fault> {
+    let directory = tx.state.directory.clone();
+    let whose = whose(case.target, &directory, policy.default_la);
+    let days = SchoolDays::of(&directory, whose);
+    let Some(until) = days.nudged_until(&policy.ladder, tx.now, case.act_by) else {
+        return Ok(None);
+    };
+    let now = tx.now;
+    let earlier = earlier(tx, case, Some(&policy.force)).await?;
+    let closed = is_closed_on_the_day_of(tx, case, &earlier, now).await?;
+    Ok((!closed).then_some(until))
 }
 
 fn mailboxes(

@@ -131,7 +131,7 @@ pub(super) async fn asked_for(
     let earlier = earlier(tx, case, force).await?;
     let choose = TaskKind::ChooseEnding;
     let choice = (!case.people.has_open(choose)).then_some((choose, tx.now));
-    let known = numbers(&tx.state.directory, &[case]);
+    let known = numbers(&tx.state.directory, &[case], tx.now);
     if !known.is_empty() && known.iter().all(|number| earlier.wrong.holds(number)) {
         return Ok(choice.into_iter().collect());
     }
@@ -144,7 +144,7 @@ pub(super) async fn asked_for(
 }
 
 /// Whether somebody heard today that a place is closed, and nobody there has written since.
-async fn is_closed_on_the_day_of(
+pub(super) async fn is_closed_on_the_day_of(
     tx: &mut Tx<'_>,
     case: &Case,
     earlier: &Earlier,

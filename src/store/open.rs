@@ -1,6 +1,7 @@
 //! Opening the store: the lock, the database, the migrations, this run's number, and what an earlier
 //! run left in flight.
 
+use super::absences::Absences;
 use super::disk::{self, Disk};
 use super::kept::Kept;
 use super::tx::{Basis, BasisRows, By, Fault, State, Stream, Tx};
@@ -169,6 +170,7 @@ impl Store {
             message_id_host: options.message_id_host,
             nudge_route: options.nudge_route,
             directory: Arc::default(),
+            absences: Absences::default(),
             policies: options.policies,
             footing: options.footing,
             incarnation: 0,
@@ -186,6 +188,8 @@ impl Store {
             .map_err(|e| damaged(e.into()))?;
         let loaded = directory_load::load(&readers).await.map_err(damaged)?;
         state.directory = Arc::new(loaded);
+        let absences = Absences::load(&readers, options.clock.now()).await;
+        state.absences = absences.map_err(damaged)?;
         let (store, writer) = assemble(
             settings,
             options.clock,

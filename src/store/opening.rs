@@ -14,11 +14,15 @@ use crate::referral::fold::Case;
 use crate::referral::id::{ChildId, NotificationId, ReferralId};
 use crate::referral::ladder::ladder;
 use crate::referral::plan::{Hold, HoldReason, Planned, Target, WillHappen, default_at, plan};
-use crate::referral::post::{Education, InvolvedPerson, Referral, SchoolNamed, UrnSource};
+use crate::referral::policy::Policy;
+use crate::referral::post::{
+    Education, ForceName, InvolvedPerson, Referral, SchoolNamed, UrnSource,
+};
 use crate::referral::reference::Reference;
 use crate::referral::school::{LaCode, Recipient, Urn};
 use jiff::Timestamp;
 use sqlx::Row;
+use std::sync::Arc;
 
 const CHILD: &str = "SELECT child_ref FROM child WHERE id = $1";
 const CHILDREN: &str = "SELECT id FROM child WHERE referral = $1 AND id <> $2 ORDER BY id";
@@ -114,21 +118,10 @@ pub(super) async fn successor(
     to: RerouteTo,
     by: &By,
 ) -> Result<(), Fault> {
-    let force = by.force.as_ref().ok_or(Fault::Damaged("no force"))?;
-    let policy = tx.state.policies.get(force).cloned();
-    let policy = policy.ok_or(Fault::Damaged("a force without a policy"))?;
+    let policy = policy_of(tx, by.force.as_ref())?;
     let mut referral = referral_of(tx, case).await?;
     let directory = tx.state.directory.clone();
-    // The other children stay as they were posted: what they say of a school counts for this one too.
-    if let Some(child) = referral.children.first_mut() {
-        let register = |urn: Urn| {
-            directory
-                .schools
-                .get(&urn)
-                .map(|school| school.name.clone())
-        };
-        send_to(&mut child.schools, &mut child.education, to, &register);
-    }
+    name_place(&mut referral, to, &directory);
     let plan = plan(&referral, &directory, &policy, tx.now);
     let mut planned = plan.notifications.into_iter().filter(|one| one.child == 0);
     let mut planned = planned.next().ok_or(Fault::Damaged("a plan for nobody"))?;
@@ -167,6 +160,45 @@ pub(super) async fn successor(
     Ok(())
 }
 
+/// The case's own notification, planned again with the directory as it is now; none if it would go
+/// elsewhere today.
+pub(super) async fn planned_again(
+    tx: &mut Tx<'_>,
+    case: &Case,
+    force: Option<&ForceName>,
+) -> Result<Option<Planned>, Fault> {
+    let policy = policy_of(tx, force)?;
+    let mut referral = referral_of(tx, case).await?;
+    let directory = tx.state.directory.clone();
+    if let Target::School(urn) = case.target {
+        let posted = referral.children.first().map(|child| &child.schools);
+        if !posted.is_some_and(|schools| schools.iter().any(|named| named.urn == Some(urn))) {
+            name_place(&mut referral, RerouteTo::School(urn), &directory);
+        }
+    }
+    let plan = plan(&referral, &directory, &policy, tx.now);
+    let mut planned = plan.notifications.into_iter();
+    Ok(planned.find(|one| one.child == 0 && one.target == case.target))
+}
+
+fn policy_of(tx: &Tx<'_>, force: Option<&ForceName>) -> Result<Arc<Policy>, Fault> {
+    let force = force.ok_or(Fault::Damaged("no force"))?;
+    let policy = tx.state.policies.get(force).cloned();
+    policy.ok_or(Fault::Damaged("a force without a policy"))
+}
+
+/// Names the first child's place as a post would have. The other children stay as they were posted: what
+/// they say of a school counts for this one too.
+fn name_place(referral: &mut Referral, to: RerouteTo, directory: &Directory) {
+    if let Some(child) = referral.children.first_mut() {
+        let register = |urn: Urn| {
+            let school = directory.schools.get(&urn);
+            school.map(|school| school.name.clone())
+        };
+        send_to(&mut child.schools, &mut child.education, to, &register);
+    }
+}
+
 /// Whoever said NOT OURS is not asked again: a person chooses, whatever the plan would say.
 fn to_nobody(planned: &mut Planned, refused: Target, now: Timestamp) {
     if let Target::School(refused) = refused {
@@ -183,7 +215,8 @@ fn to_nobody(planned: &mut Planned, refused: Target, now: Timestamp) {
     }
 }
 
-fn whose(target: Target, directory: &Directory, default_la: Option<LaCode>) -> Whose {
+/// Whose days a case's clocks are counted in.
+pub(super) fn whose(target: Target, directory: &Directory, default_la: Option<LaCode>) -> Whose {
     let (urn, la_code) = match target {
         Target::School(urn) => {
             let school = directory.schools.get(&urn);

@@ -60,6 +60,7 @@ async fn schema() -> SqliteConnection {
 
 fn statements() -> impl Iterator<Item = &'static str> {
     let groups = [
+        absences::STATEMENTS,
         accept::STATEMENTS,
         acts::STATEMENTS,
         acts::AGAIN,

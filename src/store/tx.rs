@@ -2,6 +2,7 @@
 //! writes in the same way: facts, sealed items, ids.
 
 use super::Footing;
+use super::absences::Absences;
 use super::json;
 use super::kept::Kept;
 use super::script::Script;
@@ -50,6 +51,14 @@ impl Fault {
         }
     }
 
+    /// Whether what is stored could not be opened or does not fit together: the database itself is well.
+    pub(super) fn is_of_content(&self) -> bool {
+        match self {
+            Self::Vault(_) | Self::Damaged(_) => true,
+            Self::Sql(_) => false,
+        }
+    }
+
     /// Whether there was no room: SQLITE_FULL.
     pub(super) fn is_full(&self) -> bool {
         self.sqlite_code() == Some(13)
@@ -90,6 +99,8 @@ pub(super) struct State {
     /// The way out that nudges take; none: nobody is nudged.
     pub(super) nudge_route: Option<RouteName>,
     pub(super) directory: Arc<Directory>,
+    /// Who is away: outside the directory's versions.
+    pub(super) absences: Absences,
     /// The policy of each force: what a successor is planned with.
     pub(super) policies: HashMap<ForceName, Arc<Policy>>,
     pub(super) footing: Footing,
@@ -105,6 +116,7 @@ pub(super) struct State {
 pub(super) struct Mark {
     fact_seq: i64,
     directory: Arc<Directory>,
+    absences: Absences,
 }
 
 impl Mark {
@@ -119,13 +131,15 @@ impl State {
         Mark {
             fact_seq: self.fact_seq,
             directory: Arc::clone(&self.directory),
+            absences: self.absences.clone(),
         }
     }
 
-    /// What was done since is not kept: nor are its suspensions.
+    /// What was done since is not kept: nor are its suspensions and absences.
     pub(super) fn back_to(&mut self, mark: Mark) {
         self.fact_seq = mark.fact_seq;
         self.directory = mark.directory;
+        self.absences = mark.absences;
         self.forget();
     }
 

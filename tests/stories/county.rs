@@ -4,7 +4,9 @@
 //!
 //! The year is 2020, as in [`crate::ladder_rows`]: its days from March on fall as those of 2026.
 
+mod absences;
 mod august;
+mod handover;
 mod holds;
 mod lines;
 mod summer;

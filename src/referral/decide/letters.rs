@@ -8,7 +8,7 @@ use crate::referral::fact::{Message, TaskKind};
 use crate::referral::fold::Case;
 use crate::referral::id::{ContactId, DeliveryId, InboundId, LetterId};
 use crate::referral::ladder::RungWhat;
-use crate::referral::plan::{HoldReason, RouteReason};
+use crate::referral::plan::{Hold, HoldReason, RouteReason, WillHappen};
 use crate::referral::report::Action;
 use crate::referral::retry::{RetrySettings, in_doubt_again, next_attempt, soon_again};
 use crate::referral::school::{Role, RouteName, Urn};
@@ -22,7 +22,7 @@ pub(super) fn opened(case: &Case, now: Timestamp) -> Vec<Decision> {
         Some(hold) => {
             vec![Decision::OpenTask {
                 kind: task_of(hold.reason),
-                wanted_by: hold.at,
+                wanted_by: asked_by(case, hold),
             }]
         }
         None => {
@@ -38,6 +38,15 @@ pub(super) fn opened(case: &Case, now: Timestamp) -> Vec<Decision> {
         });
     }
     decisions
+}
+
+/// When a hold's task is wanted: before its default, and where that is to climb, before the first call. After a
+/// holiday that is on the staff's day: what waits for the pupils' first morning does not fit into it.
+fn asked_by(case: &Case, hold: Hold) -> Timestamp {
+    match hold.will_happen {
+        WillHappen::Climb => hold.at.min(case.last_safe_mail()),
+        WillHappen::Send | WillHappen::SendToAuthority => hold.at,
+    }
 }
 
 /// The task that a hold opens.
@@ -91,15 +100,41 @@ pub(super) fn next_contact(case: &Case, now: Timestamp) -> Vec<Decision> {
     }
 }
 
-/// A letter to every deputy and hub that has none.
+/// A letter to every deputy and hub that has none; and to a Key Adult, where those who had one have left.
 pub(super) fn deputies(case: &Case, now: Timestamp) -> Vec<Decision> {
-    without_letter(case)
-        .filter(|(_, role, _)| match role {
-            Role::Deputy | Role::Hub => true,
-            Role::KeyAdult | Role::Office => false,
-        })
+    let is_key_adult = |contact: ContactId| {
+        let mut named = case.contacts.iter();
+        named.any(|(known, role, _)| *known == contact && *role == Role::KeyAdult)
+    };
+    let told = case.letters().any(|(_, letter)| {
+        is_key_adult(letter.contact) && !case.people.blocked.contains(&letter.contact)
+    });
+    let mut key_adults = without_letter(case).filter(|(_, role, _)| *role == Role::KeyAdult);
+    let in_charge = key_adults.next().filter(|_| !told);
+    let others = without_letter(case).filter(|(_, role, _)| match role {
+        Role::Deputy | Role::Hub => true,
+        Role::KeyAdult | Role::Office => false,
+    });
+    in_charge
+        .into_iter()
+        .chain(others)
         .map(|(contact, _, route)| letter_to(*contact, route, 1, now))
         .collect()
+}
+
+/// Where everybody who had the letter has left or is suspended, it goes to the next contact.
+pub(super) fn to_whoever_is_left(case: &Case, now: Timestamp) -> Vec<Decision> {
+    let somebody = case.letters().any(|(_, letter)| {
+        !case.people.blocked.contains(&letter.contact)
+            && (letter.waits()
+                || letter.may_have_arrived()
+                || letter.state() == DeliveryState::Sending)
+    });
+    if somebody {
+        Vec::new()
+    } else {
+        next_contact(case, now)
+    }
 }
 
 /// In a holiday the deputies' letter waits until staff are back, but for those who read in holidays too.

@@ -1,6 +1,6 @@
 //! Time: holds take their default, and the ladder its steps.
 
-use super::letters::{deputies, next_contact};
+use super::letters::{deputies, next_contact, to_whoever_is_left};
 use super::{Decision, task};
 use crate::referral::fact::{ReleasedBy, TaskKind};
 use crate::referral::fold::{Case, TaskCase};
@@ -62,6 +62,8 @@ fn fired(
     match rung.what {
         RungWhat::Deputies if !held => decisions.extend(deputies(case, now)),
         RungWhat::Nudge if !rung.lost && !held && case.duty() == Duty::Open => {
+            // On a morning after a holiday whoever had it may have left.
+            decisions.extend(to_whoever_is_left(case, now));
             decisions.extend(nudge(case));
         }
         RungWhat::Deputies | RungWhat::Nudge => {}
@@ -161,13 +163,34 @@ pub(super) fn comes_first(case: &Case, held: bool) -> bool {
 /// A call to the school; to nobody while no school is known, which another task asks for.
 fn ring(case: &Case, at: Timestamp) -> Option<Decision> {
     match case.target {
-        // One that nobody picked up stands again at its own time.
-        Target::School(_) | Target::Authority(_) => (!case.people.has_open(TaskKind::RingSchool))
-            .then_some(Decision::OpenTask {
+        Target::School(_) | Target::Authority(_) => {
+            let wanted = Decision::OpenTask {
                 kind: TaskKind::RingSchool,
                 wanted_by: at,
-            }),
+            };
+            stands_till(case)
+                .is_none_or(|until| at < until)
+                .then_some(wanted)
+        }
         Target::Unrouted => None,
+    }
+}
+
+/// Until when an open call stands in a step's stead; none where none is open. One that nobody picked up
+/// stands again at its own time, however late. One that was never made is made at the step's: it may have
+/// been asked for long before, for the pupils' first morning.
+fn stands_till(case: &Case) -> Option<Timestamp> {
+    let is_call = |task: &&TaskCase| task.kind == TaskKind::RingSchool;
+    let open = case.people.open_tasks().map(|(_, task)| task);
+    let open = open
+        .filter(|task| is_call(&task))
+        .map(|task| task.wanted_by);
+    let first = case.people.tasks.values().filter(is_call).count() == 1;
+    let open = open.min();
+    if first {
+        open
+    } else {
+        open.map(|_| Timestamp::MIN)
     }
 }
 

@@ -1,4 +1,4 @@
-//! What facts speak of, by name.
+//! What the table of facts names: the core's types that stand in facts.
 
 pub(super) use crate::referral::alarm::{AlarmChannel, AlarmKind};
 pub(super) use crate::referral::answer::{CallOutcome, Clash, SchoolWord, Strength, Verdict};

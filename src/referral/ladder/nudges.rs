@@ -1,9 +1,32 @@
 //! When schools are nudged: on days on which their staff are in, within the hours for it.
 
-use super::{Ladder, Rung, RungWhat, london, lost, rung};
+use super::{Ladder, LadderHours, Rung, RungWhat, london, lost, rung};
+use crate::referral::pupil_day::SchoolDays;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use std::collections::BTreeSet;
+
+impl SchoolDays<'_> {
+    /// Until when the school may be nudged today about what must be known by `act_by`; none outside the hours
+    /// for it, or on a day on which its staff are not in.
+    pub fn nudged_until(
+        &self,
+        hours: &LadderHours,
+        now: Timestamp,
+        act_by: Timestamp,
+    ) -> Option<Timestamp> {
+        let ladder = Ladder {
+            days: self,
+            hours,
+            at: now,
+            act_by,
+            due_at: act_by,
+            in_school: false,
+        };
+        let (from, to) = ladder.opening(london::civil(now).date())?;
+        (from <= now && now < to).then_some(to)
+    }
+}
 
 impl Ladder<'_> {
     /// As soon as the hours allow; again on the morning of `act_by`; and with the deputies' letter,

@@ -56,7 +56,7 @@ pub(super) async fn nobody_told(tx: &mut Tx<'_>, ended: &Ended<'_>) -> Result<()
         cases.push(case_of(tx, *member).await?);
     }
     let cases: Vec<&Case> = cases.iter().collect();
-    let known: Vec<String> = numbers(&tx.state.directory, &cases)
+    let known: Vec<String> = numbers(&tx.state.directory, &cases, tx.now)
         .into_iter()
         .map(str::to_owned)
         .collect();

@@ -8,6 +8,7 @@ use firstbell::referral::fold::Case;
 use firstbell::referral::id::NotificationId;
 use firstbell::referral::plan::{HoldReason, WillHappen};
 use firstbell::referral::school::{Address, LaCode, Role};
+use firstbell::referral::state::Timing;
 use firstbell::store::Act;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -177,6 +178,16 @@ async fn with_nobody_signed_in_every_hold_does_what_it_said_it_would() {
     let reasons: BTreeSet<&str> = said.iter().map(|said| said.reason).collect();
     assert_eq!(reasons, HoldReason::WORDS.iter().copied().collect());
 
+    // Where nobody will be mailed unless a person decides, it is at risk from the beginning.
+    for said in &said {
+        let timing = case(&county, said.id).await.timing(county.clock.now());
+        let expected = match said.what {
+            WillHappen::Climb => Timing::AtRisk,
+            WillHappen::Send | WillHappen::SendToAuthority => Timing::InTime,
+        };
+        assert_eq!(timing, expected, "{}", said.reason);
+    }
+
     let default_at = wall("2020-11-25T07:00");
     county
         .comes_to(default_at - SignedDuration::from_secs(1))
@@ -210,4 +221,36 @@ async fn with_nobody_signed_in_every_hold_does_what_it_said_it_would() {
         assert!(now.live(), "{}: nothing ends it by itself", said.reason);
     }
     println!("{} holds, each as it said", said.len());
+}
+
+/// What waits a whole summer for a person is rung on the staff's day, like the rest, and not on the pupils'
+/// first morning, into which it does not fit.
+#[tokio::test]
+async fn a_summers_held_calls_are_wanted_on_the_day_before_pupils_are_back() {
+    let rings = ROWS.iter().filter(|row| row.3 == TaskKind::RingSchool);
+    let rings: Vec<&Row> = rings.collect();
+    let mut county = County::begin("2020-08-11T22:00", rings.len()).await;
+    let mut held = Vec::new();
+    for (school, (reason, hold, ..)) in rings.into_iter().enumerate() {
+        let mut referral = county.referral(school);
+        hold(&mut referral, school);
+        held.push((*reason, county.accept(&referral).await.notifications[0].id));
+    }
+    assert_eq!(held.len(), 5);
+    county.comes_to(wall("2020-09-02T09:00")).await;
+    for (reason, id) in held {
+        let open = case(&county, id).await.people;
+        let call = open
+            .open_tasks()
+            .find(|(_, task)| task.kind == TaskKind::RingSchool);
+        let (_, call) = call.unwrap();
+        assert_eq!(call.wanted_by, wall("2020-09-02T09:00"), "{reason}");
+    }
+    // As whoever rings finds them.
+    let tasks = county.opened.store.readers().list_tasks().await.unwrap();
+    let calls = tasks.iter().filter(|line| line.kind == "ring_school");
+    let late: Vec<_> = calls
+        .filter(|line| line.wanted_by > county.clock.now())
+        .collect();
+    assert!(late.is_empty(), "{late:?}");
 }

@@ -1,12 +1,13 @@
 //! Nudges: each ordinary mailbox gets one a day, about everything that waits, and only of what lies in
 //! the secure one.
 
-use super::{Opened, document, open_with, post};
+use super::{Opened, database, document, open_with, post};
 use firstbell::clock::Clock;
 use firstbell::directory::read_folder;
+use firstbell::referral::answer::{CallOutcome, SchoolWord};
 use firstbell::referral::attempt::{AttemptResult, AttemptWhy, Attempted, Phase};
 use firstbell::referral::fact::{Fact, Message};
-use firstbell::referral::id::{ContactId, NotificationId};
+use firstbell::referral::id::{ContactId, NotificationId, TaskId};
 use firstbell::referral::london;
 use firstbell::referral::school::{Role, RouteName};
 use firstbell::store::{Act, Claim, Ended, Job, NoteSays};
@@ -19,7 +20,7 @@ use tempfile::TempDir;
 struct Morning {
     clock: Clock,
     opened: Opened,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 /// What a clock on a wall in London shows.
@@ -48,7 +49,7 @@ impl Morning {
         Self {
             clock,
             opened,
-            _folder: folder,
+            folder,
         }
     }
 
@@ -274,4 +275,121 @@ async fn in_august_an_absence_moves_nobody_on_and_nobody_is_nudged_until_staff_a
         1,
         "the deputy, once staff are back"
     );
+}
+
+/// A daemon that was away over a morning takes the steps of it when it is back, and nudges nobody on a Saturday.
+#[tokio::test]
+async fn a_step_that_fires_on_another_day_nudges_nobody_outside_that_days_hours() {
+    let morning = Morning::begin("2020-11-26T19:05").await;
+    morning.posted(1).await;
+    assert_eq!(morning.letters_go().await, 1);
+    morning.clock.advance_to(wall("2020-11-28T09:00"));
+    assert!(morning.opened.store.fire_timers(100).await.unwrap() > 0);
+    assert_eq!(morning.nudges_go().await, [], "on a Saturday");
+
+    // On the same day it is only late.
+    let morning = Morning::begin("2020-11-26T19:05").await;
+    morning.posted(1).await;
+    assert_eq!(morning.letters_go().await, 1);
+    morning.clock.advance_to(wall("2020-11-27T08:20"));
+    assert!(morning.opened.store.fire_timers(100).await.unwrap() > 0);
+    assert_eq!(morning.nudges_go().await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_school_that_said_that_it_is_closed_today_is_not_nudged_today() {
+    let morning = Morning::begin("2020-11-25T10:15").await;
+    let night = wall("2020-11-24T22:00").to_string();
+    let mut late = document(1, morning.clock.now());
+    late["incident"]["occurred_at"] = json!(night);
+    morning.posts(&late, "key-1").await;
+    morning.comes_to("2020-11-25T10:15").await;
+    let store = &morning.opened.store;
+    let tasks = store.readers().list_tasks().await.unwrap();
+    let call = tasks
+        .iter()
+        .find(|line| line.kind == "ring_school")
+        .unwrap();
+    let task = TaskId::parse(&call.task).unwrap();
+    store.act(Act::Claim { task }, "Jo").await.unwrap().unwrap();
+    let closed = Act::CallOutcome {
+        task,
+        outcome: CallOutcome::Closed,
+        notification: None,
+        role: Role::Office,
+        word: SchoolWord::Unverified,
+    };
+    store.act(closed, "Jo").await.unwrap().unwrap();
+    assert!(morning.letters_go().await > 0);
+    morning.comes_to("2020-11-25T12:00").await;
+    assert_eq!(morning.nudges_go().await, [], "there is nobody there");
+}
+
+/// What never left is no nudge: the next child's is not lost with it.
+#[tokio::test]
+async fn a_nudge_that_never_left_does_not_use_up_the_mailboxs_day() {
+    for refused in [true, false] {
+        let morning = Morning::begin("2020-11-24T19:05").await;
+        morning.posted(1).await;
+        assert_eq!(morning.letters_go().await, 1);
+        morning.comes_to("2020-11-25T06:45").await;
+        let mut claims = Vec::new();
+        while let Some(claim) = morning.next("hub").await {
+            claims.push(claim);
+        }
+        assert_eq!(claims.len(), 2);
+        if refused {
+            for claim in &claims {
+                morning.opened.sign(claim, b"a nudge").await;
+                morning.opened.end(claim, AttemptResult::Never).await;
+            }
+        } else {
+            let tell = Act::Tell {
+                notification: claims[0].notification,
+                role: Role::Deputy,
+                word: SchoolWord::Unverified,
+            };
+            let told = morning.opened.store.act(tell, "desk").await;
+            told.unwrap().unwrap();
+            for claim in &claims {
+                morning.ends_as_no_longer_wanted(claim).await;
+            }
+        }
+        assert_eq!(morning.nudges_go().await, [], "nothing is left of it");
+        morning.clock.advance_to(wall("2020-11-25T07:30"));
+        morning.posted(2).await;
+        morning.comes_to("2020-11-25T07:30").await;
+        assert!(morning.letters_go().await > 0);
+        let to: Vec<String> = morning
+            .nudges_go()
+            .await
+            .into_iter()
+            .map(|(to, _)| to)
+            .collect();
+        assert!(
+            to.contains(&"gamadi@marshend.test".to_owned()),
+            "{refused}: {to:?}"
+        );
+        assert!(
+            to.contains(&"office@marshend.test".to_owned()),
+            "{refused}: {to:?}"
+        );
+    }
+}
+
+/// What was posted cannot be opened, and so nobody knows whom a nudge must not reach: the call comes all the
+/// same, at its time.
+#[tokio::test]
+async fn a_nudge_that_fails_costs_no_call() {
+    let morning = Morning::begin("2020-11-24T19:05").await;
+    morning.posted(1).await;
+    assert_eq!(morning.letters_go().await, 1);
+    let mut database = database(morning.folder.path()).await;
+    let damage = "UPDATE item SET sealed = x'00' WHERE kind = 'incident'";
+    sqlx::query(damage).execute(&mut database).await.unwrap();
+    morning.comes_to("2020-11-25T08:00").await;
+    assert_eq!(morning.nudges_go().await, []);
+    let tasks = morning.opened.store.readers().list_tasks().await.unwrap();
+    let kinds: Vec<&str> = tasks.iter().map(|line| line.kind.as_str()).collect();
+    assert_eq!(kinds, ["ring_school"]);
 }

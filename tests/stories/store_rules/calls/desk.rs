@@ -211,7 +211,8 @@ async fn a_wrong_number_is_not_rung_again_but_the_registers_once_and_then_a_pers
 /// the children.
 #[tokio::test]
 async fn no_number_of_whom_a_child_is_kept_from_is_offered() {
-    let (_folder, _clock, opened) = an_evening().await;
+    let (_folder, clock, opened) = an_evening().await;
+    let now = clock.now();
     let child = opened.to_be_rung(1).await;
     let case = opened.case(child).await;
     let urn = Urn::parse("990011").unwrap();
@@ -227,15 +228,15 @@ async fn no_number_of_whom_a_child_is_kept_from_is_offered() {
     let [(key_adult, Role::KeyAdult), (deputy, Role::Deputy), ..] = ids[..] else {
         panic!("{ids:?}");
     };
-    let all = numbers(&known, &[&case]);
+    let all = numbers(&known, &[&case], now);
     assert_eq!(all.len(), ids.len() + 1);
     assert_eq!(all.last(), Some(&"01621 000099"));
     assert_eq!(all[..2], ["01621 000000", "01621 000001"]);
     let mut withheld = case.clone();
     withheld.contacts.retain(|(id, ..)| *id != key_adult);
-    assert_eq!(numbers(&known, &[&case, &withheld]), all[1..]);
+    assert_eq!(numbers(&known, &[&case, &withheld], now), all[1..]);
     known.suspended.insert(deputy);
-    let left = numbers(&known, &[&case, &withheld]);
+    let left = numbers(&known, &[&case, &withheld], now);
     assert!(!left.contains(&"01621 000000") && !left.contains(&"01621 000001"));
     assert_eq!(left.last(), Some(&"01621 000099"));
 }
@@ -276,7 +277,10 @@ async fn a_wrong_number_of_a_place_is_wrong_for_those_of_a_conflict_too_and_its_
     hub.phone = Some("01245 000881".to_owned());
     let hubs = known.contacts.entry(ContactOf::Authority(authority));
     hubs.or_default().push(hub);
-    assert_eq!(numbers(&known, &[&case]), ["01621 000099", "01245 000881"]);
+    assert_eq!(
+        numbers(&known, &[&case], clock.now()),
+        ["01621 000099", "01245 000881"]
+    );
 }
 
 /// A summer's calls fall due at one instant, and the last of them by id is the first by need.
