@@ -134,7 +134,7 @@ fn place(kind: TaskKind) -> Option<u8> {
         TaskKind::ChooseSchool => Some(0),
         TaskKind::CheckSenderQuiet => Some(1),
         TaskKind::CompleteRefusedPost => Some(2),
-        TaskKind::ChooseEnding | TaskKind::CallUnclaimed => Some(3),
+        TaskKind::ChooseEnding | TaskKind::CountersignEnding | TaskKind::CallUnclaimed => Some(3),
         TaskKind::ReadReply | TaskKind::SettleContradiction => Some(4),
         TaskKind::RecordWhoTold | TaskKind::NameChild | TaskKind::ConfirmHold => Some(5),
         TaskKind::TellHomeForce | TaskKind::ReadQuarantined | TaskKind::CheckSender => Some(6),

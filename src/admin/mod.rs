@@ -222,7 +222,9 @@ impl Desk {
                 Wish::Countersign => "only a supervisor may countersign",
                 Wish::Restricted => restricted::SUPERVISORS_ONLY,
                 Wish::Overrule => on_call::OVERRULED,
-                Wish::Choose => "only a supervisor chooses so",
+                Wish::Choose => {
+                    "only a supervisor chooses that: an ending that counts at once, or what is taken back"
+                }
             })),
             None => Err(Refused::new(
                 "your Unix user is no operator in the configuration",
@@ -238,14 +240,14 @@ impl Desk {
         if matches!(act, Act::Countersign { .. }) {
             needs.push(Wish::Countersign);
         }
-        if matches!(act, Act::UndoCall { .. }) {
-            needs.push(Wish::Choose);
-        }
         if restricted::by_act(&self.store, act).await? {
             needs.push(Wish::Restricted);
         }
         if on_call::overrules(&self.store, act).await? {
             needs.push(Wish::Overrule);
+        }
+        if on_call::chooses(act) {
+            needs.push(Wish::Choose);
         }
         Ok(needs)
     }

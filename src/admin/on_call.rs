@@ -206,6 +206,34 @@ pub(super) async fn overrules(store: &Store, act: &Act) -> Result<bool, NotStore
     })
 }
 
+/// Whether an act is a supervisor's own to choose: an ending that counts at once, or to take back what came
+/// of a call.
+pub(super) fn chooses(act: &Act) -> bool {
+    match act {
+        Act::UndoCall { .. } => true,
+        Act::Close { closed_as, .. } => !closed_as.needs_countersigning(),
+        Act::Acknowledge { .. }
+        | Act::Tell { .. }
+        | Act::TellWithWord { .. }
+        | Act::Hold { .. }
+        | Act::Release { .. }
+        | Act::Route { .. }
+        | Act::Countersign { .. }
+        | Act::TaskDone { .. }
+        | Act::Reveal { .. }
+        | Act::Claim { .. }
+        | Act::CallWord { .. }
+        | Act::CallRoll { .. }
+        | Act::CallInbound { .. }
+        | Act::CallOutcome { .. }
+        | Act::Attach { .. }
+        | Act::Dismiss { .. }
+        | Act::SuspendRoute { .. }
+        | Act::ResumeRoute { .. }
+        | Act::ClaimAlarm { .. } => false,
+    }
+}
+
 /// What is to be read back on this call, once the child is said to be on the roll.
 pub(super) fn code(trace: &Trace, of: TaskId) -> Option<&str> {
     trace.facts.iter().find_map(|line| {

@@ -5,7 +5,7 @@
 //! goes is over only when it has been gone for a while. What falls due together is told together.
 
 use super::Pace;
-use crate::referral::alarm::{AlarmChannel, AlarmHours, AlarmKind, may_be_told_at};
+use crate::referral::alarm::{AlarmChannel, AlarmHours, AlarmKind, Desks, may_be_told_at};
 use crate::referral::id::AlarmId;
 use crate::store::{AlarmLine, AlarmNote, NotActed, sha256};
 use jiff::civil::Date;
@@ -73,6 +73,7 @@ pub struct Channels {
 pub struct Book {
     pace: Pace,
     channels: Channels,
+    desks: Desks,
     open: BTreeMap<Condition, Open>,
     over: Vec<AlarmLine>,
     notes: Vec<AlarmNote>,
@@ -85,11 +86,18 @@ impl Book {
         Self {
             pace,
             channels,
+            desks: Desks::default(),
             open: BTreeMap::new(),
             over: Vec::new(),
             notes: Vec::new(),
             last: BTreeMap::new(),
         }
+    }
+
+    /// Kept by these desks, each told in its own hours.
+    #[must_use]
+    pub fn kept_by(self, desks: Desks) -> Self {
+        Self { desks, ..self }
     }
 
     /// Takes what is kept: who has claimed what, and, `all` once at the start, what an earlier run
@@ -292,7 +300,8 @@ impl Book {
         if line.claimed.is_some() || open.gone_since.is_some() {
             return None;
         }
-        let first = || may_be_told_at(line.kind, line.opened_at, is_bank_holiday);
+        let desk = self.desks.told_of(&line.subject);
+        let first = || may_be_told_at(line.kind, line.opened_at, desk, is_bank_holiday);
         match channel {
             AlarmChannel::Mail => (self.channels.mail && line.mailed_at.is_none()).then(first),
             AlarmChannel::Webhook if !self.channels.webhook || line.hooked_at.is_some() => None,
@@ -301,7 +310,7 @@ impl Book {
             AlarmChannel::Webhook => {
                 let since = line.mailed_at?;
                 let unclaimed = since.saturating_add(self.pace.unclaimed).unwrap_or(since);
-                Some(may_be_told_at(line.kind, unclaimed, is_bank_holiday))
+                Some(may_be_told_at(line.kind, unclaimed, desk, is_bank_holiday))
             }
         }
     }

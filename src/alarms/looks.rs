@@ -5,9 +5,8 @@ use super::book::{Condition, Seen};
 use super::clockwatch::ClockWatch;
 use super::roads::Roads;
 use super::senders::Senders;
-use crate::referral::alarm::AlarmKind;
+use crate::referral::alarm::{AlarmKind, Desks};
 use crate::referral::expiry::Expiry;
-use crate::referral::post::ForceName;
 use crate::store::{NotStored, Round, Store, Stuck};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeSet;
@@ -40,8 +39,8 @@ const OF_CASES: [AlarmKind; 5] = [
 /// What is looked at, besides the store.
 #[derive(Debug)]
 pub struct Sources {
-    /// The forces that may post.
-    pub forces: Vec<ForceName>,
+    /// The forces that may post, each with the hours of its desk.
+    pub desks: Desks,
     /// Certificates, lists and keys, as they were last found.
     pub expiries: watch::Receiver<Vec<Expiry>>,
     /// What the sweeper found last.
@@ -83,10 +82,15 @@ impl Looks {
             refusing_since: None,
             cases: Seen::default(),
             cases_at: None,
-            senders: Senders::new(sources.forces.clone()),
+            senders: Senders::new(sources.desks.clone()),
             store,
             sources,
         }
+    }
+
+    /// The forces that may post, each with the hours of its desk.
+    pub(super) fn desks(&self) -> &Desks {
+        &self.sources.desks
     }
 
     /// What the sweeper finds, to be woken by it.

@@ -78,7 +78,7 @@ impl Stage {
     /// A stage that knows of nothing yet.
     pub fn new(store: Store, looks: Looks, lane: Lane, pace: Pace) -> Self {
         Self {
-            book: Book::new(pace, lane.channels()),
+            book: Book::new(pace, lane.channels()).kept_by(looks.desks().clone()),
             shown: watch::channel(Vec::new()).0,
             loaded: false,
             untold: false,

@@ -88,6 +88,7 @@ fn next(kind: TaskKind, line: &Value) -> String {
             let close = of_notification("close");
             format!("{close} --as told_late|not_told|done --reason CODE --note TEXT")
         }
+        TaskKind::CountersignEnding => of_notification("countersign"),
         TaskKind::ConfirmHold => {
             let release = of_notification("release");
             format!("{release} --reason TEXT, or to let it happen: {done}")

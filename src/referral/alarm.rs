@@ -1,7 +1,10 @@
 //! Alarms: what needs a person of the gateway's own, and at which hours they may be told of it
 //! (`docs/alarms.md`). An alarm names a route, an id of ours or a force: never a school or a child.
 
-use super::ladder::LadderHours;
+mod desks;
+
+pub use desks::{Desk, Desks};
+
 use super::london;
 use super::post::words;
 use jiff::Timestamp;
@@ -158,17 +161,17 @@ const DAYS_AHEAD: usize = 30;
 pub fn may_be_told_at(
     kind: AlarmKind,
     at: Timestamp,
+    desk: Desk,
     is_bank_holiday: impl Fn(Date) -> bool,
 ) -> Timestamp {
     match kind.hours() {
         AlarmHours::Any | AlarmHours::Own => at,
-        AlarmHours::Desk => desk_opens(at, is_bank_holiday),
+        AlarmHours::Desk => desk_opens(at, desk, is_bank_holiday),
     }
 }
 
 /// The earliest instant from `at` on at which the desk is there. Beyond a month: at once.
-pub fn desk_opens(at: Timestamp, is_bank_holiday: impl Fn(Date) -> bool) -> Timestamp {
-    let hours = LadderHours::default();
+pub fn desk_opens(at: Timestamp, desk: Desk, is_bank_holiday: impl Fn(Date) -> bool) -> Timestamp {
     let working = |day: &Date| {
         !matches!(day.weekday(), Weekday::Saturday | Weekday::Sunday) && !is_bank_holiday(*day)
     };
@@ -176,18 +179,17 @@ pub fn desk_opens(at: Timestamp, is_bank_holiday: impl Fn(Date) -> bool) -> Time
     days.take(DAYS_AHEAD)
         .filter(working)
         .find_map(|day| {
-            let opens = london::instant(day, hours.desk_from).max(at);
-            (opens < london::instant(day, hours.desk_to)).then_some(opens)
+            let opens = london::instant(day, desk.from).max(at);
+            (opens < london::instant(day, desk.to)).then_some(opens)
         })
         .unwrap_or(at)
 }
 
 /// A night as a sender is judged by it: from the desk's close on the day before to its opening.
-pub fn night_before(day: Date) -> Option<(Timestamp, Timestamp)> {
-    let hours = LadderHours::default();
+pub fn night_before(day: Date, desk: Desk) -> Option<(Timestamp, Timestamp)> {
     let before = day.yesterday().ok()?;
-    let from = london::instant(before, hours.desk_to);
-    Some((from, london::instant(day, hours.desk_from)))
+    let from = london::instant(before, desk.to);
+    Some((from, london::instant(day, desk.from)))
 }
 
 /// So many nights of a weekday must have been seen before a sender can be called quiet on it.
@@ -208,7 +210,10 @@ mod tests {
     use jiff::civil::date;
 
     fn opens(at: &str, holiday: Option<Date>) -> String {
-        desk_opens(at.parse().unwrap(), |day| Some(day) == holiday).to_string()
+        let opens = desk_opens(at.parse().unwrap(), Desk::default(), |day| {
+            Some(day) == holiday
+        });
+        opens.to_string()
     }
 
     #[test]
@@ -222,7 +227,7 @@ mod tests {
         assert_eq!(opens("2026-11-23T17:00:00Z", None), "2026-11-24T06:30:00Z");
         assert_eq!(opens("2026-11-27T17:00:00Z", None), "2026-11-30T06:30:00Z");
         let night: Timestamp = "2026-11-23T02:00:00Z".parse().unwrap();
-        let told = |kind| may_be_told_at(kind, night, |_| false);
+        let told = |kind| may_be_told_at(kind, night, Desk::default(), |_| false);
         assert_eq!(told(AlarmKind::StoreNotCommitting), night);
         assert_eq!(
             told(AlarmKind::SenderQuiet).to_string(),
@@ -251,7 +256,7 @@ mod tests {
 
     #[test]
     fn a_night_is_from_the_desk_s_close_to_its_opening() {
-        let (from, to) = night_before(date(2026, 10, 25)).unwrap();
+        let (from, to) = night_before(date(2026, 10, 25), Desk::default()).unwrap();
         assert_eq!(from.to_string(), "2026-10-24T16:00:00Z");
         assert_eq!(to.to_string(), "2026-10-25T06:30:00Z");
     }

@@ -221,7 +221,7 @@ pub fn decide(
         Observation::Recorded => answers::recorded(case),
         Observation::NotOnRoll => answers::not_on_roll(case),
         Observation::Told => answers::told(case, now),
-        Observation::EndingChosen => endings::chosen(case),
+        Observation::EndingChosen => endings::chosen(case, now),
         Observation::Released => letters::released(case, now),
         Observation::RouteChosen { urn } => letters::route_chosen(case, urn),
     };
@@ -307,6 +307,7 @@ fn ends_with_duty(kind: TaskKind) -> bool {
         | TaskKind::ConfirmHold
         | TaskKind::CallUnclaimed
         | TaskKind::ChooseEnding
+        | TaskKind::CountersignEnding
         | TaskKind::SettleContradiction => true,
         TaskKind::TellHomeForce
         | TaskKind::CompleteRefusedPost

@@ -10,6 +10,7 @@ use crate::alarms::looks::{Looks, Sources};
 use crate::alarms::{self, Lane, LaneFault};
 use crate::config::Config;
 use crate::metrics;
+use crate::referral::alarm::Desks;
 use crate::referral::expiry::Expiry;
 use crate::referral::route::{BreakerState, RouteHealth};
 use crate::replies::mailbox::Age;
@@ -60,7 +61,7 @@ pub(super) async fn start(
     let ways = routes::start(config, means.beside, &mut besides, late);
     let expiries = ways.expiries.clone();
     let sources = Sources {
-        forces: config.policies.keys().cloned().collect(),
+        desks: Desks::of(&config.policies),
         expiries: expiries.clone(),
         stuck: stuck.clone(),
         others: means.others,

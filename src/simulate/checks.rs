@@ -332,6 +332,7 @@ fn asks(kind: TaskKind) -> bool {
         | TaskKind::SettleContradiction
         | TaskKind::CallUnclaimed
         | TaskKind::ChooseEnding
+        | TaskKind::CountersignEnding
         | TaskKind::ReadReply
         | TaskKind::ReadQuarantined => true,
         TaskKind::TellHomeForce

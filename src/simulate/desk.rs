@@ -168,6 +168,7 @@ fn act_for(
         | TaskKind::CompleteRefusedPost
         | TaskKind::ReadQuarantined
         | TaskKind::CheckSenderQuiet
+        | TaskKind::CountersignEnding
         | TaskKind::CallUnclaimed => None,
     }
 }

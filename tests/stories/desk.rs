@@ -67,6 +67,11 @@ fn an_honest_not_told_counts_only_when_a_second_person_has_agreed() {
     refused(&close("officer_visit"), "told_late or done");
     assert!(said(&close("not_reached")).contains("notification countersign ntf_"));
     refused(&close("not_reached"), "countersign it: by A Tester");
+    // A second one is asked, and not only they who look at this case.
+    let asked = tasks(&daemon, "countersign_ending");
+    assert_eq!(asked[0]["notification"], child.as_str());
+    let morning = daemon.json(&["morning"]);
+    assert_eq!(morning["tasks"][0]["kind"], "countersign_ending");
     another_at_the_desk(&mut daemon, ("[\"operator\"]", "[\"supervisor\"]"));
     refused(&daemon.command(&countersign), "a second operator must");
     let live = trace(&daemon, &child);
@@ -88,13 +93,15 @@ fn an_honest_not_told_counts_only_when_a_second_person_has_agreed() {
     let second = actors(&ended, "ending_countersigned");
     assert_eq!(second, ["operator:B Tester"]);
     assert_eq!(ended["will_happen"], Value::Null);
-    assert_eq!(tasks(&daemon, "ring_school"), Vec::<Value>::new());
+    for kind in ["ring_school", "countersign_ending"] {
+        assert_eq!(tasks(&daemon, kind), Vec::<Value>::new());
+    }
     refused(&daemon.command(&countersign), "closed already: by B Tester");
 }
 
 #[test]
 fn what_was_told_by_another_way_is_closed_at_once_and_its_letter_does_not_leave() {
-    let daemon = Daemon::start();
+    let mut daemon = Daemon::start();
     let child = accepted(&daemon, &referral(1, "Ermintrude", SCHOOL));
     trace_with(&daemon, &child, "attempt_ended", 1);
     let close = [
@@ -108,6 +115,8 @@ fn what_was_told_by_another_way_is_closed_at_once_and_its_letter_does_not_leave(
         "--note",
         "PC Dougal went there",
     ];
+    refused(&daemon.command(&close), "only a supervisor chooses");
+    another_at_the_desk(&mut daemon, ("[\"operator\"]", "[\"supervisor\"]"));
     let done = daemon.json(&close);
     assert_eq!(done["notifications"][0]["state"], "closed");
     let ended = trace(&daemon, &child);

@@ -1,6 +1,9 @@
 //! Whom the book has told of what, by when.
 
 use super::*;
+use crate::referral::alarm::Desk;
+use crate::referral::post::ForceName;
+use jiff::civil::time;
 
 const BOTH: Channels = Channels {
     mail: true,
@@ -271,4 +274,23 @@ fn what_could_not_be_recorded_can_be_taken_on_once_and_over_a_restart() {
     next.remember(&left_by(&book));
     assert_eq!(step(&mut next, &[STORE], "23T02:30"), []);
     assert_eq!(claims(&next), 1);
+}
+
+#[test]
+fn each_force_is_told_at_its_own_desks_opening_and_of_cases_whoever_opens_first() {
+    let desk = |from| Desk {
+        from: time(from, 0, 0, 0),
+        to: time(17, 0, 0, 0),
+    };
+    let force = |name| ForceName::parse(name).unwrap();
+    let desks = [(force("essex"), desk(9)), (force("kent"), desk(7))];
+    let mut book = Book::new(Pace::default(), BOTH).kept_by(Desks::from_iter(desks));
+    let essex = (AlarmKind::CallsOverCapacity, "essex");
+    let kent = (AlarmKind::CallsOverCapacity, "kent");
+    let all = [essex, kent, NOBODY];
+    assert_eq!(step(&mut book, &all, "23T06:59"), []);
+    assert_eq!(step(&mut book, &all, "23T07:00"), [(Mail, 2)]);
+    // The second person hears of those two; essex's desk is not there yet.
+    assert_eq!(step(&mut book, &all, "23T08:59"), [(Webhook, 2)]);
+    assert_eq!(step(&mut book, &all, "23T09:00"), [(Mail, 1)]);
 }

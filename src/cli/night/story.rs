@@ -211,6 +211,7 @@ fn asked(kind: TaskKind) -> &'static str {
         TaskKind::CheckSenderQuiet => "ask a force whether its posts still leave",
         TaskKind::SettleContradiction => "find out which of two things is true",
         TaskKind::CallUnclaimed => "see to what nobody has taken on (a supervisor)",
+        TaskKind::CountersignEnding => "agree to how it ends (a second one)",
         TaskKind::ChooseEnding => "choose how it ends (a supervisor)",
     }
 }

@@ -33,6 +33,8 @@ words! {
         CheckSenderQuiet = "check_sender_quiet",
         /// Choose how it ends: visit, trust or authority lead, ring on, or an honest `not_told`.
         ChooseEnding = "choose_ending",
+        /// Agree, as a second operator, to an ending that another chose.
+        CountersignEnding = "countersign_ending",
     }
     /// What a message of ours is. Only the letter may name a child.
     Message {

@@ -88,6 +88,9 @@ fn ended_otherwise(kind: TaskKind) -> Option<&'static str> {
         TaskKind::RecordWhoTold | TaskKind::ChooseEnding => {
             Some("say how it ends: firstbell notification close")
         }
+        TaskKind::CountersignEnding => {
+            Some("agree to the ending: firstbell notification countersign")
+        }
         TaskKind::NameChild
         | TaskKind::ConfirmHold
         | TaskKind::TellHomeForce

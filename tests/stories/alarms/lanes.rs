@@ -9,6 +9,8 @@ use firstbell::alarms::looks::Sources;
 use firstbell::alarms::{Lane, LaneSettings, MailSettings};
 use firstbell::client::peer::{HttpsUrl, PeerSettings};
 use firstbell::delivery::{Limits, Roots, Route, TlsMode};
+use firstbell::referral::alarm::Desks;
+use firstbell::referral::policy::Policies;
 use firstbell::referral::school::{Address, RouteName};
 use firstbell::store::Stuck;
 use firstbell::tls::TlsFloor;
@@ -43,7 +45,7 @@ pub(crate) fn lane(pki: &Pki, folder: &Path, (mails, hooks): (&Sink, &Sink)) -> 
 /// Nothing is wrong but what others find.
 pub(crate) fn sources(others: watch::Receiver<BTreeSet<Condition>>) -> Sources {
     Sources {
-        forces: vec![policy().force.clone()],
+        desks: Desks::of(&Policies::from([(policy().force.clone(), policy())])),
         expiries: watch::channel(Vec::new()).1,
         stuck: watch::channel(Stuck::default()).1,
         others: vec![others],

@@ -278,7 +278,7 @@ async fn a_wrong_number_of_a_place_is_wrong_for_those_of_a_conflict_too_and_its_
     let hubs = known.contacts.entry(ContactOf::Authority(authority));
     hubs.or_default().push(hub);
     assert_eq!(
-        numbers(&known, &[&case], clock.now()),
+        numbers(&known, &[&case], now),
         ["01621 000099", "01245 000881"]
     );
 }
