@@ -218,10 +218,7 @@ fn act_of(wished: Wished) -> Result<Act, NoAct> {
             notification,
             role,
         } => call_outcome(&task, &outcome, notification, role)?,
-        Wished::CallUndo { task, reason } => Act::UndoCall {
-            task: task_id(&task)?,
-            reason: reasoned(reason)?,
-        },
+        Wished::CallUndo { task, reason } => call_undo(&task, reason)?,
         Wished::CallWord { task, said } => call_word(&task, said)?,
         Wished::CallRoll {
             task,
@@ -256,6 +253,11 @@ fn call_roll(task: &str, notification: &str, on_roll: bool) -> Result<Act, NoAct
         notification: notification_id(notification)?,
         on_roll,
     })
+}
+
+fn call_undo(task: &str, reason: String) -> Result<Act, NoAct> {
+    let (task, reason) = (task_id(task)?, reasoned(reason)?);
+    Ok(Act::UndoCall { task, reason })
 }
 
 fn call_inbound(notification: &str) -> Result<Act, NoAct> {

@@ -66,20 +66,27 @@ pub(super) fn place_of(subject: &str) -> Target {
     }
 }
 
-/// When a task is wanted at the soonest: nobody at a school is rung outside its hours.
+/// When a task is wanted at the soonest: nobody at a school or an authority is rung outside its hours.
 pub(super) fn can_be_done_from(
     tx: &Tx<'_>,
     case: &Case,
     (kind, wanted_by): (TaskKind, Timestamp),
     force: Option<&ForceName>,
 ) -> Timestamp {
+    let directory = &tx.state.directory;
+    let policy = force.and_then(|force| tx.state.policies.get(force));
+    let hours = policy.map(|policy| policy.ladder).unwrap_or_default();
     match (kind, case.target) {
         (TaskKind::RingSchool, Target::School(urn)) => {
-            let directory = &tx.state.directory;
             let days = SchoolDays::of(directory, Whose::school(directory, urn));
-            let policy = force.and_then(|force| tx.state.policies.get(force));
-            let hours = policy.map(|policy| policy.ladder).unwrap_or_default();
             days.rung_from(&hours, wanted_by)
+        }
+        (TaskKind::RingSchool, Target::Authority(code)) => {
+            let whose = Whose {
+                urn: None,
+                la_code: Some(code),
+            };
+            SchoolDays::of(directory, whose).authority_rung_from(&hours, wanted_by)
         }
         _ => wanted_by,
     }

@@ -247,9 +247,7 @@ fn a_call_is_one_for_a_school_comes_back_until_told_and_ends_nothing_else() {
     let unclaimed = ["call", "outcome", task, "told", "--role", "deputy"];
     refused(&daemon.command(&unclaimed), "the call is not claimed");
     daemon.json(&["call", "claim", task]);
-    for id in &ours {
-        on_roll(&daemon, task, id);
-    }
+    ours.iter().for_each(|id| on_roll(&daemon, task, id));
     let told = ["call", "outcome", task, "told", "--role", "deputy"];
     let done = daemon.json(&told)["notifications"].clone();
     let states: Vec<&Value> = done

@@ -257,8 +257,8 @@ fn the_message_and_the_code_are_shown_once_the_child_is_said_to_be_on_the_roll()
 #[test]
 fn a_call_that_breaks_off_tells_only_those_of_whom_the_school_said_that_they_are_on_its_roll() {
     let daemon = Daemon::start();
-    let names = ["Ermintrude", "Dougal", "Florence"];
-    let children = [1, 2, 3].map(|n| accepted(&daemon, &doubted(n, names[n as usize - 1])));
+    let names = [(1, "Ermintrude"), (2, "Dougal"), (3, "Florence")];
+    let children = names.map(|(n, name)| accepted(&daemon, &doubted(n, name)));
     let [first, second, third] = &children;
     let task = the_call(&daemon);
     let told = ["call", "outcome", &task, "told", "--role", "deputy"];

@@ -80,9 +80,14 @@ fn rings(decision: &Decision) -> bool {
 fn call_again(case: &Case, now: Timestamp) -> Option<Decision> {
     let calls = case.people.tasks.values();
     let calls = calls.filter(|task| task.kind == TaskKind::RingSchool);
-    let wanted_by = calls.map(|task| task.wanted_by).max()?.max(now);
-    let rung_by_then = rings_at(case, now).is_some_and(|at| at <= wanted_by);
-    if case.duty() == Duty::Open && !case.people.reading() && !rung_by_then {
+    let last = calls.map(|task| task.wanted_by).max()?.max(now);
+    let wanted_by = match rings_at(case, now) {
+        // Its time came while the reply waited.
+        Some(at) if at <= now => now,
+        Some(at) if at <= last => return None,
+        Some(_) | None => last,
+    };
+    if case.duty() == Duty::Open && !case.people.reading() {
         task(case, TaskKind::RingSchool, wanted_by)
     } else {
         None

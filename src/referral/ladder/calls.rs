@@ -33,6 +33,20 @@ pub fn next_call_at(
 }
 
 impl SchoolDays<'_> {
+    /// The first moment at or after `at` in which the desk can ring an authority, whose calendar this is: it
+    /// works in school holidays too. `at` itself if there is none in 400 days.
+    pub fn authority_rung_from(&self, hours: &LadderHours, at: Timestamp) -> Timestamp {
+        let today = london::civil(at).date();
+        let (_, close) = self.telephone(hours, today);
+        let first = if at < close {
+            Some(today)
+        } else {
+            today.tomorrow().ok()
+        };
+        let day = first.and_then(|first| self.first_working_day(first, days_ahead_end(first)));
+        day.map_or(at, |day| self.telephone(hours, day).0.max(at))
+    }
+
     /// From when until when the desk can ring the school on a day; the end is past it.
     pub(in crate::referral) fn telephone(
         &self,

@@ -257,8 +257,8 @@ async fn a_wrong_number_of_a_place_is_wrong_for_those_of_a_conflict_too_and_its_
         panic!("{calls:?}");
     };
     let ordinary = [first, second].into_iter();
-    let ordinary = ordinary.filter(|call| call.members[0].notification != conflict);
-    let task = TaskId::parse(&ordinary.last().unwrap().task).unwrap();
+    let mut ordinary = ordinary.filter(|call| call.members[0].notification != conflict);
+    let task = TaskId::parse(&ordinary.next().unwrap().task).unwrap();
     let wrong = outcome(task, CallOutcome::WrongNumber);
     assert!(opened.act(wrong, "Jo").await.is_ok());
     let calls = opened.calls().await;
