@@ -89,7 +89,7 @@ impl<'r> Record<'r> {
                 claimed: None,
                 settled: None,
             }),
-            Fact::TaskClaimed { task } => {
+            Fact::TaskClaimed { task, .. } => {
                 for known in self.tasks.iter_mut().filter(|known| known.task == *task) {
                     known.claimed = known.claimed.or(Some(*at));
                 }
