@@ -235,14 +235,19 @@ fn found_first(case: &Case, mut decisions: Vec<Decision>) -> Vec<Decision> {
         return decisions;
     }
     let is_sought = case.people.has_open(TaskKind::ChooseSchool);
-    decisions.retain_mut(|decision| match decision {
-        Decision::OpenTask { kind, .. } if *kind == TaskKind::RingSchool => {
+    decisions.retain(|decision| !(is_sought && rings(decision)));
+    for decision in &mut decisions {
+        if let Decision::OpenTask { kind, .. } = decision
+            && *kind == TaskKind::RingSchool
+        {
             *kind = TaskKind::ChooseSchool;
-            !is_sought
         }
-        _ => true,
-    });
+    }
     decisions
+}
+
+fn rings(decision: &Decision) -> bool {
+    matches!(decision, Decision::OpenTask { kind, .. } if *kind == TaskKind::RingSchool)
 }
 
 /// Without a letter or task that was asked for already.

@@ -37,7 +37,7 @@ pub(super) fn for_nobody(records: &[Record<'_>]) -> HashMap<usize, Vec<String>> 
                 .flatten();
             let waits =
                 |record: &&Record<'_>| record.live_at(*at) && record.unread_at(*at).is_none();
-            if !nudges.unsent.contains(attempt) && !waiting.any(|record| waits(&record)) {
+            if !nudges.unsent.contains(attempt) && !waiting.any(waits) {
                 let what = format!("a nudge was begun at {at}, when nobody had to be reminded");
                 found.entry(nth).or_default().push(what);
             }

@@ -295,8 +295,7 @@ fn strike_night(dice: &Dice, day: Date, windows: &mut Vec<Window<Strike>>) {
             let from = evening + seconds(dice.between(0, 8 * 3600));
             let to = morning - seconds(dice.spread(60, 3600));
             let what = any(dice, true);
-            let reached = matches!(what, Strike::Slow | Strike::Refuses(_));
-            if longest(what) > 3600 || (reached && dice.below(LONG_IN) == 0) {
+            if longest(what) > 3600 || (may_be_long(what) && dice.below(LONG_IN) == 0) {
                 windows.push(Window { from, to, what });
             } else {
                 flap(dice, to - seconds(longest(what)), to, windows);
@@ -314,6 +313,20 @@ fn strike_night(dice: &Dice, day: Date, windows: &mut Vec<Window<Strike>>) {
             let to = from + seconds(dice.spread(20, longest(what).min(2 * 3600)));
             windows.push(Window { from, to, what });
         }
+    }
+}
+
+/// Whether a relay that can be reached may go on so for a night. One that refuses the letters themselves is
+/// tried every few seconds, and a night of it costs as much as a year: only a flood has that.
+fn may_be_long(what: Strike) -> bool {
+    match what {
+        Strike::Slow => true,
+        Strike::Refuses(phase) => phase < Phase::Auth,
+        Strike::Down
+        | Strike::Silent(_)
+        | Strike::Cuts(_)
+        | Strike::WrongCode(_)
+        | Strike::LastReplyLost => false,
     }
 }
 

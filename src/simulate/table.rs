@@ -352,8 +352,8 @@ mod tests {
             assert_eq!(at(Wanted::Deputies), format!("Wed 25 {deputies}"));
             assert_eq!(at(Wanted::CallFirst), format!("Wed 25 {first}"));
             assert_eq!(at(Wanted::Choose), format!("Wed 25 {choose}"));
-            let calls = steps.iter().filter(|(of, _)| *of == Wanted::Call);
-            let last = calls.last().unwrap().1.clone();
+            let mut calls = steps.iter().filter(|(of, _)| *of == Wanted::Call);
+            let last = calls.next_back().unwrap().1.clone();
             assert_eq!(last, "Thu 26 08:10", "the next day's ladder stands behind");
         }
     }
