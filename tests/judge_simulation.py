@@ -11,6 +11,7 @@ again."""
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -18,16 +19,18 @@ import time
 SEED = 20261122
 FAULTS, FEW_FAULTS = "0.3", "0.05"
 REFERRALS_A_YEAR = 400
-MUTANTS = ["ignore-slack", "fixed-ten-minutes", "drop-timer"]
+MUTANTS = ["ignore-slack", "fixed-ten-minutes", "drop-timer", "late-ladder", "lost-deputies"]
 NEVER = ["missed", "unseen", "after_answer", "outside_hours", "dropped", "stuck"]
 # From so many years on each of these must have struck, and more than one year is played again.
 YEARS_OF_ALL = 100
 PHASES = "greeting ehlo starttls handshake auth mail rcpt data".split()
 STRUCK = ["down", "slow", "last_reply_lost", "address_gone"]
 STRUCK += ["restart", "kill", "disk_full", "clock_forward", "clock_back"]
+STRUCK += ["4xx_for_hours", "slow_for_hours", "suspended", "stopped_for_hours"]
 STRUCK += [f"{what}_{phase}" for what in ("4xx", "cut", "wrong_code", "silent") for phase in PHASES]
 PEOPLE = "report_lost report_late report_out_of_order report_forged bounced".split()
-PEOPLE += "answer_late absence contradictory free_text not_ours call".split()
+PEOPLE += "answer_late absence closed contradictory free_text not_ours call wrong_person".split()
+PEOPLE += "school_rings not_on_roll call_wrong_number call_closed".split()
 
 failed = []
 
@@ -67,17 +70,21 @@ def tell(name, found):
     for failure in tally["failures"]:
         again = f"--seed {failure['seed']} --first-year {failure['year']} --years 1 --faults {FAULTS}"
         which = f" {failure['notification']}" if failure["notification"] else ""
-        print(f"  {failure['what']}\n    commit {commit()}: firstbell simulate {again} --timeline{which}")
+        build = failure["build"]
+        print(f"  {failure['what']}\n    {build}: firstbell simulate {again} --timeline{which}")
     return tally
 
 
 def clean_years(binary, years):
-    tally = tell(f"{years} force-years", simulate(binary, "--years", str(years)))
+    found = simulate(binary, "--years", str(years))
+    tally = tell(f"{years} force-years", found)
     for count in NEVER:
         hold(tally[count] == 0, f"{tally[count]} {count}")
     hold(not tally["failures"], "the run is not clean")
     hold(tally["years"] == years, "not every year was played")
     hold(tally["referrals"] >= REFERRALS_A_YEAR * years, "a force-year has fewer referrals")
+    if commit() != "not known":
+        hold(re.search(r" \([0-9a-f]{12}\)$", found["build"]), "the build names no commit")
     judged = tally["achievable"] + tally["unachievable"]
     hold(judged == tally["notifications"], "not every notification was judged")
     if years >= YEARS_OF_ALL:

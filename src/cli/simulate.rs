@@ -5,7 +5,7 @@ use super::args::Simulate;
 use super::exit::Exit;
 use super::output::Output;
 use crate::seal::random;
-use crate::simulate::{Asked, Failure, Simulated, Tally, simulate as play};
+use crate::simulate::{Asked, BUILD, Failure, Simulated, Tally, simulate as play};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -34,7 +34,7 @@ pub(super) fn simulate(asked: &Simulate, output: Output) -> Result<Exit, Stop> {
     let Simulated { tally, timeline } = simulated.map_err(|fault| Stop::new(Exit::Fault, fault))?;
     let answer = json!({
         "seed": seed,
-        "build": env!("CARGO_PKG_VERSION"),
+        "build": BUILD,
         "clean": tally.is_clean(),
         "tally": tally,
         "timeline": timeline,
@@ -82,7 +82,7 @@ fn write(text: &mut String, seed: u64, tally: &Tally) -> std::fmt::Result {
     } = tally;
     writeln!(
         text,
-        "seed {seed}: {years} force-years, {referrals} referrals, {notifications} notifications, {attempts} attempts, {knocks} knocks"
+        "firstbell {BUILD}, seed {seed}: {years} force-years, {referrals} referrals, {notifications} notifications, {attempts} attempts, {knocks} knocks"
     )?;
     writeln!(
         text,

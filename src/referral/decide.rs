@@ -12,6 +12,7 @@ use super::fact::{Message, ReleasedBy, Settlement, TaskKind};
 use super::fold::Case;
 use super::id::{ContactId, DeliveryId, InboundId, TaskId};
 use super::ladder::Rung;
+use super::plan::Target;
 use super::report::Action;
 use super::retry::RetrySettings;
 use super::school::{RouteName, Urn};
@@ -225,7 +226,28 @@ pub fn decide(
         Observation::Released => letters::released(case, now),
         Observation::RouteChosen { urn } => letters::route_chosen(case, urn),
     };
-    once(decisions)
+    once(found_first(case, decisions))
+}
+
+/// Nobody can be rung while no school is known: it is found first.
+fn found_first(case: &Case, mut decisions: Vec<Decision>) -> Vec<Decision> {
+    if case.target != Target::Unrouted {
+        return decisions;
+    }
+    let is_sought = case.people.has_open(TaskKind::ChooseSchool);
+    decisions.retain(|decision| !(is_sought && rings(decision)));
+    for decision in &mut decisions {
+        if let Decision::OpenTask { kind, .. } = decision
+            && *kind == TaskKind::RingSchool
+        {
+            *kind = TaskKind::ChooseSchool;
+        }
+    }
+    decisions
+}
+
+fn rings(decision: &Decision) -> bool {
+    matches!(decision, Decision::OpenTask { kind, .. } if *kind == TaskKind::RingSchool)
 }
 
 /// Without a letter, nudge or task that was asked for already.

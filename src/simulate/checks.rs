@@ -1,14 +1,14 @@
 //! What must never be, looked for in one notification's public record after its year.
 
-use super::judge::achievable;
-use super::places::County;
+use super::judge::{Way, achievable};
+use super::places::{County, Days, Place};
+use super::record::{Record, asks, is_call};
 use super::script::Script;
-use crate::referral::answer::Verdict;
-use crate::referral::attempt::{AttemptResult, AttemptWhy};
+use super::table::{Due, Step, Wanted};
+use crate::referral::attempt::AttemptWhy;
 use crate::referral::fact::{Fact, Message, TaskKind};
 use crate::referral::id::{ContactId, DeliveryId};
-use crate::referral::ladder::{Rung, RungWhat};
-use crate::referral::plan::Target;
+use crate::referral::ladder::RungWhat;
 use crate::referral::report::Action;
 use crate::referral::school::{Role, RouteName};
 use crate::store::{Trace, TraceLine};
@@ -33,147 +33,152 @@ pub(super) struct Checked {
     pub(super) dropped: Vec<String>,
 }
 
-/// One notification's record, ready to be asked.
-struct Record<'r> {
-    county: &'r County,
-    script: &'r Script,
-    trace: &'r Trace,
-    /// Its letters; other messages prove nothing.
-    letters: HashSet<DeliveryId>,
-    accepted: Timestamp,
-    last_safe: Timestamp,
-    /// When its duty first ended.
-    ended: Option<Timestamp>,
-    /// When a relay first had a letter, as far as anybody was told.
-    handed_over: Option<Timestamp>,
+/// The world that a notification was in.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct World<'w> {
+    pub(super) county: &'w County,
+    pub(super) script: &'w Script,
 }
 
-/// Checks one notification's record.
-pub(super) fn check(county: &County, script: &Script, trace: &Trace) -> Checked {
-    let record = Record::of(county, script, trace);
+/// Checks one notification's record. `beside` letters were on the same way out at the same time.
+pub(super) fn check(world: World<'_>, trace: &Trace, due: &Due, beside: usize) -> Checked {
+    let judged = Judged {
+        world,
+        due,
+        beside,
+        record: Record::of(trace),
+        place: world.county.place_for(trace.case.target),
+    };
     let mut checked = Checked::default();
-    record.judge(&mut checked);
-    record.after_answer(&mut checked.after_answer);
-    record.hours(&mut checked.outside_hours);
-    for rung in trace.case.rungs.iter().filter(|rung| !rung.lost) {
-        checked.dropped.extend(record.dropped(*rung));
-    }
+    judged.judge(&mut checked);
+    judged.after_answer(&mut checked.after_answer);
+    judged.hours(&mut checked.outside_hours);
+    let dropped = due.steps.iter().filter_map(|step| judged.dropped(*step));
+    checked.dropped.extend(dropped);
     checked
 }
 
-impl<'r> Record<'r> {
-    fn of(county: &'r County, script: &'r Script, trace: &'r Trace) -> Self {
-        let facts = || trace.facts.iter();
-        let letters: HashSet<DeliveryId> = facts().filter_map(letter_queued).collect();
-        let first = |counts: &dyn Fn(&Fact) -> bool| {
-            let mut lines = facts().filter(|line| counts(&line.fact));
-            lines.next().map(|line| line.at)
-        };
-        Self {
-            county,
-            script,
-            trace,
-            accepted: trace.accepted_at,
-            last_safe: trace.case.last_safe_mail(),
-            ended: first(&ends_duty),
-            handed_over: first(&|fact| proves(fact, &letters)),
-            letters,
-        }
+/// One notification's record and what its time asks for.
+struct Judged<'j> {
+    world: World<'j>,
+    due: &'j Due,
+    beside: usize,
+    record: Record<'j>,
+    place: Option<&'j Place>,
+}
+
+impl<'j> Judged<'j> {
+    /// The way out that its letters may take; none while mail is not permitted, or nobody is left to mail.
+    fn route(&self) -> Option<&'j RouteName> {
+        let case = &self.record.trace.case;
+        let blocked = |contact: &ContactId| case.people.blocked.contains(contact);
+        let mailed = case.contacts.iter().any(|(id, ..)| !blocked(id));
+        let held = self.record.any(|fact| matches!(fact, Fact::Held { .. }));
+        self.place
+            .filter(|_| mailed && !held)
+            .map(|place| &place.route)
     }
 
-    fn route(&self) -> Option<&'r RouteName> {
-        let Target::School(urn) = self.trace.case.target else {
-            return None;
-        };
-        let place = self.county.places.iter().find(|place| place.urn == urn);
-        let held = self.any(|fact| matches!(fact, Fact::Held { .. }));
-        let mailed = !held && !self.trace.case.contacts.is_empty();
-        place.filter(|_| mailed).map(|place| &place.route)
-    }
-
-    fn any(&self, is: impl Fn(&Fact) -> bool) -> bool {
-        self.trace.facts.iter().any(|line| is(&line.fact))
-    }
-
-    fn live_at(&self, at: Timestamp) -> bool {
-        self.ended.is_none_or(|ended| ended > at)
+    fn days(&self) -> Days<'j> {
+        self.world.county.days(self.place)
     }
 
     fn judge(&self, checked: &mut Checked) {
-        let route = self.route();
-        checked.achievable = route
-            .is_some_and(|route| achievable(self.script, route, self.accepted, self.last_safe));
-        let in_time = self.handed_over.is_some_and(|at| at <= self.last_safe);
-        let handed = self.handed_over.unwrap_or(self.last_safe);
-        checked.near = self.last_safe.duration_since(handed) < NEAR;
-        if in_time || !self.live_at(self.last_safe) {
+        let (route, record, last_safe) = (self.route(), &self.record, self.due.last_safe);
+        let within = (record.accepted, last_safe);
+        checked.achievable = route.is_some_and(|route| {
+            let way = Way {
+                route,
+                beside: self.beside,
+            };
+            achievable(self.world.script, way, within)
+        });
+        let in_time = record.handed_over.is_some_and(|at| at <= last_safe);
+        let handed = record.handed_over.unwrap_or(last_safe);
+        checked.near = last_safe.duration_since(handed) < NEAR;
+        if in_time || !record.live_at(last_safe) {
             return;
         }
         if checked.achievable {
-            let late = self
+            let late = record
                 .handed_over
                 .map_or_else(|| "never".to_owned(), |at| at.to_string());
-            let (from, to) = (self.accepted, self.last_safe);
+            let (from, to) = within;
             let route = route.map_or("", RouteName::as_str);
             checked.missed = Some(format!(
                 "could be handed over to {route} from {from} to {to}, and was {late}"
             ));
         }
-        let limit = self.limit(self.last_safe.max(self.accepted));
-        if self.live_at(limit) && !self.put_before_a_person(limit) {
+        let limit = self.limit(last_safe.max(record.accepted));
+        if record.live_at(limit) && !self.put_before_a_person(limit) {
             checked.unseen = Some(format!("not handed over, and nobody knew by {limit}"));
         }
     }
 
     /// A little after a moment, or after the gateway could do anything then.
     fn limit(&self, at: Timestamp) -> Timestamp {
-        self.script
-            .gateway_able(self.script.gateway_able(at) + GRACE)
+        let script = self.world.script;
+        script.gateway_able(script.gateway_able(at) + GRACE)
     }
 
+    /// Whether somebody has it before them at this moment: to ring or to choose, and to ring while it helps.
     fn put_before_a_person(&self, limit: Timestamp) -> bool {
-        let mut lines = self.trace.facts.iter().filter(|line| line.at <= limit);
-        lines.any(
-            |line| matches!(&line.fact, Fact::TaskOpened { task_kind, .. } if asks(*task_kind)),
-        )
+        let act_by = self.due.act_by;
+        let in_time = |wanted_by| wanted_by < act_by || act_by <= limit;
+        let mut open = self.record.open_at(limit);
+        open.any(|task| {
+            asks(task.kind) && (task.kind != TaskKind::RingSchool || in_time(task.wanted_by))
+        })
     }
 
-    /// A claimed letter, a step or a call after an answer has committed.
+    /// A claimed letter, a step or a call after an answer has committed: nobody is told again who knows,
+    /// and nobody is written to who has just written, until that is read.
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "the other kinds of facts say nothing of it"
     )]
     fn after_answer(&self, found: &mut Vec<String>) {
         let mut answered: Option<Timestamp> = None;
-        for TraceLine { at, fact, .. } in &self.trace.facts {
-            if ends_duty(fact) {
+        for TraceLine { at, fact, .. } in &self.record.trace.facts {
+            if super::record::ends_duty(fact) {
                 answered = answered.or(Some(*at));
             } else if matches!(fact, Fact::ContradictionFound { .. }) {
                 answered = None;
             }
-            let Some(since) = answered else { continue };
+            let unread = self.record.unread_at(*at);
             let what = match fact {
-                Fact::DeliveryClaimed { delivery, .. } if self.letters.contains(delivery) => {
-                    "a letter was claimed"
+                Fact::DeliveryClaimed { delivery, .. }
+                    if self.record.letters.contains(delivery) =>
+                {
+                    Some("a letter was claimed").filter(|_| answered.is_some())
                 }
-                _ if is_call(fact) => "a call was opened",
-                _ if matches!(fact, Fact::StepFired { .. }) => "a step was taken",
-                _ => continue,
+                Fact::StepFired { step, .. } if unread.is_some() => {
+                    let writes = matches!(step, RungWhat::Deputies | RungWhat::Nudge);
+                    let rings = matches!(step, RungWhat::CallFirst | RungWhat::Call);
+                    let early = rings && *at < self.due.act_by;
+                    Some("a step was taken").filter(|_| writes || early || answered.is_some())
+                }
+                Fact::StepFired { .. } => Some("a step was taken").filter(|_| answered.is_some()),
+                _ if is_call(fact) => Some("a call was opened").filter(|_| answered.is_some()),
+                _ => None,
             };
-            found.push(format!("{what} at {at}, after the answer of {since}"));
+            if let Some((what, since)) = what.zip(answered.or(unread)) {
+                found.push(format!("{what} at {at}, after the answer of {since}"));
+            }
         }
     }
 
     /// Calls wanted, and nudges sent, outside the school's hours. A nudge counts when it is begun: how
     /// long its relay takes over it is not ours.
     fn hours(&self, found: &mut Vec<String>) {
-        let nudges: HashSet<DeliveryId> =
-            self.trace.facts.iter().filter_map(nudge_queued).collect();
+        let days = self.days();
+        let facts = || self.record.trace.facts.iter();
+        let nudges: HashSet<DeliveryId> = facts().filter_map(nudge_queued).collect();
         let mut begun: HashMap<(DeliveryId, u32), Timestamp> = HashMap::new();
-        for TraceLine { at, fact, .. } in &self.trace.facts {
+        for TraceLine { at, fact, .. } in facts() {
             if let Fact::TaskOpened { wanted_by, .. } = fact
                 && is_call(fact)
-                && !self.county.answers_telephone(*wanted_by)
+                && !days.answers_telephone(*wanted_by)
             {
                 found.push(format!("a call opened at {at} is wanted at {wanted_by}"));
             }
@@ -192,7 +197,7 @@ impl<'r> Record<'r> {
             } = fact
                 && let Some(begun) = begun.remove(&(*delivery, *attempt))
                 && !matches!(why, AttemptWhy::CaseEnded | AttemptWhy::LetterNotMade)
-                && !self.county.may_be_nudged(begun)
+                && !days.may_be_nudged(begun)
             {
                 found.push(format!("a nudge begun at {begun}"));
             }
@@ -200,46 +205,55 @@ impl<'r> Record<'r> {
     }
 
     /// A step whose time came, and what it is for did not.
-    fn dropped(&self, rung: Rung) -> Option<String> {
-        let limit = self.limit(rung.at.max(self.accepted));
-        let reading = self.any(|fact| {
-            matches!(fact, Fact::AnswerReceived { verdict, .. }
-                if matches!(verdict, Verdict::None | Verdict::Call))
-        });
-        let last = self.trace.facts.last().map(|line| line.at);
-        let too_early = last.is_some_and(|last| last < limit) && self.ended.is_some();
-        if !self.live_at(limit) || reading || too_early || self.route().is_none() {
+    fn dropped(&self, step: Step) -> Option<String> {
+        let record = &self.record;
+        let at = step.at.max(record.accepted);
+        let limit = self.limit(at);
+        let reading = record.unread_between(at, limit);
+        if !record.live_at(limit) || reading || self.place.is_none() {
             return None;
         }
-        let mut until = self.trace.facts.iter().filter(|line| line.at <= limit);
-        let (done, what) = match rung.what {
-            RungWhat::Deputies => (self.deputies_have_it(limit), "the deputies' letter"),
-            RungWhat::CallFirst if self.delivered_by(limit) => return None,
-            RungWhat::CallFirst | RungWhat::Call => {
-                (until.any(|line| is_call(&line.fact)), "the call")
-            }
-            RungWhat::Choose => {
-                let kind = TaskKind::ChooseEnding;
-                let asks = |fact: &Fact| matches!(fact, Fact::TaskOpened { task_kind, .. } if *task_kind == kind);
-                (
-                    until.any(|line| asks(&line.fact)),
-                    "the choice of an ending",
-                )
-            }
-            RungWhat::Nudge | RungWhat::Supervisor | RungWhat::Hour => return None,
+        let opened = |kind| record.opened(kind).any(|opened| opened.at <= limit);
+        let (done, what) = match step.what {
+            Wanted::Deputies if self.route().is_none() => return None,
+            Wanted::Deputies => (self.deputies_have_it(limit), "the deputies' letter"),
+            Wanted::CallFirst if self.delivered_by(limit) => return None,
+            Wanted::CallFirst | Wanted::Call => (self.is_rung(limit), "the call"),
+            Wanted::Supervisor if !self.is_nobodys(at, limit) => return None,
+            Wanted::Supervisor => (opened(TaskKind::CallUnclaimed), "the word to a supervisor"),
+            Wanted::Choose => (opened(TaskKind::ChooseEnding), "the choice of an ending"),
         };
-        (!done).then(|| format!("{what} of {} did not come by {limit}", rung.at))
+        (!done).then(|| format!("{what} of {at} did not come by {limit}"))
+    }
+
+    /// Whether a call was on the list in time. Where nobody can be rung, because the school said that it is
+    /// closed or that we have the wrong number, somebody chooses in its stead.
+    fn is_rung(&self, limit: Timestamp) -> bool {
+        let mut calls = self.record.opened(TaskKind::RingSchool);
+        let mut chooses = self.record.opened(TaskKind::ChooseEnding);
+        calls.any(|call| call.at <= limit && call.wanted_by <= limit)
+            || chooses.any(|choose| choose.at <= limit)
+    }
+
+    /// Whether a call was nobody's at this moment, and is so still.
+    fn is_nobodys(&self, at: Timestamp, limit: Timestamp) -> bool {
+        let late = at >= self.due.act_by;
+        let mut calls = self.record.open_at(limit);
+        (late || !self.delivered_by(limit))
+            && calls.any(|call| {
+                let known = call.at < at && call.wanted_by <= at;
+                call.kind == TaskKind::RingSchool && known && !call.claimed_by(limit)
+            })
     }
 
     fn deputies_have_it(&self, limit: Timestamp) -> bool {
-        let blocked = &self.trace.case.people.blocked;
-        let contacts = self.trace.case.contacts.iter();
+        let blocked = &self.record.trace.case.people.blocked;
+        let contacts = self.record.trace.case.contacts.iter();
         let mut deputies = contacts
             .filter(|(id, role, _)| *role == Role::Deputy && !blocked.contains(id))
             .map(|(id, ..)| *id);
         let queued = |deputy: ContactId| {
-            let mut lines = self.trace.facts.iter().filter(|line| line.at <= limit);
-            lines.any(|line| {
+            self.record.until(limit).any(|line| {
                 matches!(&line.fact, Fact::DeliveryQueued { contact, message: Message::Letter, .. }
                     if *contact == deputy)
             })
@@ -248,25 +262,9 @@ impl<'r> Record<'r> {
     }
 
     fn delivered_by(&self, limit: Timestamp) -> bool {
-        let mut lines = self.trace.facts.iter().filter(|line| line.at <= limit);
-        lines.any(|line| {
+        self.record.until(limit).any(|line| {
             matches!(&line.fact, Fact::ReportReceived { action, .. } if *action == Action::Delivered)
         })
-    }
-}
-
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the other kinds of facts say nothing of it"
-)]
-fn letter_queued(line: &TraceLine) -> Option<DeliveryId> {
-    match &line.fact {
-        Fact::DeliveryQueued {
-            delivery,
-            message: Message::Letter,
-            ..
-        } => Some(*delivery),
-        _ => None,
     }
 }
 
@@ -285,59 +283,5 @@ fn nudge_queued(line: &TraceLine) -> Option<DeliveryId> {
     }
 }
 
-/// Whether nobody has to be told any more.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the other kinds of facts say nothing of it"
-)]
-fn ends_duty(fact: &Fact) -> bool {
-    match fact {
-        Fact::AnswerBelieved { verdict, .. } | Fact::ContradictionSettled { verdict, .. } => {
-            matches!(verdict, Verdict::Received | Verdict::NotOurs)
-        }
-        Fact::Told { .. } | Fact::Closed { .. } => true,
-        _ => false,
-    }
-}
-
-/// Whether a relay has one of these letters, or a mailbox.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the other kinds of facts say nothing of it"
-)]
-fn proves(fact: &Fact, letters: &HashSet<DeliveryId>) -> bool {
-    match fact {
-        Fact::AttemptEnded {
-            delivery, result, ..
-        } => *result == AttemptResult::Done && letters.contains(delivery),
-        Fact::ReportReceived {
-            delivery, action, ..
-        } => *action != Action::Failed && letters.contains(delivery),
-        _ => false,
-    }
-}
-
-fn is_call(fact: &Fact) -> bool {
-    matches!(fact, Fact::TaskOpened { task_kind, .. } if *task_kind == TaskKind::RingSchool)
-}
-
-/// Whether a person who has this task learns that the school may not know.
-fn asks(kind: TaskKind) -> bool {
-    match kind {
-        TaskKind::ChooseSchool
-        | TaskKind::RingSchool
-        | TaskKind::RecordWhoTold
-        | TaskKind::NameChild
-        | TaskKind::ConfirmHold
-        | TaskKind::SettleContradiction
-        | TaskKind::CallUnclaimed
-        | TaskKind::ChooseEnding
-        | TaskKind::CountersignEnding
-        | TaskKind::ReadReply
-        | TaskKind::ReadQuarantined => true,
-        TaskKind::TellHomeForce
-        | TaskKind::CompleteRefusedPost
-        | TaskKind::CheckSender
-        | TaskKind::CheckSenderQuiet => false,
-    }
-}
+#[cfg(test)]
+mod tests;

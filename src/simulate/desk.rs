@@ -2,15 +2,17 @@
 
 use super::Fault;
 use super::dice::Dice;
-use super::places::County;
+use super::places::{County, Days};
 use crate::referral::answer::{CallOutcome, SchoolWord, Verdict};
 use crate::referral::fact::TaskKind;
 use crate::referral::id::{InboundId, NotificationId, TaskId};
 use crate::referral::london;
-use crate::referral::school::Role;
+use crate::referral::route::SuspendReason;
+use crate::referral::school::{Role, RouteName, Urn};
 use crate::store::{Act, Store, TaskLine};
 use jiff::civil::Time;
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeSet;
 
 /// The desk's hours (`design.md`, the ladder).
 const FROM: Time = Time::constant(6, 30, 0, 0);
@@ -24,13 +26,22 @@ pub(super) const CALL: SignedDuration = SignedDuration::from_mins(4);
 /// Who rings.
 const OPERATOR: &str = "desk";
 
+/// Children, in a million, who a school says are not on its roll.
+const NOT_ON_ROLL: u64 = 25_000;
+
+/// A call that is being made.
+#[derive(Debug)]
+pub(super) struct Call {
+    pub(super) task: TaskId,
+    /// About whom, as it was taken on.
+    about: Vec<NotificationId>,
+}
+
 /// What a look at the list came to.
 #[derive(Debug, Default)]
 pub(super) struct Looked {
     /// Calls begun.
-    pub(super) calls: Vec<TaskId>,
-    /// Notifications that were acted on, or opened.
-    pub(super) about: Vec<NotificationId>,
+    pub(super) calls: Vec<Call>,
     /// When to look again; none when nothing is to be done.
     pub(super) again: Option<Timestamp>,
 }
@@ -45,14 +56,15 @@ pub(super) fn staffed(county: &County, at: Timestamp) -> Timestamp {
         .unwrap_or(at)
 }
 
-/// Looks at the list and does what can be done now; `callers` are free.
+/// Looks at the list and does what can be done now; some calls are being made, and so many more can be.
 pub(super) async fn look(
     store: &Store,
     county: &County,
-    callers: usize,
+    (made, callers): (&BTreeSet<TaskId>, usize),
     dice: &Dice,
 ) -> Result<Looked, Fault> {
     let now = store.clock().now();
+    let anybody = county.days(county.places.first());
     let mut looked = Looked::default();
     let mut wanted: Vec<Timestamp> = Vec::new();
     for line in store.readers().list_tasks().await.map_err(Fault::other)? {
@@ -61,19 +73,19 @@ pub(super) async fn look(
         };
         if kind == TaskKind::RingSchool {
             let task = TaskId::parse(&line.task).map_err(Fault::other)?;
-            let rung_at = line.wanted_by.max(now);
+            let (rung_at, days) = (line.wanted_by.max(now), whom(county, &line.subject));
             // Calls that wait for a caller, or are being made, are looked for when one ends.
-            if rung_at > now || !county.answers_telephone(now) {
-                wanted.extend(county.telephone_from(rung_at));
-            } else if looked.calls.len() < callers
-                && line.claimed.is_none()
-                && acted(store, Act::Claim { task }).await?.is_some()
-            {
-                looked.calls.push(task);
+            if rung_at > now || !days.answers_telephone(now) {
+                wanted.extend(days.telephone_from(rung_at));
+            } else if looked.calls.len() < callers && !made.contains(&task) {
+                match acted(store, Act::Claim { task }).await? {
+                    Some(about) => looked.calls.push(Call { task, about }),
+                    None => wanted.push(now + LOOKS_AGAIN),
+                }
             }
             continue;
         }
-        let Some(act) = act_for(kind, &line, county, now, dice) else {
+        let Some(act) = act_for(kind, &line, (county, anybody.answers_telephone(now)), dice) else {
             if needs_the_school(kind) {
                 wanted.push(now + TRIES_AGAIN);
             }
@@ -93,11 +105,16 @@ pub(super) async fn look(
             TRIES_AGAIN
         };
         wanted.push(now + again);
-        looked.about.extend(about.into_iter().flatten());
     }
     let soonest = wanted.into_iter().min();
     looked.again = soonest.map(|at| staffed(county, at.max(now)));
     Ok(looked)
+}
+
+/// The days of the school that a call is to.
+fn whom<'c>(county: &'c County, subject: &str) -> Days<'c> {
+    let urn = subject.split(':').nth(2).and_then(Urn::parse);
+    county.days(urn.and_then(|urn| county.place(urn)))
 }
 
 fn needs_the_school(kind: TaskKind) -> bool {
@@ -120,13 +137,12 @@ fn reply_of(line: &TaskLine) -> Option<InboundId> {
 fn act_for(
     kind: TaskKind,
     line: &TaskLine,
-    county: &County,
-    now: Timestamp,
+    (county, open): (&County, bool),
     dice: &Dice,
 ) -> Option<Act> {
     let notification = line.notification.as_deref();
     let notification = notification.and_then(|id| NotificationId::parse(id).ok());
-    let reached = county.answers_telephone(now) && dice.below(10) < 7;
+    let reached = open && dice.below(10) < 7;
     let reason = || "as simulated".to_owned();
     match kind {
         TaskKind::ReadReply | TaskKind::CheckSender => {
@@ -173,23 +189,56 @@ fn act_for(
     }
 }
 
-/// Says what came of a call. Gives whom it was about, and the outcome's word.
+/// Takes on the call that a school makes itself about one of its children.
+pub(super) async fn is_rung(store: &Store, about: NotificationId) -> Result<Option<Call>, Fault> {
+    let act = Act::CallInbound {
+        notification: about,
+    };
+    let Some(all) = acted(store, act).await? else {
+        return Ok(None);
+    };
+    let now = store.clock().now();
+    let trace = store.readers().show_trace(about, now).await;
+    let trace = trace.map_err(Fault::other)?;
+    let tasks = trace.into_iter().flat_map(|trace| {
+        let open = trace.case.people.open_tasks();
+        open.filter(|(_, task)| task.kind == TaskKind::RingSchool)
+            .map(|(id, _)| id)
+            .collect::<Vec<_>>()
+    });
+    let task = tasks.last();
+    Ok(task.map(|task| Call { task, about: all }))
+}
+
+/// Says what came of a call: whether the children are on the roll first, where somebody speaks to us. Gives
+/// the outcome's word, and how many were not.
 pub(super) async fn end_call(
     store: &Store,
-    task: TaskId,
+    call: &Call,
     dice: &Dice,
-) -> Result<(Vec<NotificationId>, &'static str), Fault> {
-    let outcome = match dice.below(100) {
-        0..=69 => CallOutcome::Told,
-        70..=81 => CallOutcome::NoAnswer,
-        82..=87 => CallOutcome::Engaged,
-        88..=91 => CallOutcome::Voicemail,
-        92..=94 => CallOutcome::RingBack,
-        95..=97 => CallOutcome::Closed,
+) -> Result<(&'static str, usize), Fault> {
+    let (task, mut not_on_roll) = (call.task, 0);
+    let outcome = match dice.below(1000) {
+        0..=689 => CallOutcome::Told,
+        690..=809 => CallOutcome::NoAnswer,
+        810..=869 => CallOutcome::Engaged,
+        870..=909 => CallOutcome::Voicemail,
+        910..=939 => CallOutcome::RingBack,
+        940..=969 => CallOutcome::Closed,
+        970..=979 => CallOutcome::WrongNumber,
         _ => CallOutcome::WillNotTalk,
     };
     if outcome == CallOutcome::Told {
-        on_the_roll(store, task).await?;
+        for notification in call.about.iter().copied() {
+            let on_roll = !dice.happens(NOT_ON_ROLL);
+            let roll = Act::CallRoll {
+                task,
+                notification,
+                on_roll,
+            };
+            let acted = acted(store, roll).await?;
+            not_on_roll += usize::from(acted.is_some() && !on_roll);
+        }
     }
     let act = Act::CallOutcome {
         task,
@@ -198,22 +247,24 @@ pub(super) async fn end_call(
         role: Role::Deputy,
         word: SchoolWord::Unverified,
     };
-    let about = acted(store, act).await?.unwrap_or_default();
-    Ok((about, outcome.word()))
+    acted(store, act).await?;
+    Ok((outcome.word(), not_on_roll))
 }
 
-/// The roll question is asked of everybody who is on a call, and answered with yes.
-async fn on_the_roll(store: &Store, task: TaskId) -> Result<(), Fault> {
-    let members = store.readers().list_on_call(task).await;
-    for member in members.map_err(Fault::other)? {
-        let roll = Act::CallRoll {
-            task,
-            notification: member.notification,
-            on_roll: true,
-        };
-        acted(store, roll).await?;
-    }
-    Ok(())
+/// Suspends a way out until a time, if the store can.
+pub(super) async fn suspends(
+    store: &Store,
+    route: RouteName,
+    until: Timestamp,
+) -> Result<bool, Fault> {
+    let act = Act::SuspendRoute {
+        route,
+        reason: SuspendReason::Maintenance,
+        from: None,
+        until: Some(until),
+        note: None,
+    };
+    Ok(acted(store, act).await?.is_some())
 }
 
 /// None: it was refused, or the store could not; the list shows it again.

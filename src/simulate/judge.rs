@@ -10,20 +10,31 @@ const HEALTHY: SignedDuration = SignedDuration::from_secs(120);
 /// ... in stretches of at least so long each.
 const STRETCH: SignedDuration = SignedDuration::from_secs(15);
 
-/// Whether a letter accepted at `accepted` could have been handed over before `last_safe`, the last safe
-/// moment for mail.
+/// A relay that is well takes so many letters that wait together, one after the other, each within this.
+const TURN: SignedDuration = SignedDuration::from_secs(1);
+
+/// A way out, and how many other letters are on it at the same time.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Way<'w> {
+    pub(super) route: &'w RouteName,
+    pub(super) beside: usize,
+}
+
+/// Whether a letter accepted at the first moment could have been handed over before the second, the last
+/// safe one for mail.
 pub(super) fn achievable(
     script: &Script,
-    route: &RouteName,
-    accepted: Timestamp,
-    last_safe: Timestamp,
+    way: Way<'_>,
+    (accepted, last_safe): (Timestamp, Timestamp),
 ) -> bool {
-    let stretches = script.healthy(route, accepted, last_safe);
+    let turns = i32::try_from(way.beside).unwrap_or(i32::MAX);
+    let needed = HEALTHY.max(TURN.saturating_mul(turns));
+    let stretches = script.healthy(way.route, accepted, last_safe);
     let lengths = stretches.iter().map(|(from, to)| to.duration_since(*from));
     let well: SignedDuration = lengths
         .filter(|length| *length >= STRETCH)
         .fold(SignedDuration::ZERO, |sum, length| sum + length);
-    well >= HEALTHY
+    well >= needed
 }
 
 #[cfg(test)]
@@ -43,7 +54,11 @@ mod tests {
             });
             let mut script = Script::default();
             script.relays.insert(route.clone(), down.collect());
-            achievable(&script, &route, at(0), at(last_safe))
+            let way = Way {
+                route: &route,
+                beside: 0,
+            };
+            achievable(&script, way, (at(0), at(last_safe)))
         };
         assert!(within(&[], 120) && !within(&[], 119));
         assert!(within(&[(60, 500)], 560) && !within(&[(60, 500)], 559));

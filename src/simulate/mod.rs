@@ -7,15 +7,20 @@
 
 mod carrier;
 mod checks;
+mod conclude;
 mod desk;
 mod dice;
 mod gateway;
+mod holidays;
 mod judge;
 mod mutants;
+mod nudges;
 mod people;
 mod places;
 mod posts;
+mod record;
 mod script;
+mod table;
 mod tally;
 mod timeline;
 mod year;
@@ -25,11 +30,10 @@ pub use tally::{Failure, Tally};
 
 use crate::clock::Clock;
 use crate::letter::Signer;
-use crate::referral::attempt::Phase;
-use crate::referral::fact::Fact;
 use crate::referral::id::NotificationId;
 use crate::referral::london;
-use crate::store::{Trace, sha256};
+use crate::store::sha256;
+use conclude::conclude;
 use dice::mixed;
 use gateway::Site;
 use jiff::civil::{Time, date};
@@ -87,6 +91,9 @@ impl Fault {
         Self(error.to_string())
     }
 }
+
+/// The program that plays: its version and the commit it was built from.
+pub const BUILD: &str = env!("FIRSTBELL_BUILD");
 
 /// Nothing runs any more.
 #[derive(Debug, Clone, Copy)]
@@ -189,122 +196,11 @@ async fn play(asked: &Asked, number: u64, folder: &Path, signer: &Signer) -> Res
     let decides = Mutant::decides(asked.mutant);
     let with = (signer.clone(), Arc::new(policy));
     let site = Site::new(folder, clock, seed, decides, with, &county.routes)?;
-    let mut year = Year::begin(seed, (first, asked.faults), county, site).await?;
+    let mut year = Year::begin(seed, (number, first, asked.faults), county, site).await?;
     year.play().await?;
     let played = conclude(asked, number, &mut year).await;
     year.end().await;
     played
-}
-
-/// Looks at every notification's record.
-async fn conclude(asked: &Asked, number: u64, year: &mut Year) -> Result<Played, Fault> {
-    year.sweep().await?;
-    let mut tally = std::mem::take(&mut year.tally);
-    if tally.stuck > 0 {
-        tally.failures.push(Failure {
-            seed: asked.seed,
-            year: number,
-            build: env!("CARGO_PKG_VERSION").to_owned(),
-            notification: None,
-            what: format!("stuck: {} pieces of work were past their time", tally.stuck),
-        });
-    }
-    let (readers, now) = (year.gateway()?.store.readers().clone(), year.now());
-    let mut digest: Vec<u8> = Vec::new();
-    let mut drawn: Option<(usize, Trace)> = None;
-    let mut failed = false;
-    let mut place = 0;
-    while let Some(id) = year.followed.get(place).copied() {
-        place += 1;
-        let found = readers.show_trace(id, now).await.map_err(Fault::other)?;
-        let trace = found.ok_or_else(|| Fault::other("a notification is gone"))?;
-        let successor = trace.case.rerouted_to;
-        year.followed
-            .extend(successor.filter(|id| !year.followed.contains(id)));
-        digest.extend(digest_of(&trace));
-        let failures = tally.failures.len();
-        count(asked, number, year, &trace, &mut tally);
-        let fails = tally.failures.len() > failures;
-        let better = match asked.timeline {
-            None => false,
-            Some(Some(wanted)) => wanted == id,
-            Some(None) if fails => !failed,
-            Some(None) => !failed && drawn.as_ref().is_none_or(|(n, _)| *n < trace.facts.len()),
-        };
-        failed |= fails;
-        if better {
-            drawn = Some((trace.facts.len(), trace));
-        }
-    }
-    tally.years = 1;
-    tally.notifications = u64::try_from(place).unwrap_or(0);
-    tally.digest = hexadecimal(&sha256(&digest));
-    let timeline = drawn.map(|(_, trace)| timeline::draw(&year.county, &year.script, &trace));
-    Ok(Played {
-        number,
-        tally,
-        timeline,
-    })
-}
-
-fn count(asked: &Asked, number: u64, year: &Year, trace: &Trace, tally: &mut Tally) {
-    let checked = checks::check(&year.county, &year.script, trace);
-    if checked.achievable {
-        tally.achievable += 1;
-    } else {
-        tally.unachievable += 1;
-    }
-    tally.near += u64::from(checked.near);
-    for line in &trace.facts {
-        if let Fact::AttemptEnded {
-            phase: Phase::Daemon,
-            why,
-            ..
-        } = &line.fact
-        {
-            tally.strikes(format!("ours_{}", why.word()));
-        }
-    }
-    let mut fails = |counted: &mut u64, kind: &str, what: String| {
-        *counted += 1;
-        tally.failures.push(Failure {
-            seed: asked.seed,
-            year: number,
-            build: env!("CARGO_PKG_VERSION").to_owned(),
-            notification: Some(trace.case.notification.to_string()),
-            what: format!("{kind}: {what}"),
-        });
-    };
-    let kinds = [
-        (&mut tally.missed, "missed", Vec::from_iter(checked.missed)),
-        (&mut tally.unseen, "unseen", Vec::from_iter(checked.unseen)),
-        (
-            &mut tally.after_answer,
-            "after an answer",
-            checked.after_answer,
-        ),
-        (
-            &mut tally.outside_hours,
-            "outside hours",
-            checked.outside_hours,
-        ),
-        (&mut tally.dropped, "dropped", checked.dropped),
-    ];
-    for (counted, kind, found) in kinds {
-        for what in found {
-            fails(counted, kind, what);
-        }
-    }
-}
-
-/// Every fact's kind and time.
-fn digest_of(trace: &Trace) -> Vec<u8> {
-    let mut bytes = trace.case.notification.to_string().into_bytes();
-    for line in &trace.facts {
-        bytes.extend(line.fact.kind().as_bytes());
-        bytes.extend(line.at.as_microsecond().to_be_bytes());
-    }
-    bytes
 }
 
 fn hexadecimal(bytes: &[u8]) -> String {

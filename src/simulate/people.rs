@@ -17,6 +17,21 @@ const ANSWERED: u64 = 600_000;
 /// In a million: letters about whose arrival a relay reports.
 const REPORTED: u64 = 600_000;
 
+/// In a million: letters whose reader rings us instead, and whose reader is the wrong person.
+const RINGS: u64 = 30_000;
+const WRONG: u64 = 5_000;
+/// In a million: letters of a holiday that a machine answers, which says that the school is closed.
+const CLOSED: u64 = 60_000;
+const A_WEEKEND: SignedDuration = SignedDuration::from_hours(80);
+
+/// What follows from a letter.
+#[derive(Debug, Default)]
+pub(super) struct Follows {
+    pub(super) mails: Vec<Coming>,
+    /// When the school rings us.
+    pub(super) rings: Option<Timestamp>,
+}
+
 /// A mail on its way to the gateway, and what it is in the tally.
 #[derive(Debug, Clone)]
 pub(super) struct Coming {
@@ -42,25 +57,41 @@ pub(super) fn follows(
     at: Timestamp,
     (faults, tally): (u64, &mut Tally),
     dice: &Dice,
-) -> Vec<Coming> {
+) -> Follows {
     // To an empty sender nothing is ever sent (RFC 5321, 4.5.5).
     let Some(read) = read(carried) else {
-        return Vec::new();
+        return Follows::default();
     };
+    let days = county.days(county.place_of(&read.from));
     let mut coming = reports(&read, at, (faults, &mut *tally), dice);
-    let away = county.next_staffed(at, READ_FROM, READ_TO);
+    let away = days.next_staffed(at, READ_FROM, READ_TO);
+    if dice.happens(CLOSED)
+        && let Some(opens) = away.filter(|opens| opens.duration_since(at) > A_WEEKEND)
+    {
+        coming.push(closed(&read, at + seconds(dice.between(5, 120)), opens));
+    }
     if dice.happens(40_000) {
         coming.push(absence(&read, at + seconds(dice.between(5, 120)), dice));
     }
     let Some(opens) = away.filter(|_| dice.happens(ANSWERED)) else {
-        return coming;
+        return Follows {
+            mails: coming,
+            rings: None,
+        };
     };
     let mut answered = opens + seconds(dice.spread(60, 4 * 3600));
     if dice.happens(faults / 8) {
         answered += seconds(dice.between(3600, 30 * 3600));
         tally.does("answer_late");
     }
+    if dice.happens(RINGS) {
+        return Follows {
+            mails: coming,
+            rings: days.telephone_from(answered),
+        };
+    }
     let (words, word) = match dice.below(100) {
+        _ if dice.happens(WRONG) => ("WRONG PERSON", "wrong_person"),
         0..=87 => ("RECEIVED", "received"),
         88..=92 => ("Thank you, I will speak to the class teacher.", "free_text"),
         93..=95 => ("CALL", "call"),
@@ -71,7 +102,10 @@ pub(super) fn follows(
         let later = answered + seconds(dice.between(60, 7200));
         coming.push(answer(&read, later, "NOT OURS", "contradictory"));
     }
-    coming
+    Follows {
+        mails: coming,
+        rings: None,
+    }
 }
 
 fn seconds(n: i64) -> SignedDuration {
@@ -157,6 +191,14 @@ fn absence(read: &Read, at: Timestamp, dice: &Dice) -> Coming {
     let automatic = "Auto-Submitted: auto-replied\r\n";
     let parts = ("Automatic reply:", automatic, body.as_str());
     person(read, at, parts, (Some(read.from.clone()), "absence"))
+}
+
+fn closed(read: &Read, at: Timestamp, opens: Timestamp) -> Coming {
+    let opens = london::civil(opens).strftime("%A %-d %B %Y");
+    let body = format!("The school is closed until {opens}. Your message has been received.\r\n");
+    let automatic = "Auto-Submitted: auto-replied\r\n";
+    let parts = ("Automatic reply:", automatic, body.as_str());
+    person(read, at, parts, (Some(read.from.clone()), "closed"))
 }
 
 /// A mail in the letter's thread.

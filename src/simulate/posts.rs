@@ -3,11 +3,13 @@
 use super::Fault;
 use super::dice::{Dice, mixed};
 use super::places::{County, Place};
+use super::script::Flood;
 use crate::referral::ladder::LadderHours;
 use crate::referral::london;
 use crate::referral::policy::{Desk, DutyEndsOn, ParentLine, Policy, Profile};
 use crate::referral::post::{Connection, ForceName, RiskGrade};
 use crate::referral::read;
+use crate::referral::school::Urn;
 use crate::referral::tree::Tree;
 use crate::store::{NotificationView, Post, ReferralView, json};
 use jiff::civil::{Date, Time, Weekday};
@@ -21,13 +23,21 @@ const BURSTS: u64 = 60_000;
 /// Referrals, in a million, that name no school; and that are about two children.
 const WITHOUT_SCHOOL: u64 = 10_000;
 const OF_TWO: u64 = 80_000;
+/// Referrals, in a million, that only supervisors may see; and whose adult has a part in the school.
+const RESTRICTED: u64 = 15_000;
+const INVOLVED: u64 = 15_000;
+/// Referrals of a flood, and the span in which they come.
+const FLOOD: usize = 200;
+const FLOODS_FOR_S: i64 = 5_400;
 
 /// When a referral is posted, and about whom.
 #[derive(Debug, Clone)]
 pub(super) struct Planned {
     pub(super) at: Timestamp,
-    occurred_at: Timestamp,
+    pub(super) occurred_at: Timestamp,
     number: usize,
+    restricted: bool,
+    involved: bool,
     /// Each child's school.
     schools: Vec<Option<Place>>,
 }
@@ -71,7 +81,12 @@ pub(super) fn policy() -> Option<Policy> {
 }
 
 /// Plans a year's referrals: from `first`, `days` days, soonest first.
-pub(super) fn plan(seed: u64, county: &County, first: Date, days: usize) -> Vec<Planned> {
+pub(super) fn plan(
+    seed: u64,
+    county: &County,
+    (first, days): (Date, usize),
+    flood: Option<Flood>,
+) -> Vec<Planned> {
     let dice = Dice::of(seed, "posts");
     let mut planned = Vec::new();
     let all = || std::iter::successors(Some(first), |day| day.tomorrow().ok()).take(days);
@@ -87,6 +102,9 @@ pub(super) fn plan(seed: u64, county: &County, first: Date, days: usize) -> Vec<
                 planned.push(one(&dice, county, at));
             }
         }
+    }
+    if let Some(flood) = flood {
+        planned.extend(flooded(&Dice::of(seed, "flood posts"), county, flood));
     }
     let every: Vec<Date> = all().collect();
     while planned.len() < REFERRALS_MIN {
@@ -127,8 +145,31 @@ fn one(dice: &Dice, county: &County, at: Timestamp) -> Planned {
         at,
         occurred_at: at - before,
         number: 0,
+        restricted: dice.happens(RESTRICTED),
+        involved: dice.happens(INVOLVED),
         schools,
     }
+}
+
+/// Many in one night, all to schools of the way that fails in it.
+fn flooded(dice: &Dice, county: &County, flood: Flood) -> Vec<Planned> {
+    let of_way = county.places.iter();
+    let of_way: Vec<Place> = of_way
+        .filter(|place| Some(&place.route) == county.routes.first())
+        .cloned()
+        .collect();
+    let one = |_| {
+        let at = flood.from + SignedDuration::from_secs(dice.between(0, FLOODS_FOR_S));
+        Planned {
+            at,
+            occurred_at: at - SignedDuration::from_mins(dice.spread(15, 360)),
+            number: 0,
+            restricted: false,
+            involved: false,
+            schools: vec![dice.pick(&of_way).cloned()],
+        }
+    };
+    (0..FLOOD).map(one).collect()
 }
 
 /// What a post's answer says to the simulator: each notification's id, a line each.
@@ -139,6 +180,12 @@ fn answer(view: &ReferralView) -> Vec<u8> {
 }
 
 impl Planned {
+    /// Whether any of its children is at this school.
+    pub(super) fn is_for(&self, urn: Urn) -> bool {
+        let mut places = self.schools.iter().flatten();
+        places.any(|place| place.urn == urn)
+    }
+
     /// The post, as intake would hand it on. That it is no referral is a fault of the simulator.
     pub(super) fn post(
         &self,
@@ -178,6 +225,7 @@ impl Planned {
             ("source_system", text("simulated")),
             ("submitted_at", text(&self.at.to_string())),
             ("police_reference", text(&format!("42/{number}"))),
+            ("restricted", Tree::Bool(self.restricted)),
             (
                 "incident",
                 map([
@@ -188,7 +236,11 @@ impl Planned {
             ),
             (
                 "children",
-                Tree::List(children.map(|(n, school)| child(n, school)).collect()),
+                Tree::List(
+                    children
+                        .map(|(n, at)| child(n, at, self.involved))
+                        .collect(),
+                ),
             ),
         ])
     }
@@ -201,7 +253,7 @@ fn no_referral(faults: &[read::Fault]) -> Fault {
     Fault::other(told.collect::<Vec<_>>().join(", "))
 }
 
-fn child(number: usize, school: &Option<Place>) -> Tree {
+fn child(number: usize, school: &Option<Place>, involved: bool) -> Tree {
     let mut members = vec![
         ("child_ref", text(&format!("c-{number}"))),
         ("given_name", text(if number == 0 { "Ada" } else { "Ben" })),
@@ -217,6 +269,10 @@ fn child(number: usize, school: &Option<Place>) -> Tree {
                 ("urn", text(&place.urn.to_string())),
                 ("urn_source", text("picked")),
                 ("name_recorded", text(&place.name)),
+                (
+                    "involved_person",
+                    text(if involved { "yes" } else { "unknown" }),
+                ),
             ]);
             members.push(("education", text("registered")));
             members.push(("schools", Tree::List(vec![school])));

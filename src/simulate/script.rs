@@ -2,11 +2,12 @@
 //! drawn before the year begins and knows nothing of the scheduler. The judge reads it and nothing else.
 
 use super::dice::Dice;
+use super::places::County;
 use crate::referral::attempt::Phase;
 use crate::referral::london;
 use crate::referral::school::RouteName;
 use jiff::civil::{Date, Time};
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, ToSpan};
 use std::collections::BTreeMap;
 
 /// What a relay does wrong while it is struck.
@@ -51,6 +52,8 @@ pub(super) enum Blow {
         /// Stopped in order.
         in_order: bool,
     },
+    /// It is stopped in order, for hours or over days.
+    Stop,
     /// Its disk takes nothing new.
     DiskFull,
     /// Its host's clock is put forward: these moments never are.
@@ -65,6 +68,7 @@ impl Blow {
         match self {
             Self::Restart { in_order: true } => "restart",
             Self::Restart { in_order: false } => "kill",
+            Self::Stop => "stopped_for_hours",
             Self::DiskFull => "disk_full",
             Self::ClockForward => "clock_forward",
             Self::ClockBack => "clock_back",
@@ -85,14 +89,61 @@ pub(super) struct Window<W> {
 pub(super) struct Script {
     /// By way out, in order, without overlaps.
     pub(super) relays: BTreeMap<RouteName, Vec<Window<Strike>>>,
+    /// Suspended by an operator: by way out, in order, without overlaps.
+    suspended: BTreeMap<RouteName, Vec<Window<()>>>,
     /// In order, without overlaps.
     pub(super) gateway: Vec<Window<Blow>>,
+}
+
+/// A night in which very many letters wait for one way out.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Flood {
+    pub(super) from: Timestamp,
+    to: Timestamp,
+    what: Strike,
+}
+
+impl Flood {
+    /// One year in so many has one.
+    const ONE_IN: u64 = 20;
+    /// And this is the first of them.
+    const FIRST: u64 = 3;
+
+    /// The flood of a year, if it has one: before a school day of its first hundred days the relay refuses
+    /// every letter, or takes minutes for each.
+    pub(super) fn of(seed: u64, number: u64, county: &County, first: Date) -> Option<Self> {
+        if number % Self::ONE_IN != Self::FIRST {
+            return None;
+        }
+        let dice = Dice::of(seed, "flood");
+        let days = county.days(county.places.first());
+        let after = first.saturating_add(dice.between(10, 90).days());
+        let day = days.from(after).find(|day| days.pupils_are_in(*day))?;
+        let what = if (number / Self::ONE_IN).is_multiple_of(2) {
+            Strike::Refuses(*dice.pick(&[Phase::Mail, Phase::Rcpt, Phase::Data])?)
+        } else {
+            Strike::Slow
+        };
+        let seconds = dice.between(0, 1800);
+        let to = london::instant(day, Time::constant(7, 15, 0, 0));
+        Some(Self {
+            from: london::instant(day, Time::constant(2, 0, 0, 0)),
+            to: to + SignedDuration::from_secs(seconds),
+            what,
+        })
+    }
 }
 
 /// In a million; what `--faults 1` means of each.
 const MILLION: u64 = 1_000_000;
 /// Blows to the gateway are this much rarer than a struck night of a relay.
 const BLOWS_RARER: u64 = 8;
+/// And so are suspensions.
+const SUSPENSIONS_RARER: u64 = 20;
+/// One fault in so many of a relay that can be reached lasts the whole night.
+const LONG_IN: u64 = 6;
+/// What lasts longer than this is long.
+const LONG: SignedDuration = SignedDuration::from_hours(1);
 
 /// Phases in which a relay can do wrong.
 const PHASES: [Phase; 8] = [
@@ -112,8 +163,8 @@ impl Script {
     pub(super) fn draw(
         dice: &Dice,
         routes: &[RouteName],
-        first: Date,
-        days: usize,
+        (first, days): (Date, usize),
+        flood: Option<Flood>,
         in_a_million: u64,
     ) -> Self {
         let all = || std::iter::successors(Some(first), |day| day.tomorrow().ok()).take(days);
@@ -125,7 +176,15 @@ impl Script {
                     strike_night(dice, day, &mut windows);
                 }
             }
+            if let Some(flood) = flood.filter(|_| Some(route) == routes.first()) {
+                let Flood { from, to, what } = flood;
+                windows.retain(|window: &Window<Strike>| window.to <= from || window.from >= to);
+                windows.push(Window { from, to, what });
+            }
             script.relays.insert(route.clone(), in_order(windows));
+            let suspended = all().filter(|_| dice.happens(in_a_million / SUSPENSIONS_RARER));
+            let suspended = suspended.map(|day| suspension(dice, day)).collect();
+            script.suspended.insert(route.clone(), in_order(suspended));
         }
         let mut blows = Vec::new();
         for day in all() {
@@ -161,8 +220,11 @@ impl Script {
     ) -> Vec<(Timestamp, Timestamp)> {
         let relay = self.relays.get(route).into_iter().flatten();
         let relay = relay.map(|window| (window.from, window.to));
+        let suspended = self.suspended.get(route).into_iter().flatten();
+        let suspended = suspended.map(|window| (window.from, window.to));
         let gateway = self.gateway.iter().map(|window| (window.from, window.to));
         let mut struck: Vec<(Timestamp, Timestamp)> = relay
+            .chain(suspended)
             .chain(gateway)
             .filter(|(a, b)| *b > from && *a < to)
             .collect();
@@ -178,6 +240,29 @@ impl Script {
             healthy.push((at, to));
         }
         healthy
+    }
+
+    /// When operators suspend which way out.
+    pub(super) fn suspensions(&self) -> Vec<(RouteName, Window<()>)> {
+        let all = self.suspended.iter();
+        all.flat_map(|(route, windows)| windows.iter().map(|window| (route.clone(), *window)))
+            .collect()
+    }
+
+    /// The names of faults of relays that can be reached, and last for hours.
+    pub(super) fn long_strikes(&self) -> Vec<&'static str> {
+        let windows = self.relays.values().flatten();
+        let long = windows.filter(|window| window.to.duration_since(window.from) > LONG);
+        long.filter_map(|window| match window.what {
+            Strike::Slow => Some("slow_for_hours"),
+            Strike::Refuses(_) => Some("4xx_for_hours"),
+            Strike::Down
+            | Strike::Silent(_)
+            | Strike::Cuts(_)
+            | Strike::WrongCode(_)
+            | Strike::LastReplyLost => None,
+        })
+        .collect()
     }
 
     /// The first moment from `at` on in which the gateway runs and can write.
@@ -210,7 +295,7 @@ fn strike_night(dice: &Dice, day: Date, windows: &mut Vec<Window<Strike>>) {
             let from = evening + seconds(dice.between(0, 8 * 3600));
             let to = morning - seconds(dice.spread(60, 3600));
             let what = any(dice, true);
-            if longest(what) > 3600 {
+            if longest(what) > 3600 || (may_be_long(what) && dice.below(LONG_IN) == 0) {
                 windows.push(Window { from, to, what });
             } else {
                 flap(dice, to - seconds(longest(what)), to, windows);
@@ -231,6 +316,20 @@ fn strike_night(dice: &Dice, day: Date, windows: &mut Vec<Window<Strike>>) {
     }
 }
 
+/// Whether a relay that can be reached may go on so for a night. One that refuses the letters themselves is
+/// tried every few seconds, and a night of it costs as much as a year: only a flood has that.
+fn may_be_long(what: Strike) -> bool {
+    match what {
+        Strike::Slow => true,
+        Strike::Refuses(phase) => phase < Phase::Auth,
+        Strike::Down
+        | Strike::Silent(_)
+        | Strike::Cuts(_)
+        | Strike::WrongCode(_)
+        | Strike::LastReplyLost => false,
+    }
+}
+
 /// Turns of seconds to minutes, each with a fault of its own.
 fn flap(dice: &Dice, from: Timestamp, to: Timestamp, windows: &mut Vec<Window<Strike>>) {
     let mut at = from;
@@ -246,8 +345,8 @@ fn flap(dice: &Dice, from: Timestamp, to: Timestamp, windows: &mut Vec<Window<St
     }
 }
 
-/// How long a fault lasts at most, seconds: a relay that can be reached at all comes to its senses
-/// within half an hour.
+/// How long a fault lasts, seconds: a relay that can be reached at all mostly comes to its senses within
+/// half an hour.
 fn longest(what: Strike) -> i64 {
     match what {
         Strike::Down | Strike::Silent(_) => 14 * 3600,
@@ -276,15 +375,24 @@ fn any(dice: &Dice, may_be_long: bool) -> Strike {
 fn blow(dice: &Dice, day: Date) -> Window<Blow> {
     let from = london::instant(day, Time::midnight())
         + SignedDuration::from_secs(dice.between(0, 24 * 3600 - 1));
-    let (what, longest) = match dice.below(6) {
-        0 | 1 => (Blow::Restart { in_order: true }, 600),
-        2 => (Blow::Restart { in_order: false }, 600),
-        3 => (Blow::DiskFull, 1800),
-        4 => (Blow::ClockForward, 120),
-        _ => (Blow::ClockBack, 120),
+    let (what, (shortest, longest)) = match dice.below(7) {
+        0 | 1 => (Blow::Restart { in_order: true }, (2, 600)),
+        2 => (Blow::Restart { in_order: false }, (2, 600)),
+        3 => (Blow::DiskFull, (2, 1800)),
+        4 => (Blow::ClockForward, (2, 120)),
+        5 => (Blow::Stop, (3600, 60 * 3600)),
+        _ => (Blow::ClockBack, (2, 120)),
     };
-    let to = from + SignedDuration::from_secs(dice.spread(2, longest));
+    let to = from + SignedDuration::from_secs(dice.spread(shortest, longest));
     Window { from, to, what }
+}
+
+/// A way out is worked on at any time of a day.
+fn suspension(dice: &Dice, day: Date) -> Window<()> {
+    let from = london::instant(day, Time::midnight())
+        + SignedDuration::from_secs(dice.between(0, 24 * 3600 - 1));
+    let to = from + SignedDuration::from_secs(dice.spread(600, 8 * 3600));
+    Window { from, to, what: () }
 }
 
 /// Windows in order; what overlaps an earlier one begins at its end, or falls away.

@@ -54,7 +54,7 @@ pub struct Failure {
     pub seed: u64,
     /// Which year of it, from 0.
     pub year: u64,
-    /// The program's version.
+    /// The program's version, and the commit it was built from.
     pub build: String,
     /// The notification; none for what is about all.
     pub notification: Option<String>,

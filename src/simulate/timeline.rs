@@ -1,10 +1,9 @@
 //! One notification's night as text: its facts, and what struck its way out meanwhile.
 
-use super::places::County;
-use super::script::Script;
+use super::checks::World;
+use super::table::Due;
 use crate::referral::fact::Fact;
 use crate::referral::london;
-use crate::referral::plan::Target;
 use crate::store::Trace;
 use jiff::{SignedDuration, Timestamp};
 
@@ -12,26 +11,21 @@ use jiff::{SignedDuration, Timestamp};
 const BEFORE: SignedDuration = SignedDuration::from_mins(10);
 
 /// Draws it.
-pub(super) fn draw(county: &County, script: &Script, trace: &Trace) -> String {
+pub(super) fn draw(world: World<'_>, trace: &Trace, due: &Due) -> String {
+    let World { county, script } = world;
     let case = &trace.case;
     let mut lines: Vec<(Timestamp, String)> = trace
         .facts
         .iter()
         .map(|line| (line.at, told(&line.fact)))
         .collect();
-    let ends = lines.iter().map(|(at, _)| *at).max().unwrap_or(case.act_by);
+    let ends = lines.iter().map(|(at, _)| *at).max().unwrap_or(due.act_by);
     let begins = trace.accepted_at.checked_sub(BEFORE);
     let begins = begins.unwrap_or(trace.accepted_at);
     let within = |at: &Timestamp| *at >= begins && *at <= ends;
-    lines.push((
-        case.last_safe_mail(),
-        "=== last safe moment for mail".to_owned(),
-    ));
-    lines.push((case.act_by, "=== act by".to_owned()));
-    let route = match case.target {
-        Target::School(urn) => county.places.iter().find(|place| place.urn == urn),
-        Target::Authority(_) | Target::Unrouted => None,
-    };
+    lines.push((due.last_safe, "=== last safe moment for mail".to_owned()));
+    lines.push((due.act_by, "=== act by".to_owned()));
+    let route = county.place_for(case.target);
     let windows = route.and_then(|place| script.relays.get(&place.route));
     for window in windows.into_iter().flatten() {
         let word = window.what.word();
@@ -43,7 +37,7 @@ pub(super) fn draw(county: &County, script: &Script, trace: &Trace) -> String {
         lines.push((window.from, format!("  [[ gateway: {word}")));
         lines.push((window.to, format!("  ]] gateway: {word}")));
     }
-    lines.retain(|(at, _)| within(at) || *at == case.act_by);
+    lines.retain(|(at, _)| within(at) || *at == due.act_by);
     lines.sort_by_key(|(at, _)| *at);
     let head = format!("{} ({})", case.notification, trace.state);
     let lines = lines.into_iter().map(|(at, what)| {

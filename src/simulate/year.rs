@@ -8,17 +8,18 @@ use super::dice::Dice;
 use super::gateway::{Gateway, Site};
 use super::places::County;
 use super::posts::{self, Planned};
-use super::script::{Blow, Script};
+use super::script::{Blow, Flood, Script};
 use super::tally::Tally;
 use super::{Fault, Quiet};
 use crate::referral::attempt::{AttemptResult, Attempted};
 use crate::referral::id::{NotificationId, TaskId};
 use crate::referral::london;
+use crate::referral::school::{RouteName, Urn};
 use crate::store::{Accepted, InboundMail};
 use due::Said;
 use jiff::civil::{Time, date};
 use jiff::{SignedDuration, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
 use tokio::task::yield_now;
 use tokio::time::timeout;
@@ -50,7 +51,11 @@ enum Event {
     /// An attempt ends.
     Ends(u64, Box<Attempted>),
     Desk,
-    CallEnds(TaskId),
+    CallEnds(desk::Call),
+    /// A school rings the desk about its last letter.
+    SchoolRings(Urn),
+    /// A way out is suspended until a time.
+    Suspend(RouteName, Timestamp),
     Blow(Blow, Timestamp, Timestamp),
     HasRoom,
 }
@@ -65,6 +70,8 @@ pub(super) struct Year {
     events: BTreeMap<(Timestamp, u64), Event>,
     count: u64,
     pub(super) followed: Vec<NotificationId>,
+    /// Which post opened them.
+    posted: HashMap<NotificationId, usize>,
     pub(super) tally: Tally,
     dice: Dice,
     seed: u64,
@@ -77,7 +84,7 @@ pub(super) struct Year {
     watch_said: Option<Said>,
     delivery_said: Option<Said>,
     desk_at: Option<Timestamp>,
-    on_the_phone: usize,
+    on_the_phone: BTreeSet<TaskId>,
     ends: Timestamp,
 }
 
@@ -91,19 +98,20 @@ impl Year {
     /// Everything before the first moment of the year.
     pub(super) async fn begin(
         seed: u64,
-        (year, faults): (i16, u64),
+        (number, year, faults): (u64, i16, u64),
         county: County,
         site: Site,
     ) -> Result<Self, Fault> {
         let (first, days) = (date(year, 9, 1), days_of(year));
         let gateway = site.start().await?;
         gateway.import(county.directory()).await?;
+        let flood = Flood::of(seed, number, &county, first);
         let script = Dice::of(seed, "script");
-        let script = Script::draw(&script, &county.routes, first, days, faults);
+        let script = Script::draw(&script, &county.routes, (first, days), flood, faults);
         let begins = london::instant(first, Time::midnight());
         let hours = 24 * (i64::try_from(days).unwrap_or(365) + RUNS_ON_DAYS);
         let mut played = Self {
-            planned: posts::plan(seed, &county, first, days),
+            planned: posts::plan(seed, &county, (first, days), flood),
             county,
             script,
             site,
@@ -111,6 +119,7 @@ impl Year {
             events: BTreeMap::new(),
             count: 0,
             followed: Vec::new(),
+            posted: HashMap::new(),
             tally: Tally::default(),
             dice: Dice::of(seed, "world"),
             seed,
@@ -121,22 +130,35 @@ impl Year {
             watch_said: None,
             delivery_said: None,
             desk_at: None,
-            on_the_phone: 0,
+            on_the_phone: BTreeSet::new(),
             ends: begins + SignedDuration::from_hours(hours),
         };
-        for number in 0..played.planned.len() {
-            if let Some(planned) = played.planned.get(number) {
-                played.at(planned.at, Event::Post(number));
+        played.begin_events();
+        Ok(played)
+    }
+
+    /// What is known beforehand of the year.
+    fn begin_events(&mut self) {
+        for number in 0..self.planned.len() {
+            if let Some(planned) = self.planned.get(number) {
+                self.at(planned.at, Event::Post(number));
             }
         }
-        for window in played.script.gateway.clone() {
+        for window in self.script.gateway.clone() {
             let begins = match window.what {
                 Blow::ClockBack => window.to,
-                Blow::Restart { .. } | Blow::DiskFull | Blow::ClockForward => window.from,
+                Blow::Restart { .. } | Blow::Stop | Blow::DiskFull | Blow::ClockForward => {
+                    window.from
+                }
             };
-            played.at(begins, Event::Blow(window.what, window.from, window.to));
+            self.at(begins, Event::Blow(window.what, window.from, window.to));
         }
-        Ok(played)
+        for (route, window) in self.script.suspensions() {
+            self.at(window.from, Event::Suspend(route, window.to));
+        }
+        for word in self.script.long_strikes() {
+            self.tally.strikes(word);
+        }
     }
 
     /// Plays it to its end.
@@ -203,7 +225,9 @@ impl Year {
             Event::Mail(mail) => self.mail(mail).await,
             Event::Ends(number, attempted) => self.attempt_ends(number, attempted).await,
             Event::Desk => self.desk().await,
-            Event::CallEnds(task) => self.call_ends(task).await,
+            Event::CallEnds(call) => self.call_ends(call).await,
+            Event::SchoolRings(urn) => self.school_rings(urn).await,
+            Event::Suspend(route, until) => self.suspend(route, until).await,
             Event::Blow(blow, from, to) => self.blow(blow, from, to).await,
             Event::HasRoom => self.has_room().await,
         }
@@ -221,7 +245,11 @@ impl Year {
                 let ids = lines.lines().map(NotificationId::parse);
                 let ids: Vec<NotificationId> = ids.filter_map(Result::ok).collect();
                 self.tally.referrals += 1;
-                self.follow(ids);
+                for id in ids {
+                    if self.posted.insert(id, number).is_none() {
+                        self.followed.push(id);
+                    }
+                }
                 self.desk_hears(HEARS_AFTER);
             }
             Err(_) => {
@@ -232,12 +260,10 @@ impl Year {
         Ok(())
     }
 
-    fn follow(&mut self, ids: Vec<NotificationId>) {
-        for id in ids {
-            if !self.followed.contains(&id) {
-                self.followed.push(id);
-            }
-        }
+    /// When that happened which a notification was posted about; none for one that carries another's on.
+    pub(super) fn occurred_at(&self, id: NotificationId) -> Option<Timestamp> {
+        let planned = self.planned.get(*self.posted.get(&id)?);
+        planned.map(|planned| planned.occurred_at)
     }
 
     async fn mail(&mut self, mail: Box<InboundMail>) -> Result<(), Fault> {
@@ -309,14 +335,12 @@ impl Year {
             return Ok(());
         }
         self.desk_at = None;
-        let callers = CALLERS.saturating_sub(self.on_the_phone);
+        let callers = CALLERS.saturating_sub(self.on_the_phone.len());
         let store = self.gateway()?.store.clone();
-        let looked = desk::look(&store, &self.county, callers, &self.dice).await?;
-        self.follow(looked.about);
-        for task in looked.calls {
-            self.on_the_phone += 1;
-            let ends = self.now() + desk::CALL;
-            self.at(ends, Event::CallEnds(task));
+        let calls = (&self.on_the_phone, callers);
+        let looked = desk::look(&store, &self.county, calls, &self.dice).await?;
+        for call in looked.calls {
+            self.call_begins(call);
         }
         if let Some(again) = looked.again {
             self.desk_at_latest(again);
@@ -324,13 +348,51 @@ impl Year {
         Ok(())
     }
 
-    async fn call_ends(&mut self, task: TaskId) -> Result<(), Fault> {
-        self.on_the_phone = self.on_the_phone.saturating_sub(1);
+    fn call_begins(&mut self, call: desk::Call) {
+        self.on_the_phone.insert(call.task);
+        let ends = self.now() + desk::CALL;
+        self.at(ends, Event::CallEnds(call));
+    }
+
+    async fn call_ends(&mut self, call: desk::Call) -> Result<(), Fault> {
+        self.on_the_phone.remove(&call.task);
         let store = self.gateway()?.store.clone();
-        let (about, word) = desk::end_call(&store, task, &self.dice).await?;
-        self.follow(about);
+        let (word, not_on_roll) = desk::end_call(&store, &call, &self.dice).await?;
         self.tally.does(format!("call_{word}"));
+        for _ in 0..not_on_roll {
+            self.tally.does("not_on_roll");
+        }
         self.desk_hears(HEARS_AFTER);
+        Ok(())
+    }
+
+    /// A school rings about the last letter that it was to have.
+    async fn school_rings(&mut self, urn: Urn) -> Result<(), Fault> {
+        if desk::staffed(&self.county, self.now()) > self.now() {
+            return Ok(());
+        }
+        let of_school = |id: &&NotificationId| {
+            let planned = self.posted.get(id).and_then(|nth| self.planned.get(*nth));
+            planned.is_some_and(|planned| planned.is_for(urn))
+        };
+        let Some(about) = self.followed.iter().rev().find(of_school).copied() else {
+            return Ok(());
+        };
+        let store = self.gateway()?.store.clone();
+        if let Some(call) = desk::is_rung(&store, about).await?
+            && !self.on_the_phone.contains(&call.task)
+        {
+            self.tally.does("school_rings");
+            self.call_begins(call);
+        }
+        Ok(())
+    }
+
+    async fn suspend(&mut self, route: RouteName, until: Timestamp) -> Result<(), Fault> {
+        let store = self.gateway()?.store.clone();
+        if desk::suspends(&store, route, until).await? {
+            self.tally.strikes("suspended");
+        }
         Ok(())
     }
 
@@ -338,10 +400,12 @@ impl Year {
         self.tally.strikes(blow.word());
         (self.watch_said, self.delivery_said) = (None, None);
         match blow {
-            Blow::Restart { in_order } => {
+            Blow::Restart { .. } | Blow::Stop => {
                 self.sweep().await?;
                 if let Some(gateway) = self.gateway.take() {
-                    gateway.stop(in_order).await;
+                    gateway
+                        .stop(blow != Blow::Restart { in_order: false })
+                        .await;
                 }
                 self.site.quay.clear();
                 self.site.clock.advance_to(to);

@@ -45,6 +45,10 @@ fn mutant(text: &str) -> Result<Mutant, &'static str> {
         "ignore-slack" => Ok(Mutant::IgnoreSlack),
         "fixed-ten-minutes" => Ok(Mutant::FixedTenMinutes),
         "drop-timer" => Ok(Mutant::DropTimer),
-        _ => Err("there are ignore-slack, fixed-ten-minutes and drop-timer"),
+        "late-ladder" => Ok(Mutant::LateLadder),
+        "lost-deputies" => Ok(Mutant::LostDeputies),
+        _ => Err(
+            "there are ignore-slack, fixed-ten-minutes, drop-timer, late-ladder and lost-deputies",
+        ),
     }
 }

@@ -11,7 +11,6 @@ use crate::referral::fold::fold;
 use crate::referral::fold::tests::dice::id;
 use crate::referral::id::{ChildId, LetterId, NotificationId, ReferralId};
 use crate::referral::ladder::RungWhat;
-use crate::referral::plan::Target;
 use crate::referral::school::Role;
 use jiff::SignedDuration;
 use std::time::Duration;

@@ -4,7 +4,7 @@
 use super::{HEARS_AFTER, READS_AFTER, STORES_AGAIN, Year};
 use crate::simulate::Fault;
 use crate::simulate::carrier::{Course, Parked, course};
-use crate::simulate::people::{Coming, follows};
+use crate::simulate::people::{Coming, Follows, follows};
 use jiff::{SignedDuration, Timestamp};
 
 /// A stage that could not ask the store asks again after this long.
@@ -139,8 +139,12 @@ impl Year {
         }
         if let Some(carried) = carried.filter(|_| taken) {
             let faults = (self.faults, &mut self.tally);
-            let coming = follows(&self.county, carried, ends, faults, &self.dice);
-            self.comes(coming);
+            let Follows { mails, rings } = follows(&self.county, carried, ends, faults, &self.dice);
+            self.comes(mails);
+            if let Some((at, place)) = rings.zip(self.county.place_of(to)) {
+                let urn = place.urn;
+                self.at(at, super::Event::SchoolRings(urn));
+            }
         }
         self.at(ends, super::Event::Ends(number, Box::new(attempted)));
     }

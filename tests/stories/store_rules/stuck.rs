@@ -115,11 +115,14 @@ async fn an_attempt_that_a_death_cut_short_has_an_outcome_whatever_was_reported_
             .readers()
             .show_trace(letter.notification, clock.now());
         let trace = trace.await.unwrap().unwrap();
-        let ends = trace.facts.iter().filter_map(|line| match &line.fact {
-            Fact::AttemptEnded {
+        let ends = trace.facts.iter().filter_map(|line| {
+            let Fact::AttemptEnded {
                 attempt, result, ..
-            } => Some((*attempt, *result)),
-            _ => None,
+            } = &line.fact
+            else {
+                return None;
+            };
+            Some((*attempt, *result))
         });
         assert_eq!(ends.collect::<Vec<_>>(), [(1, AttemptResult::Unknown)]);
         assert_eq!(opened.delivery_state(&letter).await, "delivered");

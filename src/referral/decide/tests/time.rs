@@ -1,6 +1,7 @@
 //! What is due when, as things stand.
 
 use super::*;
+use crate::referral::plan::{Hold, HoldReason, WillHappen};
 
 fn timer(facts: &[Fact], now: &str) -> String {
     told(&decided(&case(facts), Observation::Timer, at(now)))
@@ -157,4 +158,19 @@ fn what_fell_due_while_nobody_looked_is_caught_up_with_in_one_moment() {
         "fire deputies, letter to B, fire call_first, open ring_school, fire call, \
          fire supervisor, open call_unclaimed"
     );
+}
+
+#[test]
+fn a_held_child_without_a_school_needs_one_before_anybody_is_rung() {
+    let hold = Hold {
+        reason: HoldReason::Restricted,
+        will_happen: WillHappen::Climb,
+        at: at("07:00"),
+    };
+    let mut held = case(&opened());
+    held.hold = Some(hold);
+    let asked = |case: &Case| told(&decided(case, Observation::Opened, at("02:00")));
+    assert_eq!(asked(&held), "open ring_school");
+    held.target = Target::Unrouted;
+    assert_eq!(asked(&held), "open choose_school");
 }
