@@ -186,10 +186,9 @@ impl Store {
         let readers = Readers::open(&path, vault)
             .await
             .map_err(|e| damaged(e.into()))?;
-        let loaded = directory_load::load(&readers).await.map_err(damaged)?;
-        state.directory = Arc::new(loaded);
-        let absences = Absences::load(&readers, options.clock.now()).await;
-        state.absences = absences.map_err(damaged)?;
+        recall(&readers, &mut state, options.clock.now())
+            .await
+            .map_err(damaged)?;
         let (store, writer) = assemble(
             settings,
             options.clock,
@@ -200,6 +199,13 @@ impl Store {
         );
         Ok((store, writer.run()))
     }
+}
+
+/// What the writer keeps in memory of what is stored.
+async fn recall(readers: &Readers, state: &mut State, now: Timestamp) -> Result<(), Fault> {
+    state.directory = Arc::new(directory_load::load(readers).await?);
+    state.absences = Absences::load(readers, now).await?;
+    Ok(())
 }
 
 /// The handle and the writer, joined by their channels.
