@@ -1,7 +1,7 @@
 //! A case that left a shared call and is to be on it again: a task that is settled for a case stays so, whatever
 //! comes after. The call goes on under another id, with everybody who is on it.
 
-use super::cases::{Observed, apply, case_of};
+use super::cases::{Observed, apply, case_of, load};
 use super::rows::notification_ids;
 use super::tx::{Fault, Tx};
 use super::views::readable;
@@ -41,6 +41,23 @@ pub(super) async fn renamed(tx: &mut Tx<'_>, call: TaskId) -> Result<TaskId, Fau
     Ok(again)
 }
 
+/// What was heard on a call holds for the call that goes on: its word and its roll question are not asked twice.
+fn on_it(fact: &Fact, call: TaskId, again: TaskId) -> Option<Fact> {
+    if let Fact::SchoolWordHeard { task, matches } = fact {
+        (*task == Some(call)).then_some(Fact::SchoolWordHeard {
+            task: Some(again),
+            matches: *matches,
+        })
+    } else if let Fact::RollAnswered { task, code } = fact {
+        (*task == call).then(|| Fact::RollAnswered {
+            task: again,
+            code: code.clone(),
+        })
+    } else {
+        None
+    }
+}
+
 async fn moves(
     tx: &mut Tx<'_>,
     member: NotificationId,
@@ -67,7 +84,12 @@ async fn moves(
             wanted_by: known.wanted_by,
         },
     ];
-    for fact in facts.into_iter().chain(claimed) {
+    let heard = load(tx, member).await?.0;
+    let heard: Vec<Fact> = heard
+        .iter()
+        .filter_map(|fact| on_it(fact, call, again))
+        .collect();
+    for fact in facts.into_iter().chain(claimed).chain(heard) {
         Box::pin(apply(tx, member, Observed::plain(fact), None)).await?;
     }
     Ok(())

@@ -82,11 +82,13 @@ fn moved(case: &Case, now: Timestamp) -> bool {
     due && open.any(|(_, task)| task.kind == TaskKind::RingSchool && day(task.wanted_by) > day(now))
 }
 
-/// Its call stands again, and while there is time nobody has to choose.
+/// Its call stands again, and if it comes in time nobody has to choose.
 async fn rings_again(tx: &mut Tx<'_>, case: &Case, wanted: Timestamp) -> Result<(), Fault> {
     let member = case.notification;
     let (.., by) = load(tx, member).await?;
+    let mut in_time = false;
     for (kind, wanted_by) in asked_for(tx, case, (TaskKind::RingSchool, wanted), &by).await? {
+        in_time |= kind == TaskKind::RingSchool && wanted_by < case.act_by;
         let task = tasks::open_or_new(tx, case, kind, &by).await?;
         tasks::write(tx, case, task, kind, wanted_by, &by).await?;
         let opened = Fact::TaskOpened {
@@ -96,7 +98,8 @@ async fn rings_again(tx: &mut Tx<'_>, case: &Case, wanted: Timestamp) -> Result<
         };
         apply(tx, member, Observed::plain(opened), None).await?;
     }
-    if case.act_by > tx.now && !case.fired.iter().any(|(_, what)| *what == RungWhat::Choose) {
+    // Another call may have heard, too, that the place is closed: then it rings after the time, if at all.
+    if in_time && !case.fired.iter().any(|(_, what)| *what == RungWhat::Choose) {
         for (task, open) in case.people.open_tasks() {
             if open.kind == TaskKind::ChooseEnding {
                 settle(tx, member, task).await?;

@@ -138,3 +138,55 @@ async fn what_came_of_a_call_by_mistake_is_taken_back_and_the_school_is_rung_tod
         assert!(opened.act(again, "Sam").await.is_err());
     }
 }
+
+#[tokio::test]
+async fn who_takes_back_one_of_two_calls_leaves_the_choice_that_the_other_asks_for() {
+    let (_folder, _clock, opened) = an_evening().await;
+    let child = opened.mailed(1).await;
+    let letter = opened.sent().await;
+    opened.at("08:00:00").await;
+    let first = opened.only_call().await;
+    opened.comes_of(first, CallOutcome::Closed).await;
+    opened.at("08:20:00").await;
+    let inbound = opened.says(1, KEY_ADULT, &letter, Verdict::Call).await;
+    let (notification, verdict) = (child, Verdict::Call);
+    let read = Act::Attach {
+        inbound,
+        notification,
+        verdict,
+    };
+    assert!(opened.act(read, "Jo").await.is_ok());
+    assert_eq!(opened.wanted().await, "2025-11-19T08:20:00Z");
+    let second = opened.only_call().await;
+    opened.at("08:21:00").await;
+    opened.comes_of(second, CallOutcome::Closed).await;
+    assert!(opened.has(child, TaskKind::ChooseEnding).await);
+    opened.at("08:25:00").await;
+    opened.undoes(first).await;
+    assert_eq!(opened.wanted().await, TOMORROW);
+    assert!(opened.has(child, TaskKind::ChooseEnding).await);
+    opened.undoes(second).await;
+    assert_eq!(opened.wanted().await, "2025-11-19T08:25:00Z");
+    assert!(!opened.has(child, TaskKind::ChooseEnding).await);
+}
+
+/// Somebody comes back onto a call that is being spoken on.
+#[tokio::test]
+async fn what_was_heard_on_a_call_is_not_asked_again_when_another_child_comes_back_onto_it() {
+    let (_folder, _clock, opened) = an_evening().await;
+    let other = opened.mailed(1).await;
+    let letter = opened.sent().await;
+    let child = opened.to_be_rung(2).await;
+    opened.at("08:10:00").await;
+    let task = opened.only_call().await;
+    assert_eq!(opened.calls().await[0].members.len(), 2);
+    assert!(opened.act(Act::Claim { task }, "Jo").await.is_ok());
+    opened.on_roll(task, child, "Jo").await;
+    let reply = opened.says(1, KEY_ADULT, &letter, Verdict::None).await;
+    opened.reads(reply, other).await;
+    let calls = opened.calls().await;
+    assert_eq!((calls.len(), calls[0].members.len()), (1, 2));
+    let task = opened.only_call().await;
+    let told = opened.act(outcome(task, CallOutcome::Told), "Jo").await;
+    assert_eq!(told, Ok(vec![child]));
+}
