@@ -363,9 +363,19 @@ impl Book {
         due.chain(over).filter(|at| *at > now).min()
     }
 
-    /// Whether anything is open.
-    pub fn has_open(&self) -> bool {
-        !self.open.is_empty()
+    /// Whether somebody should have been told of something, and nobody was by either channel.
+    pub fn is_untold(&self, now: Timestamp, is_bank_holiday: &impl Fn(Date) -> bool) -> bool {
+        let is_due = |channel, open| {
+            let due = self.due_at(channel, open, is_bank_holiday);
+            due.is_some_and(|due| due <= now)
+        };
+        self.open.values().any(|open| {
+            let told = open.line.mailed_at.or(open.line.hooked_at);
+            told.is_none()
+                && [AlarmChannel::Mail, AlarmChannel::Webhook]
+                    .into_iter()
+                    .any(|channel| is_due(channel, open))
+        })
     }
 
     /// What is open, longest open first.

@@ -67,8 +67,6 @@ pub struct Stage {
     /// What is open, for the operators' socket: also what could not be recorded.
     shown: watch::Sender<Vec<AlarmLine>>,
     loaded: bool,
-    /// The last message went to nobody.
-    untold: bool,
     memory: Option<Memory>,
     /// Claims that the store could not take.
     claims: Option<mpsc::Receiver<AlarmClaim>>,
@@ -81,7 +79,6 @@ impl Stage {
             book: Book::new(pace, lane.channels()).kept_by(looks.desks().clone()),
             shown: watch::channel(Vec::new()).0,
             loaded: false,
-            untold: false,
             memory: None,
             claims: None,
             store,
@@ -164,8 +161,7 @@ impl Stage {
         self.record().await;
         self.remember().await;
         self.show();
-        self.untold &= self.book.has_open();
-        if !self.untold {
+        if !self.book.is_untold(now, &holiday) {
             self.store.pulses().note(Round::Alarms);
         }
         self.book.next(now, &holiday)
@@ -225,7 +221,6 @@ impl Stage {
                 tracing::error!(channel = channel.word(), alarms, %fault, "alarm not told");
             }
         }
-        self.untold = told.is_err();
         self.book.told(channel, say, told.is_ok(), now);
     }
 

@@ -32,6 +32,8 @@ async fn alarms_do_not_go_round_while_an_alarm_is_open_that_no_channel_takes() {
     scene.hooks.refuse(false);
     assert!(scene.goes_round("2026-01-13T02:17").await);
     assert_eq!(scene.hooks.taken().len(), 1);
+    // The first still cannot be reached, which is for nobody outside to know.
+    assert!(scene.goes_round("2026-01-13T02:18").await);
     // That one is over; another begins, and is over before anybody could be told: nobody has to be any more.
     scene.timers_stuck(0);
     for minute in ["02:20", "02:26"] {
