@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Plays force-years with the simulator and holds them to what they must show.
 
-tests/judge_simulation.py BINARY [YEARS [YEARS_OF_MUTANTS]]
+tests/judge_simulation.py BINARY [YEARS [YEARS_OF_MUTANTS [MUTANT,...]]]
 
 Nothing missed, unseen, after an answer or outside hours in YEARS force-years with faults; the same digest
-when a year is played again; each scheduler that is wrong on purpose caught within YEARS_OF_MUTANTS, if
-that is not 0. From 100 YEARS on every fault must have struck, and years are played again with few faults
+when a year is played again; each scheduler that is wrong on purpose, or each of those that are named, caught
+within YEARS_OF_MUTANTS, if that is not 0. From 100 YEARS on every fault must have struck, and years are played again with few faults
 and with many, one after the other and side by side. Prints every figure; a failure with what plays it
 again."""
 
@@ -104,8 +104,8 @@ def same_again(binary, years):
         hold(digests[0] == digests[1], f"with faults {faults} one seed gave two different years")
 
 
-def mutants(binary, years):
-    for mutant in MUTANTS if years else []:
+def mutants(binary, years, names):
+    for mutant in names if years else []:
         found = simulate(binary, "--years", str(years), "--mutant", mutant)
         caught = found["tally"]["failures"]
         played, took = found["tally"]["years"], found["seconds"]
@@ -115,11 +115,12 @@ def mutants(binary, years):
 
 def main():
     binary = sys.argv[1]
-    years, of_mutants = (int(given) for given in (sys.argv[2:] + ["250", "50"][len(sys.argv) - 2 :]))
+    given = sys.argv[2:] + ["250", "50", ",".join(MUTANTS)][len(sys.argv) - 2 :]
+    years, of_mutants, names = int(given[0]), int(given[1]), given[2].split(",")
     print(f"seed {SEED}, faults {FAULTS}, commit {commit()}")
     clean_years(binary, years)
     same_again(binary, years)
-    mutants(binary, of_mutants)
+    mutants(binary, of_mutants, names)
     print("\n".join(failed) or "as it must be")
     sys.exit(1 if failed else 0)
 
